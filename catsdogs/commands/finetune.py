@@ -1,0 +1,71 @@
+"""`catsdogs finetune`: the top blocks of the backbone together with the head."""
+
+import time
+from pathlib import Path
+
+from catsdogs.commands.training_steps import (
+    TrainResult,
+    describe,
+    kept_score,
+    read_photos,
+    report_unreadable,
+)
+from catsdogs.config import Config
+from catsdogs.modeling.backbone import get_backbone
+from catsdogs.modeling.classifier import finetune_boundary
+from catsdogs.modeling.model_file import copy_model, load_model, save_model
+from catsdogs.modeling.precision import choose_precision
+from catsdogs.modeling.sources import train_above
+from catsdogs.modeling.training import Plan
+from catsdogs.reporting.console import Console
+
+
+def finetune(config: Config, model_path: Path, console: Console) -> TrainResult:
+    """Unfreeze the top of a trained classifier and save it if that makes it better.
+
+    The model as it was counts as epoch 0: the weights with the best validation loss are
+    what is saved. A head-only model stays beside it, as `<name>.head.h5`.
+
+    Args:
+        config: its `model` section is that of the model file.
+        model_path: the model to start from.
+        console: where progress is shown.
+
+    Raises:
+        CatsdogsError: model, photos, configuration or output cannot be used.
+    """
+    start = time.perf_counter()
+    boundary = finetune_boundary(get_backbone(config.model.backbone), config.finetune.block)
+    precision = choose_precision(config.precision)
+    model, metadata = load_model(model_path, precision.policy)
+    dataset = read_photos(config, console, metadata.class_names)
+    console.note(
+        f"{model_path}, {config.finetune.block} and above unfrozen, in {precision.name} "
+        f"({precision.reason})"
+    )
+    plan = Plan(
+        epochs=config.finetune.epochs,
+        batch_size=config.finetune.batch_size,
+        learning_rate=config.finetune.learning_rate,
+        patience=config.finetune.patience,
+        keep="best",
+        start_counts=True,
+    )
+    history = train_above(model, boundary, dataset, plan, config, precision, console)
+    report_unreadable(dataset, console)
+    path = Path(config.output)
+    if metadata.stage == "train":
+        copy_model(model_path, head_path(path))
+    save_model(path, model, describe("finetune", config, dataset, history, metadata.weights))
+    return TrainResult(
+        path,
+        kept_score(history, dataset),
+        history,
+        len(dataset.unreadable),
+        time.perf_counter() - start,
+    )
+
+
+def head_path(path: Path) -> Path:
+    """Where the head-only model stays when its fine-tuned successor is written to `path`."""
+    return path.with_name(f"{path.stem}.head{path.suffix}")

@@ -1,0 +1,24 @@
+"""`catsdogs info`: what a run would stand on, on this machine."""
+
+import keras
+
+from catsdogs.config import CacheConfig
+from catsdogs.data.batches import num_decode_threads
+from catsdogs.modeling.features import cache_dir
+from catsdogs.modeling.model_file import package_versions
+from catsdogs.modeling.precision import choose_precision, device_name
+from catsdogs.modeling.weights import describe_source
+
+
+def info() -> dict[str, str]:
+    """Facts about versions, backend, device, precision, weights and folders, by name."""
+    precision = choose_precision()
+    return {
+        **package_versions(),
+        "backend": keras.backend.backend(),
+        "device": device_name(),
+        "precision": f"{precision.name} ({precision.reason})",
+        "decode threads": str(num_decode_threads(0)),
+        "weights": describe_source(),
+        "feature store": str(cache_dir(CacheConfig())),
+    }

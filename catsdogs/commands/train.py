@@ -1,0 +1,55 @@
+"""`catsdogs train`: a head on the frozen backbone."""
+
+import time
+from pathlib import Path
+
+from catsdogs.commands.training_steps import (
+    TrainResult,
+    describe,
+    kept_score,
+    read_photos,
+    report_unreadable,
+)
+from catsdogs.config import Config
+from catsdogs.modeling.backbone import get_backbone
+from catsdogs.modeling.classifier import POOLING_NAME, build_classifier, set_backbone_weights
+from catsdogs.modeling.model_file import WeightsRecord, save_model
+from catsdogs.modeling.precision import choose_precision
+from catsdogs.modeling.sources import train_above
+from catsdogs.modeling.training import Plan
+from catsdogs.modeling.weights import load_weights
+from catsdogs.reporting.console import Console
+
+
+def train(config: Config, console: Console) -> TrainResult:
+    """Train the head on photos from class folders and save the classifier.
+
+    Raises:
+        CatsdogsError: photos, weights, configuration or output cannot be used.
+    """
+    start = time.perf_counter()
+    backbone = get_backbone(config.model.backbone)
+    dataset = read_photos(config, console)
+    precision = choose_precision(config.precision)
+    weights = load_weights(config.model.weights, backbone, config.seed)
+    console.note(
+        f"{backbone.name} with weights from {weights.source}, "
+        f"in {precision.name} ({precision.reason})"
+    )
+    model = build_classifier(config.model, len(dataset.class_names), precision.policy, config.seed)
+    set_backbone_weights(model, weights)
+    plan = Plan(
+        epochs=config.train.epochs,
+        batch_size=config.train.batch_size,
+        learning_rate=config.train.learning_rate,
+        patience=config.train.patience,
+        keep=config.train.keep,
+        start_counts=False,
+    )
+    history = train_above(model, POOLING_NAME, dataset, plan, config, precision, console)
+    report_unreadable(dataset, console)
+    score = kept_score(history, dataset)
+    record = WeightsRecord(source=weights.source, sha256=weights.sha256)
+    path = Path(config.output)
+    save_model(path, model, describe("train", config, dataset, history, record))
+    return TrainResult(path, score, history, len(dataset.unreadable), time.perf_counter() - start)

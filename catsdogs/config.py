@@ -1,0 +1,260 @@
+"""The typed configuration: defaults, units, bounds; TOML files and `--set` overrides.
+
+A config file holds differences; what it leaves out is what stands here. The defaults are
+spelled out for reading in `configs/default.toml`, and a test holds the two equal.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from catsdogs.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataConfig(_Section):
+    """Which photos are used, and how they are split."""
+
+    dir: str = "data"
+    """Holds train/ and validation/ (or val/, valid/), or the class folders themselves."""
+    subsample: int = Field(1, ge=1)
+    """Take every N-th photo of each split, at least one a class; 1 takes all."""
+    validation_fraction: float = Field(0.2, gt=0, lt=1)
+    """Share of photos for validation where the folder is not split already."""
+    decode_threads: int = Field(0, ge=0, le=256)
+    """Threads that decode photos ahead of the network; 0: one for each processor core."""
+
+
+class AugmentConfig(_Section):
+    """How the views of a training photo differ. Validation is never augmented."""
+
+    views: int = Field(1, ge=0, le=1000)
+    """Epoch e trains on view e mod views; view 0 is the photo itself. 0: a fresh view of
+    every photo in every epoch, streamed through the whole network."""
+    flip: bool = True
+    """Mirror every other view left to right."""
+    rotation_degrees: float = Field(15.0, ge=0, le=180)
+    shift: float = Field(0.08, ge=0, lt=1)
+    """Greatest shift, as a share of the width and of the height."""
+    shear_degrees: float = Field(5.0, ge=0, le=60)
+    zoom: float = Field(0.15, ge=0, lt=1)
+    """Scale between 1 - zoom and 1 + zoom."""
+    brightness: float = Field(0.15, ge=0, lt=1)
+    """Pixel values times a factor between 1 - brightness and 1 + brightness."""
+
+
+Pixels = Annotated[int, Field(ge=1, le=2048)]
+
+
+class ModelConfig(_Section):
+    """What makes the classifier; stored in the model file and fixed from then on."""
+
+    backbone: str = "vgg16"
+    weights: str = "auto"
+    """`auto`, `random` (for tests), or the path of a Keras no-top .h5."""
+    image_size: tuple[Pixels, Pixels] = (224, 224)
+    """Height and width in pixels that every photo is brought to. VGG16 was trained at 224."""
+    pooling: Literal["average", "max", "flatten"] = "average"
+    head_units: int = Field(256, ge=1, le=65536)
+    """Width of the dense layer between pooling and classes."""
+    dropout: float = Field(0.5, ge=0, lt=1)
+
+
+class TrainConfig(_Section):
+    """The head on the frozen backbone."""
+
+    epochs: int = Field(5, ge=1)
+    batch_size: int = Field(16, ge=1, le=4096)
+    """Small, for the sake of small sets: a hundred photos shall make more than three steps."""
+    learning_rate: float = Field(2e-3, gt=0, le=1)
+    """Of Adam, in the first epoch; it falls along a cosine to a twentieth."""
+    patience: int = Field(5, ge=0)
+    """Stop after so many epochs without a better validation loss; 0 never stops early."""
+    keep: Literal["best", "last"] = "best"
+    """Which epoch's weights are saved: the one with the best validation loss, or the last."""
+
+
+class FinetuneConfig(_Section):
+    """Head and top blocks together. The starting point is epoch 0; the best epoch is kept."""
+
+    block: str = "block5"
+    """The lowest block that is trained; all above it are trained too."""
+    epochs: int = Field(2, ge=1)
+    batch_size: int = Field(32, ge=1, le=4096)
+    learning_rate: float = Field(1e-5, gt=0, le=1)
+    """Of Adam: larger steps destroy what ImageNet taught the convolutions."""
+    patience: int = Field(3, ge=0)
+
+
+class CacheConfig(_Section):
+    """The store of what the frozen layers computed."""
+
+    enabled: bool = True
+    dir: str = ""
+    """Empty: the user's cache folder."""
+    max_gib: float = Field(10.0, gt=0)
+    """The least recently used features are dropped beyond this size."""
+
+
+class Config(_Section):
+    """Everything that can be adjusted, in sections that are handed down as they are."""
+
+    seed: int = Field(0, ge=0, lt=2**32)
+    """Of subsampling, augmentation, initial weights, dropout and the order of photos."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """What the convolutions compute in; files are float32 always."""
+    output: str = "models/catsdogs.h5"
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
+    cache: CacheConfig = CacheConfig()
+
+    @model_validator(mode="after")
+    def _output_is_h5(self) -> Self:
+        if not self.output.endswith(".h5"):
+            raise ValueError(
+                f"output must end in .h5, for example models/mine.h5, got {self.output!r}"
+            )
+        return self
+
+
+def load_config(
+    path: Path | None,
+    overrides: Mapping[str, Any] | None = None,
+    fixed_model: ModelConfig | None = None,
+) -> Config:
+    """Read a TOML file and lay single values over it.
+
+    Args:
+        path: the file, or None for the defaults alone.
+        overrides: whole keys to values, such as `{"train.epochs": 5}`, laid over the file.
+        fixed_model: the `model` section of an existing model, which takes the place of the
+            file's; None for a new model.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or value is wrong or contradicts
+            `fixed_model`; names the whole key.
+    """
+    tree: dict[str, Any] = {}
+    if path is not None:
+        try:
+            tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{path} does not exist: give --config an existing TOML file"
+            ) from None
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    for key, value in (overrides or {}).items():
+        _lay_over(tree, key, value)
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from None
+    return config if fixed_model is None else _with_model(config, fixed_model)
+
+
+def _with_model(config: Config, fixed: ModelConfig) -> Config:
+    for key in sorted(config.model.model_fields_set):
+        wanted, is_set = getattr(config.model, key), getattr(fixed, key)
+        if wanted != is_set:
+            raise ConfigError(
+                f"model.{key} is {is_set!r} in the trained model and cannot become {wanted!r}: "
+                "leave it out, or train a new model"
+            )
+    return config.model_copy(update={"model": fixed})
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Split `train.epochs=5` into a key and a TOML value; an unquoted word is a string.
+
+    Raises:
+        ConfigError: there is no `=` or no key.
+    """
+    key, equals, raw = text.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise ConfigError(f"--set {text!r}: expected KEY=VALUE, for example --set train.epochs=5")
+    try:
+        return key, tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, raw.strip()
+
+
+def config_keys() -> list[str]:
+    """All whole keys, such as `train.epochs`, in the order of definition."""
+    keys = []
+    for name, field in Config.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            keys += [f"{name}.{key}" for key in section.model_fields]
+        else:
+            keys.append(name)
+    return keys
+
+
+def differences(config: Config) -> dict[str, Any]:
+    """The whole keys whose values differ from the defaults, with their values."""
+    return {key: value for key, value in _flat(config).items() if value != _flat(Config())[key]}
+
+
+def _flat(config: Config) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key in config_keys():
+        value: Any = config
+        for part in key.split("."):
+            value = getattr(value, part)
+        flat[key] = value
+    return flat
+
+
+def _lay_over(tree: dict[str, Any], key: str, value: Any) -> None:
+    *sections, name = key.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(_unknown_key(key))
+    tree[name] = value
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem in one line, with its whole key and the way out."""
+    problem = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in problem["loc"] if isinstance(part, str))
+    if problem["type"] == "extra_forbidden":
+        return _unknown_key(key)
+    if problem["type"] in ("model_type", "model_attributes_type"):
+        return f"{key} is a section: set a key inside it, for example {_key_inside(key)}"
+    if not key:  # raised by a validator of the whole configuration, which names its key
+        return str(problem["ctx"]["error"])
+    message = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return f"{key} should be {message}, got {problem['input']!r}"
+
+
+def _key_inside(section: str) -> str:
+    return next((key for key in config_keys() if key.startswith(f"{section}.")), "seed")
+
+
+def _unknown_key(key: str) -> str:
+    known = config_keys()
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6) or [
+        candidate for candidate in known if candidate.split(".")[-1] == key.split(".")[-1]
+    ]
+    hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}"
+    return f"unknown key {key}. {hint}"
+
+
+def assignments(pairs: Iterable[str]) -> dict[str, Any]:
+    """Parse several `KEY=VALUE` texts; a later one wins over an earlier one."""
+    return dict(parse_assignment(pair) for pair in pairs)

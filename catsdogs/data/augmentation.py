@@ -1,0 +1,123 @@
+"""Seeded views of one photo: the same view on every machine, in any order of work."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from catsdogs.config import AugmentConfig
+from catsdogs.data.images import fit_to, open_photo
+
+_FILL = (124, 116, 104)
+"""The mean colour of ImageNet (RGB): what lies outside the photo is near zero to the network."""
+
+
+@dataclass(frozen=True)
+class ViewTransform:
+    """What one view does to its photo: geometry about the centre, then brightness.
+
+    Attributes:
+        mirrored: left and right change places.
+        rotation: radians, clockwise.
+        shear: radians; lines that stood upright lean by it.
+        zoom: factor; above 1 the animal grows.
+        shift: shares of the width and of the height.
+        brightness: factor on pixel values.
+    """
+
+    mirrored: bool
+    rotation: float
+    shear: float
+    zoom: float
+    shift: tuple[float, float]
+    brightness: float
+
+
+def draw_transform(
+    augment: AugmentConfig, seed: int, content_hash: bytes, number: int
+) -> ViewTransform:
+    """Draw the transform of view `number` of a photo, evenly within the configured bounds.
+
+    The numbers come from a hash, not from a generator with a state: they depend on nothing
+    but the arguments, whatever the machine, the library versions or the order of work.
+    """
+    name = b"%d/%d/" % (seed, number) + content_hash
+    digest = hashlib.blake2b(name, digest_size=56).digest()
+    draws = np.frombuffer(digest, "<u8") / 2.0**63 - 1.0  # (7,), -1 to 1
+    return ViewTransform(
+        mirrored=augment.flip and bool(draws[0] < 0),
+        rotation=math.radians(augment.rotation_degrees) * draws[1],
+        shear=math.radians(augment.shear_degrees) * draws[2],
+        zoom=1 + augment.zoom * draws[3],
+        shift=(augment.shift * draws[4], augment.shift * draws[5]),
+        brightness=1 + augment.brightness * draws[6],
+    )
+
+
+def apply_transform(
+    image: Image.Image, size: tuple[int, int], transform: ViewTransform
+) -> np.ndarray:
+    """Make a view in one affine transform with one interpolation, resizing included.
+
+    Args:
+        image: RGB photo of any size.
+        size: height and width of the view, in pixels.
+        transform: what to do.
+
+    Returns:
+        uint8 array of shape `(height, width, 3)`, RGB, 0 to 255.
+    """
+    height, width = size
+    factor = min(image.width // width, image.height // height)
+    if factor > 1:  # bilinear sampling sees two pixels a side: average away the rest before
+        image = image.reduce(factor)
+    cos, sin = math.cos(transform.rotation), math.sin(transform.rotation)
+    rotate = np.array([[cos, sin], [-sin, cos]])
+    shear = np.array([[1, math.tan(transform.shear)], [0, 1]])
+    scale = np.diag([-1.0 if transform.mirrored else 1.0, 1.0]) / transform.zoom
+    # Pillow asks where in the photo each pixel of the view comes from: centre the view in
+    # a unit square, turn, and stretch the unit square over the photo.
+    photo_size = np.array([image.width, image.height])
+    view_size = np.array([width, height])
+    aspect = np.array([width / height, 1.0])  # turns and shears act on the shape as it is shown
+    matrix = (
+        photo_size[:, None]
+        * ((rotate @ shear @ scale) * aspect[None, :] / aspect[:, None])
+        / view_size[None, :]
+    )  # (2, 2)
+    centre = photo_size * (0.5 - np.array(transform.shift))
+    offset = centre - matrix @ (view_size / 2)
+    view = image.transform(
+        (width, height),
+        Image.Transform.AFFINE,
+        (*matrix[0], offset[0], *matrix[1], offset[1]),
+        Image.Resampling.BILINEAR,
+        fillcolor=_FILL,
+    )
+    levels = [min(255, round(level * transform.brightness)) for level in range(256)]
+    return np.asarray(view.point(levels * 3))
+
+
+def read_view(
+    path: Path,
+    content_hash: bytes,
+    number: int,
+    size: tuple[int, int],
+    augment: AugmentConfig,
+    seed: int,
+) -> np.ndarray:
+    """Read one view of a photo; view 0 is the photo itself, as `read_photo` gives it.
+
+    Returns:
+        uint8 array of shape `(height, width, 3)`, RGB, 0 to 255.
+
+    Raises:
+        DataError: the photo cannot be read or decoded.
+    """
+    image = open_photo(path, size)
+    if number == 0:
+        return fit_to(image, size)
+    return apply_transform(image, size, draw_transform(augment, seed, content_hash, number))

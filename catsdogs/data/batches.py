@@ -1,0 +1,149 @@
+"""Photos to batches of pixels, decoded ahead of the network by threads."""
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from catsdogs.config import AugmentConfig
+from catsdogs.data.augmentation import read_view
+from catsdogs.data.dataset import Sample
+from catsdogs.errors import DataError
+
+Read = Callable[[int], np.ndarray]
+"""Position of a photo to its pixels, uint8 `(height, width, 3)`; raises DataError."""
+
+
+@dataclass
+class Batch:
+    """Pixels of some photos.
+
+    Attributes:
+        images: uint8 `(n, height, width, 3)`, RGB, 0 to 255.
+        positions: where each image stands in the sequence that was asked for, ascending.
+        failures: positions that could not be read since the last batch, with the reason.
+    """
+
+    images: np.ndarray
+    positions: list[int]
+    failures: list[tuple[int, str]] = field(default_factory=list)
+
+
+def num_decode_threads(configured: int) -> int:
+    """The configured number of threads, or, for 0, one for each processor core."""
+    if configured:
+        return configured
+    if hasattr(os, "sched_getaffinity"):  # what a container or a scheduler left of the machine
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def decode_ahead(read: Read, num_photos: int, batch_size: int, num_threads: int) -> Iterator[Batch]:
+    """Read photos in threads, two batches ahead of whoever consumes them, in order.
+
+    A photo that cannot be read takes no place in a batch and stops nothing. Memory stays
+    the same however many photos there are.
+
+    Args:
+        read: turns a position, 0 to `num_photos - 1`, into pixels; called from threads.
+        num_photos: how many to read.
+        batch_size: images in each batch; the last one may be short, or empty where it only
+            reports failures.
+        num_threads: how many read at once.
+    """
+    waiting: deque[Future[np.ndarray]] = deque()
+    with ThreadPoolExecutor(num_threads, thread_name_prefix="decode") as pool:
+        try:
+            submitted = 0
+            images: list[np.ndarray] = []
+            positions: list[int] = []
+            failures: list[tuple[int, str]] = []
+            for position in range(num_photos):
+                while submitted < min(num_photos, position + 3 * batch_size):
+                    waiting.append(pool.submit(read, submitted))
+                    submitted += 1
+                try:
+                    images.append(waiting.popleft().result())
+                    positions.append(position)
+                except DataError as error:
+                    failures.append((position, str(error)))
+                if len(images) == batch_size:
+                    yield Batch(np.stack(images), positions, failures)
+                    images, positions, failures = [], [], []
+            if images or failures:
+                pixels = np.stack(images) if images else np.empty((0, 0, 0, 3), np.uint8)
+                yield Batch(pixels, positions, failures)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def fill_batch(images: np.ndarray, batch_size: int) -> np.ndarray:
+    """Fill a short batch up with its last image: another length would be compiled anew.
+
+    Args:
+        images: `(n, height, width, 3)`, n from 1 to `batch_size`.
+        batch_size: images to return.
+    """
+    return images[np.minimum(np.arange(batch_size), len(images) - 1)]
+
+
+def shuffled(samples: Sequence[Sample], seed: int, epoch: int) -> list[Sample]:
+    """The samples in the order of an epoch, the same for the same seed and epoch."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(samples))
+    return [samples[position] for position in order]
+
+
+class ViewBatches(keras.utils.PyDataset):
+    """Batches of one view of each photo, as `fit` and `evaluate` take them.
+
+    Keras' threads call for batches ahead of the step; each batch is decoded and augmented
+    by one of them. Item `i` is `(images, labels)`: uint8 `(n, height, width, 3)` RGB and
+    int32 `(n,)`; the last batch may be short.
+
+    Args:
+        samples: readable photos, in the order of training.
+        view_number: which view of each; 0 is the photo itself.
+        size: height and width in pixels.
+        augment: bounds of the views.
+        seed: of the views.
+        batch_size: photos in a batch.
+        num_threads: batches in the making at once.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        view_number: int,
+        size: tuple[int, int],
+        augment: AugmentConfig,
+        seed: int,
+        batch_size: int,
+        num_threads: int = 1,
+    ) -> None:
+        super().__init__(workers=num_threads, max_queue_size=2 * num_threads)
+        self._samples = samples
+        self._view_number = view_number
+        self._size = size
+        self._augment = augment
+        self._seed = seed
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._samples) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        start = index * self._batch_size
+        samples = self._samples[start : start + self._batch_size]
+        images = [
+            read_view(
+                s.path, s.content_hash, self._view_number, self._size, self._augment, self._seed
+            )
+            for s in samples
+        ]
+        return np.stack(images), np.array([s.label for s in samples], np.int32)

@@ -1,0 +1,35 @@
+"""What can go wrong in a way that a user can mend.
+
+    CatsdogsError            exit 1
+    ├── ConfigError          exit 2   the request itself is wrong: a key, a value, a flag
+    ├── DataError                     a folder or a photo that cannot be used
+    ├── WeightsError                  no usable ImageNet weights
+    └── ModelFileError                an .h5 that is missing, damaged or not one of ours
+
+Raised anywhere, translated once, in `cli.py`, into one line on stderr: what happened,
+what was expected, what to do next. Any other exception is a bug and keeps its traceback.
+"""
+
+
+class CatsdogsError(Exception):
+    """Base of all errors whose message is written for the user."""
+
+    exit_code = 1
+
+
+class ConfigError(CatsdogsError):
+    """The request is wrong: unknown key, bad value, flags that contradict each other."""
+
+    exit_code = 2
+
+
+class DataError(CatsdogsError):
+    """A folder or a photo cannot be used."""
+
+
+class WeightsError(CatsdogsError):
+    """The ImageNet weights are missing or are not what they should be."""
+
+
+class ModelFileError(CatsdogsError):
+    """A model file is missing, damaged, or not written by catsdogs."""

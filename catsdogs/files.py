@@ -1,0 +1,32 @@
+"""Writing files so that a reader finds the old one whole, or the new one whole."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from catsdogs.errors import DataError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path beside `path` to write to, and rename it into place at the end.
+
+    It has the suffix of `path`. Where anything goes wrong, the old file stays as it was and
+    nothing is left behind.
+
+    Raises:
+        DataError: the folder cannot be made or written, or the disk is full.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be written ({(error.strerror or str(error)).lower()}): "
+            "choose another place by --output"
+        ) from None
+    finally:
+        part.unlink(missing_ok=True)

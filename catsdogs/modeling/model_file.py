@@ -1,0 +1,198 @@
+"""The .h5 file: the whole classifier for plain Keras, and what it is in one attribute."""
+
+import datetime
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import keras
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from catsdogs import __version__
+from catsdogs.config import Config
+from catsdogs.errors import CatsdogsError, ModelFileError
+from catsdogs.files import replacing
+from catsdogs.modeling.classifier import build_classifier
+
+FORMAT_VERSION = 1
+ATTRIBUTE = "catsdogs"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class WeightsRecord(_Record):
+    """Where the pretrained weights came from."""
+
+    source: str
+    sha256: str
+
+
+class ValidationRecord(_Record):
+    """How good the saved weights are on the validation photos."""
+
+    loss: float
+    accuracy: float = Field(ge=0, le=1)
+    num_photos: int = Field(ge=1)
+    interval_low: float
+    interval_high: float
+
+
+class Metadata(_Record):
+    """What the attribute `catsdogs` of a model file says, as JSON.
+
+    Attributes:
+        format_version: of this record; a reader refuses newer ones.
+        class_names: in the order of the output.
+        image_size: height and width of the input, in pixels.
+        stage: which command wrote the file.
+        kept_epoch: the epoch whose weights these are; 0 is the state before fine-tuning.
+        config: the whole configuration, defaults included.
+        backbone: its name.
+        weights: of the backbone before any training.
+        data_fingerprint: SHA-256 of splits, class names and photo contents.
+        num_photos: readable photos of each split.
+        validation: metrics of the saved weights.
+        versions: of the packages that made the file.
+        created: UTC, ISO 8601.
+    """
+
+    format_version: int = FORMAT_VERSION
+    class_names: tuple[str, ...] = Field(min_length=2)
+    image_size: tuple[int, int]
+    stage: Literal["train", "finetune"]
+    kept_epoch: int
+    config: Config
+    backbone: str
+    weights: WeightsRecord
+    data_fingerprint: str
+    num_photos: dict[str, int]
+    validation: ValidationRecord
+    versions: dict[str, str] = Field(default_factory=lambda: package_versions())
+    created: str = Field(
+        default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    )
+
+    @model_validator(mode="after")
+    def _image_size_is_the_configured(self) -> "Metadata":
+        if self.image_size != self.config.model.image_size:
+            raise ValueError("image_size differs from config.model.image_size")
+        return self
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of catsdogs and of the packages that a result depends on."""
+    backend = keras.backend.backend()
+    names = ["keras", backend, "numpy", "pillow"]
+    return {"catsdogs": __version__, **{name: version(name) for name in names}}
+
+
+def save_model(path: Path, model: keras.Model, metadata: Metadata) -> None:
+    """Write a classifier as one float32 .h5 file, beside the old one and renamed over it.
+
+    Args:
+        path: ends in .h5; its folder is made where it is missing.
+        model: classifier, in whatever precision.
+        metadata: what it is.
+
+    Raises:
+        DataError: the file cannot be written; an old one is still whole.
+    """
+    float32 = build_classifier(
+        metadata.config.model, len(metadata.class_names), keras.DTypePolicy("float32")
+    )
+    float32.set_weights(model.get_weights())
+    with replacing(path) as part:
+        with _without_legacy_warning():
+            float32.save(part, include_optimizer=False)
+        with h5py.File(part, "r+") as file:
+            file.attrs[ATTRIBUTE] = metadata.model_dump_json()
+
+
+def copy_model(source: Path, target: Path) -> None:
+    """Copy a model file, whole or not at all."""
+    with replacing(target) as part:
+        shutil.copyfile(source, part)
+
+
+def load_model(path: Path, policy: keras.DTypePolicy) -> tuple[keras.Model, Metadata]:
+    """Open a model file.
+
+    The network is built from the metadata and its weights are read as numbers: nothing in
+    the file is executed.
+
+    Args:
+        path: a file that `save_model` wrote.
+        policy: what the convolutions shall compute in.
+
+    Returns:
+        The classifier, raw RGB `(n, height, width, 3)`, 0 to 255, to float32 probabilities
+        `(n, classes)`, not compiled; and what it is.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, or not one of ours.
+    """
+    metadata = read_metadata(path)
+    try:
+        model = build_classifier(metadata.config.model, len(metadata.class_names), policy)
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError, CatsdogsError) as error:
+        raise ModelFileError(
+            f"{path} is damaged ({' '.join(str(error).split())[:200]}): train it again"
+        ) from None
+    return model, metadata
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Read what a model file is, without its weights.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, or not one of ours.
+    """
+    if not path.exists():
+        raise ModelFileError(
+            f"no model at {path}: run `catsdogs train` first, or give --model FILE"
+        )
+    try:
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get(ATTRIBUTE)
+    except OSError:
+        raise ModelFileError(f"{path} is no HDF5 file, or is damaged: train it again") from None
+    if not isinstance(text, str):
+        raise ModelFileError(
+            f"{path} has no attribute {ATTRIBUTE!r}, so its classes are not known: "
+            "expected a file that `catsdogs train` wrote"
+        )
+    try:
+        found = json.loads(text).get("format_version")
+        if isinstance(found, int) and found > FORMAT_VERSION:
+            raise ModelFileError(
+                f"{path} has format {found}, this catsdogs reads up to {FORMAT_VERSION}: "
+                "install a newer catsdogs"
+            )
+        return Metadata.model_validate_json(text)
+    except (ValueError, AttributeError) as error:  # pydantic's errors are ValueErrors
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise ModelFileError(f"{path} has damaged metadata ({reason}): train it again") from None
+
+
+@contextmanager
+def _without_legacy_warning() -> Iterator[None]:
+    """Silence Keras' line that .h5 is a legacy format: here it is the wanted one."""
+
+    def admits(record: logging.LogRecord) -> bool:
+        return "considered legacy" not in record.getMessage()
+
+    logger = logging.getLogger("absl")
+    logger.addFilter(admits)
+    try:
+        yield
+    finally:
+        logger.removeFilter(admits)

@@ -1,0 +1,245 @@
+"""Where the batches of each epoch come from: stored features, or photos streamed anew."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+
+from catsdogs.config import Config
+from catsdogs.data.batches import ViewBatches, decode_ahead, num_decode_threads, shuffled
+from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
+from catsdogs.data.images import read_photo
+from catsdogs.errors import DataError
+from catsdogs.modeling.classifier import POOLING_NAME, freeze_below, split_at
+from catsdogs.modeling.features import (
+    DiskStore,
+    FeatureSource,
+    FeatureStore,
+    MemoryStore,
+    StoreError,
+    TrunkCard,
+    View,
+    cache_dir,
+    hash_weights,
+)
+from catsdogs.modeling.precision import Precision
+from catsdogs.modeling.training import Console, History, Plan, fit_epochs
+
+TRUNK_BATCH_SIZE = 32
+"""Photos in one pass of the frozen layers."""
+
+
+def train_above(
+    model: keras.Model,
+    boundary: str,
+    dataset: Dataset,
+    plan: Plan,
+    config: Config,
+    precision: Precision,
+    console: Console,
+) -> History:
+    """Train the layers above a boundary and leave the kept epoch's weights in the model.
+
+    What the frozen layers give is computed once for each photo and view and kept in the
+    feature store. With `augment.views = 0`, or where features cannot be kept at all, every
+    epoch runs fresh views through the whole network.
+
+    Args:
+        model: classifier, as `build_classifier` makes it.
+        boundary: name of the last frozen layer.
+        dataset: photos of `train` and `validation`; those that cannot be read are moved
+            from its splits to its list of unreadable files.
+        plan: how to train.
+        config: views, cache, threads, seed.
+        precision: what the model was built to compute in.
+        console: where progress is shown.
+
+    Raises:
+        DataError: no readable photos are left to train on or to validate with.
+    """
+    keras.utils.set_random_seed(config.seed)
+    freeze_below(model, boundary)
+    start_weights = model.get_weights()
+    if config.augment.views:
+        trunk, tail = split_at(model, boundary)
+        card = TrunkCard(
+            backbone=config.model.backbone,
+            boundary=boundary,
+            pooling=config.model.pooling if boundary == POOLING_NAME else "",
+            image_size=config.model.image_size,
+            precision=precision.name,
+            weights=hash_weights(trunk),
+        )
+        for store in _stores(card, config, console):
+            features = FeatureSource(trunk, store, config.augment, config.seed)
+            try:
+                source = FeatureEpochs(tail, features, dataset, plan, config, console)
+                return fit_epochs(source, plan, console)
+            except StoreError as error:
+                console.warn(f"feature store: {error}: going on without it")
+                model.set_weights(start_weights)
+                keras.utils.set_random_seed(config.seed)
+    return fit_epochs(StreamedEpochs(model, dataset, plan, config, console), plan, console)
+
+
+def _stores(card: TrunkCard, config: Config, console: Console) -> Iterator[FeatureStore]:
+    """The places to keep features in, best first."""
+    if config.cache.enabled:
+        try:
+            store = DiskStore(cache_dir(config.cache), card, int(config.cache.max_gib * 2**30))
+        except StoreError as error:
+            console.warn(f"feature store: {error}: going on without it")
+        else:
+            try:
+                yield store
+            finally:
+                store.close()
+    yield MemoryStore()
+
+
+class FeatureEpochs:
+    """Epochs on stored features: epoch e takes view (e - 1) mod `augment.views`."""
+
+    def __init__(
+        self,
+        tail: keras.Model,
+        features: FeatureSource,
+        dataset: Dataset,
+        plan: Plan,
+        config: Config,
+        console: Console,
+    ) -> None:
+        self.model = tail
+        self._features = features
+        self._dataset = dataset
+        self._plan = plan
+        self._config = config
+        self._console = console
+
+    @property
+    def num_training(self) -> int:
+        return self._dataset.count(TRAIN)
+
+    @property
+    def num_validation(self) -> int:
+        return self._dataset.count(VALIDATION)
+
+    def _view_number(self, epoch: int) -> int:
+        return (epoch - 1) % self._config.augment.views
+
+    def prepare(self, epoch: int) -> None:
+        views = [View(sample, 0) for sample in self._dataset.splits[VALIDATION]]
+        if epoch:
+            number = self._view_number(epoch)
+            views += [View(sample, number) for sample in self._dataset.splits[TRAIN]]
+        missing = self._features.count_missing(views)
+        if not missing:
+            return
+        with self._console.task("frozen layers", missing) as task:
+            done = self._features.ensure(
+                views,
+                TRUNK_BATCH_SIZE,
+                num_decode_threads(self._config.data.decode_threads),
+                task.advance,
+            )
+        self._console.note(
+            f"frozen layers: {done.num_computed:,} photos in {done.seconds:.1f} s "
+            f"({done.num_computed / done.seconds:.1f}/s), {done.num_found:,} from the cache"
+        )
+        drop_unreadable(self._dataset, done.failures)
+
+    def training_batches(self, epoch: int) -> keras.utils.PyDataset:
+        samples = shuffled(self._dataset.splits[TRAIN], self._config.seed, epoch)
+        views = [View(sample, self._view_number(epoch)) for sample in samples]
+        return self._features.batches(views, self._plan.batch_size)
+
+    def validation_batches(self) -> keras.utils.PyDataset:
+        views = [View(sample, 0) for sample in self._dataset.splits[VALIDATION]]
+        return self._features.batches(views, TRUNK_BATCH_SIZE)
+
+
+class StreamedEpochs:
+    """Epochs on the photos themselves: epoch e takes view e of each, through all layers."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        dataset: Dataset,
+        plan: Plan,
+        config: Config,
+        console: Console,
+    ) -> None:
+        self.model = model
+        self._dataset = dataset
+        self._plan = plan
+        self._config = config
+        self._console = console
+        self._num_threads = num_decode_threads(config.data.decode_threads)
+        self._checked = False
+
+    @property
+    def num_training(self) -> int:
+        return self._dataset.count(TRAIN)
+
+    @property
+    def num_validation(self) -> int:
+        return self._dataset.count(VALIDATION)
+
+    def prepare(self, epoch: int) -> None:
+        """Find the unreadable photos before the first epoch, which they would stop."""
+        if self._checked:
+            return
+        samples = [*self._dataset.splits[TRAIN], *self._dataset.splits[VALIDATION]]
+        with self._console.task("checking photos", len(samples)) as task:
+            drop_unreadable(self._dataset, self._failures(samples, task.advance))
+        self._checked = True
+
+    def _failures(
+        self, samples: Sequence[Sample], advance: Callable[[int], None]
+    ) -> list[tuple[Sample, str]]:
+        size = self._config.model.image_size
+        batches = decode_ahead(
+            lambda position: read_photo(samples[position].path, size),
+            len(samples),
+            TRUNK_BATCH_SIZE,
+            self._num_threads,
+        )
+        failures = []
+        for batch in batches:
+            failures += [(samples[position], reason) for position, reason in batch.failures]
+            advance(len(batch.positions) + len(batch.failures))
+        return failures
+
+    def training_batches(self, epoch: int) -> keras.utils.PyDataset:
+        samples = shuffled(self._dataset.splits[TRAIN], self._config.seed, epoch)
+        return self._batches(samples, epoch)
+
+    def validation_batches(self) -> keras.utils.PyDataset:
+        return self._batches(self._dataset.splits[VALIDATION], 0)
+
+    def _batches(self, samples: Sequence[Sample], view_number: int) -> ViewBatches:
+        return ViewBatches(
+            samples,
+            view_number,
+            self._config.model.image_size,
+            self._config.augment,
+            self._config.seed,
+            self._plan.batch_size,
+            self._num_threads,
+        )
+
+
+def drop_unreadable(dataset: Dataset, failures: Sequence[tuple[Sample, str]]) -> None:
+    """Move photos that could not be read from the splits to the list of unreadable files.
+
+    Raises:
+        DataError: a split has no photos left.
+    """
+    if not failures:
+        return
+    dropped = {sample.path for sample, _ in failures}
+    dataset.unreadable += [(sample.path, reason) for sample, reason in failures]
+    for split, samples in dataset.splits.items():
+        dataset.splits[split] = [sample for sample in samples if sample.path not in dropped]
+        if samples and not dataset.splits[split]:
+            path, reason = dataset.unreadable[0]
+            raise DataError(f"no {split} photo can be read, e.g. {path}: {reason}")

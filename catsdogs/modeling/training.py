@@ -1,0 +1,208 @@
+"""The epochs: fit, validate, keep the best, stop early."""
+
+import math
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import keras
+
+_FINAL_SHARE = 0.05
+"""What the cosine leaves of the learning rate at its end."""
+
+
+class Task(Protocol):
+    """A piece of work whose progress is shown."""
+
+    def advance(self, count: int, **figures: float) -> None:
+        """Say that `count` more photos are done, and what the figures are by now."""
+
+
+class Console(Protocol):
+    """Where progress is shown."""
+
+    def note(self, text: str) -> None:
+        """Say something worth knowing."""
+
+    def warn(self, text: str) -> None:
+        """Say something that the user may want to act on."""
+
+    def task(self, title: str, total: int | None = None) -> AbstractContextManager[Task]:
+        """Show the progress of work on `total` photos."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train.
+
+    Attributes:
+        epochs: at most so many.
+        batch_size: photos in a step.
+        learning_rate: of Adam, in the first epoch; it falls along a cosine.
+        patience: epochs without a better validation loss before stopping; 0: never.
+        keep: which epoch's weights stay, the `best` or the `last`.
+        start_counts: the weights before training are epoch 0, and may be the best.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    patience: int
+    keep: str
+    start_counts: bool
+
+    def rate_share(self, epoch: int) -> float:
+        """What the cosine leaves of the learning rate in an epoch, from 1: 1 down to 0.05."""
+        cosine = math.cos(math.pi * (epoch - 1) / self.epochs)
+        return _FINAL_SHARE + (1 - _FINAL_SHARE) * (1 + cosine) / 2
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch gave. Losses in nats, accuracies 0 to 1.
+
+    Attributes:
+        number: from 1; 0 is the state before training, which has no training figures.
+        learning_rate: of this epoch.
+        loss: over the training photos as they were trained on, with dropout.
+        accuracy: likewise.
+        validation_loss: after the epoch.
+        validation_accuracy: likewise.
+        seconds: wall time of training and validation, and of features computed for it.
+    """
+
+    number: int
+    learning_rate: float
+    loss: float | None
+    accuracy: float | None
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class History:
+    """All epochs of a training, and the one whose weights the model has now."""
+
+    epochs: list[Epoch]
+    kept: Epoch
+
+
+class EpochSource(Protocol):
+    """Gives each epoch's batches.
+
+    Attributes:
+        model: takes the batches, gives probabilities; shares the classifier's variables.
+        num_training: photos in an epoch, known once it is prepared.
+        num_validation: likewise.
+    """
+
+    model: keras.Model
+
+    @property
+    def num_training(self) -> int: ...
+
+    @property
+    def num_validation(self) -> int: ...
+
+    def prepare(self, epoch: int) -> None:
+        """Make ready for an epoch, from 1; 0 prepares validation alone."""
+
+    def training_batches(self, epoch: int) -> keras.utils.PyDataset:
+        """Batches of an epoch, from 1, in its order."""
+
+    def validation_batches(self) -> keras.utils.PyDataset:
+        """Batches of the validation photos, never augmented."""
+
+
+def compile_for(model: keras.Model, learning_rate: float) -> None:
+    """Give a model Adam, the loss and the metrics."""
+    optimizer: keras.optimizers.Optimizer = keras.optimizers.Adam(learning_rate)
+    if any(layer.compute_dtype == "float16" for layer in model.layers if layer.trainable_variables):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)  # float16 gradients underflow
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+
+
+def fit_epochs(source: EpochSource, plan: Plan, console: Console) -> History:
+    """Train for the planned epochs and leave the kept epoch's weights in the model.
+
+    Args:
+        source: the model and its batches.
+        plan: how to train.
+        console: gets each step's and each epoch's figures.
+    """
+    model = source.model
+    compile_for(model, plan.learning_rate)
+    epochs: list[Epoch] = []
+    best_weights: list[Any] = []
+    for number in range(0 if plan.start_counts else 1, plan.epochs + 1):
+        start = time.perf_counter()
+        source.prepare(number)
+        rate = plan.learning_rate * plan.rate_share(max(1, number))
+        training = _train_epoch(source, number, plan, rate, console) if number else {}
+        validation = model.evaluate(source.validation_batches(), verbose=0, return_dict=True)
+        epoch = Epoch(
+            number=number,
+            learning_rate=rate if number else 0.0,
+            loss=training.get("loss"),
+            accuracy=training.get("accuracy"),
+            validation_loss=float(validation["loss"]),
+            validation_accuracy=float(validation["accuracy"]),
+            seconds=time.perf_counter() - start,
+        )
+        epochs.append(epoch)
+        console.note(_describe(epoch, plan))
+        best = min(epochs, key=lambda e: e.validation_loss)  # the first of equals
+        if best is epoch:
+            best_weights = [variable.numpy() for variable in model.trainable_variables]
+        if plan.patience and number - best.number >= plan.patience:
+            console.note(f"stopped early: {plan.patience} epochs without a better validation loss")
+            break
+    if plan.keep == "last":
+        return History(epochs, epochs[-1])
+    for variable, value in zip(model.trainable_variables, best_weights, strict=True):
+        variable.assign(value)
+    return History(epochs, best)
+
+
+def _train_epoch(
+    source: EpochSource, number: int, plan: Plan, rate: float, console: Console
+) -> dict[str, float]:
+    """One pass over the training photos; loss and accuracy over them."""
+    source.model.optimizer.learning_rate = rate
+    with console.task(f"epoch {number}/{plan.epochs}", source.num_training) as task:
+        history = source.model.fit(
+            source.training_batches(number),
+            shuffle=False,  # the batches come in the epoch's own seeded order
+            verbose=0,
+            callbacks=[_StepFigures(task, plan.batch_size, source.num_training)],
+        ).history
+    return {name: float(values[-1]) for name, values in history.items()}
+
+
+class _StepFigures(keras.callbacks.Callback):
+    """Hands the running loss and accuracy on after each step."""
+
+    def __init__(self, task: Task, batch_size: int, num_photos: int) -> None:
+        super().__init__()
+        self._task = task
+        self._batch_size = batch_size
+        self._left = num_photos
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        count = min(self._batch_size, self._left)
+        self._left -= count
+        self._task.advance(count, **{name: float(value) for name, value in (logs or {}).items()})
+
+
+def _describe(epoch: Epoch, plan: Plan) -> str:
+    validation = (
+        f"validation loss {epoch.validation_loss:.4f} accuracy {epoch.validation_accuracy:.4f}"
+    )
+    if not epoch.number:
+        return f"epoch 0/{plan.epochs}  as it was  {validation}"
+    return (
+        f"epoch {epoch.number}/{plan.epochs}  loss {epoch.loss:.4f} accuracy {epoch.accuracy:.4f}  "
+        f"{validation}  {epoch.seconds:.1f} s"
+    )

@@ -1,0 +1,55 @@
+"""Figures about predictions, each with how sure it is."""
+
+import math
+from dataclasses import dataclass
+
+_Z95 = 1.959963984540054
+"""The normal distribution's two-sided 95% point."""
+
+
+def wilson_interval(num_correct: int, num_photos: int) -> tuple[float, float]:
+    """The 95% interval of a share.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    Unlike the textbook interval it stays within 0 and 1 and is right for small numbers.
+
+    Args:
+        num_correct: 0 to `num_photos`.
+        num_photos: 1 or more.
+
+    Returns:
+        Lower and upper bound, 0 to 1.
+    """
+    share = num_correct / num_photos
+    z2 = _Z95**2
+    centre = share + z2 / (2 * num_photos)
+    spread = _Z95 * math.sqrt(share * (1 - share) / num_photos + z2 / (4 * num_photos**2))
+    scale = 1 + z2 / num_photos
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good a classifier is on some photos.
+
+    Attributes:
+        loss: mean log loss, in nats.
+        accuracy: share of photos whose most probable class is theirs, 0 to 1.
+        num_photos: how many photos stand behind it.
+    """
+
+    loss: float
+    accuracy: float
+    num_photos: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95% Wilson interval of the accuracy."""
+        return wilson_interval(round(self.accuracy * self.num_photos), self.num_photos)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return (
+            f"accuracy {self.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, "
+            f"{self.num_photos:,} photos), loss {self.loss:.4f}"
+        )

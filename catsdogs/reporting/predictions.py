@@ -1,0 +1,113 @@
+"""Predictions as text, JSON, JSON lines or CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol
+
+from catsdogs.reporting.text import printable
+
+
+class Prediction(Protocol):
+    """One answer: probabilities by class, most probable first, or an error."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def probabilities(self) -> dict[str, float]: ...
+    @property
+    def error(self) -> str: ...
+
+
+def write_predictions(
+    predictions: Iterable[Prediction],
+    class_names: Sequence[str],
+    format_name: str,
+    top: int,
+    write: Callable[[str], None],
+) -> int:
+    """Write each prediction as soon as it is there.
+
+    Args:
+        predictions: in the order of the output.
+        class_names: columns of the CSV.
+        format_name: `text`, `json`, `jsonl` or `csv`.
+        top: lines a photo, text only.
+        write: takes a line, without its line break.
+
+    Returns:
+        How many photos could not be read; each has a row with the reason.
+    """
+    num_failed = 0
+
+    def counted() -> Iterator[Prediction]:
+        nonlocal num_failed
+        for prediction in predictions:
+            num_failed += bool(prediction.error)
+            yield prediction
+
+    lines: Iterable[str]
+    match format_name:
+        case "text":
+            lines = (line for p in counted() for line in _text_lines(p, top))
+        case "csv":
+            header = _csv_row(["path", "class", "probability", *class_names, "error"])
+            lines = chain([header], (_csv_line(p, class_names) for p in counted()))
+        case "jsonl":
+            lines = (_json(p) for p in counted())
+        case _:
+            lines = _json_array_lines(counted())
+    for line in lines:
+        write(line)
+    return num_failed
+
+
+def _text_lines(prediction: Prediction, top: int) -> list[str]:
+    path = printable(str(prediction.path))
+    if prediction.error:
+        return [f"{path}\terror\t{printable(prediction.error)}"]
+    best = list(prediction.probabilities.items())[:top]
+    return [f"{path}\t{printable(name)}\t{probability:.4f}" for name, probability in best]
+
+
+def _record(prediction: Prediction) -> dict[str, Any]:
+    if prediction.error:
+        return {"path": str(prediction.path), "error": prediction.error}
+    name, probability = next(iter(prediction.probabilities.items()))
+    return {
+        "path": str(prediction.path),
+        "class": name,
+        "probability": probability,
+        "probabilities": prediction.probabilities,
+    }
+
+
+def _json(prediction: Prediction) -> str:
+    return json.dumps(_record(prediction))
+
+
+def _json_array_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
+    """An array with an element a line; each line is held until it is known to need a comma."""
+    held = "["
+    for index, prediction in enumerate(predictions):
+        yield held + ("," if index else "")
+        held = f"  {_json(prediction)}"
+    yield held
+    yield "]"
+
+
+def _csv_line(prediction: Prediction, class_names: Sequence[str]) -> str:
+    if prediction.error:
+        return _csv_row([prediction.path, "", "", *("" for _ in class_names), prediction.error])
+    name, probability = next(iter(prediction.probabilities.items()))
+    values = [prediction.probabilities[name] for name in class_names]
+    return _csv_row([prediction.path, name, probability, *values, ""])
+
+
+def _csv_row(values: Sequence[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow(values)
+    return buffer.getvalue()
