@@ -248,11 +248,15 @@ def _key_inside(section: str) -> str:
 
 def _unknown_key(key: str) -> str:
     known = config_keys()
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6) or [
-        candidate for candidate in known if candidate.split(".")[-1] == key.split(".")[-1]
-    ]
-    hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}"
-    return f"unknown key {key}. {hint}"
+    section, _, name = key.rpartition(".")
+    in_section = [k for k in known if section and k.startswith(f"{section}.")]
+    elsewhere = [k for k in known if k.rpartition(".")[2] == name]
+    names = {k.rpartition(".")[2]: k for k in in_section}
+    near = [names[n] for n in difflib.get_close_matches(name, names, n=1)]
+    near = near or elsewhere or difflib.get_close_matches(key, known, n=1, cutoff=0.8)
+    if near:
+        return f"unknown key {key}. Did you mean {near[0]}?"
+    return f"unknown key {key}. Known keys: {', '.join(in_section or known)}"
 
 
 def assignments(pairs: Iterable[str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from catsdogs.errors import DataError
@@ -24,9 +24,29 @@ def replacing(path: Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({(error.strerror or str(error)).lower()}): "
-            "choose another place by --output"
-        ) from None
+        raise _not_writable(path, error) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            part.unlink()
+
+
+def check_writable(path: Path) -> None:
+    """Find out before long work whether its result can be written.
+
+    Raises:
+        DataError: the folder cannot be made or written, or a folder stands in the way.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(None, "is a folder")
+        part.touch()
+        part.unlink()
+    except OSError as error:
+        raise _not_writable(path, error) from None
+
+
+def _not_writable(path: Path, error: OSError) -> DataError:
+    reason = (error.strerror or str(error)).lower()
+    return DataError(f"{path} cannot be written ({reason}): choose another place by --output")

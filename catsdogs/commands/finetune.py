@@ -11,6 +11,7 @@ from catsdogs.commands.training_steps import (
     report_unreadable,
 )
 from catsdogs.config import Config
+from catsdogs.files import check_writable
 from catsdogs.modeling.backbone import get_backbone
 from catsdogs.modeling.classifier import finetune_boundary
 from catsdogs.modeling.model_file import copy_model, load_model, save_model
@@ -35,6 +36,8 @@ def finetune(config: Config, model_path: Path, console: Console) -> TrainResult:
         CatsdogsError: model, photos, configuration or output cannot be used.
     """
     start = time.perf_counter()
+    path = Path(config.output)
+    check_writable(path)
     boundary = finetune_boundary(get_backbone(config.model.backbone), config.finetune.block)
     precision = choose_precision(config.precision)
     model, metadata = load_model(model_path, precision.policy)
@@ -53,7 +56,6 @@ def finetune(config: Config, model_path: Path, console: Console) -> TrainResult:
     )
     history = train_above(model, boundary, dataset, plan, config, precision, console)
     report_unreadable(dataset, console)
-    path = Path(config.output)
     if metadata.stage == "train":
         copy_model(model_path, head_path(path))
     save_model(path, model, describe("finetune", config, dataset, history, metadata.weights))

@@ -11,6 +11,7 @@ from catsdogs.commands.training_steps import (
     report_unreadable,
 )
 from catsdogs.config import Config
+from catsdogs.files import check_writable
 from catsdogs.modeling.backbone import get_backbone
 from catsdogs.modeling.classifier import POOLING_NAME, build_classifier, set_backbone_weights
 from catsdogs.modeling.model_file import WeightsRecord, save_model
@@ -28,6 +29,8 @@ def train(config: Config, console: Console) -> TrainResult:
         CatsdogsError: photos, weights, configuration or output cannot be used.
     """
     start = time.perf_counter()
+    path = Path(config.output)
+    check_writable(path)
     backbone = get_backbone(config.model.backbone)
     dataset = read_photos(config, console)
     precision = choose_precision(config.precision)
@@ -50,6 +53,5 @@ def train(config: Config, console: Console) -> TrainResult:
     report_unreadable(dataset, console)
     score = kept_score(history, dataset)
     record = WeightsRecord(source=weights.source, sha256=weights.sha256)
-    path = Path(config.output)
     save_model(path, model, describe("train", config, dataset, history, record))
     return TrainResult(path, score, history, len(dataset.unreadable), time.perf_counter() - start)

@@ -148,8 +148,8 @@ class DiskStore:
         needed = math.ceil(num_features * num_bytes * _ENTRY_OVERHEAD) + 2**20
         if needed > self._max_bytes:
             raise StoreError(
-                f"{needed / 2**30:.2f} GiB of features are more than cache.max_gib = "
-                f"{self._max_bytes / 2**30:g} allows"
+                f"{needed / 2**30:.3g} GiB of features are more than cache.max_gib = "
+                f"{self._max_bytes / 2**30:.3g} allows"
             )
         stores = sorted(list_stores(self._cache_dir), key=lambda store: store.last_used)
         excess = sum(store.num_bytes for store in stores) + needed - self._max_bytes
@@ -326,7 +326,8 @@ class FeatureSource:
             StoreError: the features cannot be kept.
         """
         start = time.perf_counter()
-        by_key = dict(zip(self.keys(views), views, strict=True))  # copies of a photo: once
+        view_keys = self.keys(views)
+        by_key = dict(zip(view_keys, views, strict=True))  # copies of a photo: once
         missing = self._store.missing(list(by_key))
         keys = [key for key in by_key if key in missing]
         wanted = [by_key[key] for key in keys]
@@ -339,16 +340,20 @@ class FeatureSource:
                 sample.path, sample.content_hash, view.number, self._size, self._augment, self._seed
             )
 
-        failures: list[tuple[Sample, str]] = []
+        failed: dict[bytes, str] = {}
         for batch in decode_ahead(read, len(wanted), batch_size, num_threads):
             if batch.positions:
                 features = self._compute(batch.images, batch_size)
                 self._store.write([keys[position] for position in batch.positions], features)
-            failures += [(wanted[position].sample, reason) for position, reason in batch.failures]
+            failed |= {keys[position]: reason for position, reason in batch.failures}
             on_computed(len(batch.positions) + len(batch.failures))
         seconds = time.perf_counter() - start
-        num_computed = len(wanted) - len(failures)
-        return Extraction(num_computed, len(by_key) - len(wanted), seconds, failures)
+        failures = [
+            (view.sample, failed[key])
+            for view, key in zip(views, view_keys, strict=True)
+            if key in failed
+        ]
+        return Extraction(len(wanted) - len(failed), len(by_key) - len(wanted), seconds, failures)
 
     def _compute(self, images: np.ndarray, batch_size: int) -> np.ndarray:
         """Features of one batch: float16 `(n, *shape)`."""

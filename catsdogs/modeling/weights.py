@@ -12,6 +12,7 @@ import os
 import pickle
 import shutil
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -252,4 +253,5 @@ def _download() -> None:
             f"({reason}): {WAYS_OUT}"
         ) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            part.unlink()

@@ -1,0 +1,35 @@
+"""Photos on disk for the tests: small, real, and the same in every run."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
+
+
+@pytest.fixture
+def make_photos():
+    """A function that writes noise photos, all different, and returns their paths."""
+
+    def make(folder, count, seed=0, colour=(128, 128, 128), suffix=".png", size=(24, 32)):
+        """`size` is height and width; the noise lies within 50 levels of `colour`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(seed).integers(-50, 51, (count, *size, 3))
+        pixels = np.clip(noise + colour, 0, 255).astype(np.uint8)
+        paths = [folder / f"{seed}_{index:03}{suffix}" for index in range(count)]
+        for path, image in zip(paths, pixels, strict=True):
+            Image.fromarray(image).save(path)
+        return paths
+
+    return make
+
+
+@pytest.fixture
+def class_folders(tmp_path, make_photos):
+    """A folder with 4 + 4 photos to train on and 2 + 2 for validation; colour tells the class."""
+    root = tmp_path / "data"
+    make_photos(root / "train" / "cats", 4, 1, REDDISH)
+    make_photos(root / "train" / "dogs", 4, 2, BLUISH)
+    make_photos(root / "validation" / "cats", 2, 3, REDDISH)
+    make_photos(root / "validation" / "dogs", 2, 4, BLUISH)
+    return root

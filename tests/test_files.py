@@ -1,0 +1,77 @@
+import errno
+
+import pytest
+
+from catsdogs.errors import DataError
+from catsdogs.files import replacing
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A file that is there already."""
+    path = tmp_path / "model.h5"
+    path.write_text("old")
+    return path
+
+
+def test_new_file_appears_at_the_end(tmp_path):
+    path = tmp_path / "models" / "deep" / "new.h5"
+    with replacing(path) as part:
+        part.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_part_lies_beside_the_file_and_has_its_suffix(old):
+    with replacing(old) as part:
+        assert part.parent == old.parent
+        assert part.suffix == ".h5"
+        assert part != old
+        part.write_text("new")
+
+
+def test_old_file_is_replaced(old):
+    with replacing(old) as part:
+        part.write_text("new")
+        assert old.read_text() == "old"
+    assert old.read_text() == "new"
+    assert list(old.parent.iterdir()) == [old]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_failure_keeps_the_old_file_and_leaves_nothing_behind(old, error):
+    with pytest.raises(error), replacing(old) as part:
+        part.write_text("half")
+        raise error
+    assert old.read_text() == "old"
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_full_disk_is_explained_and_keeps_the_old_file(old):
+    with pytest.raises(DataError) as caught, replacing(old) as part:
+        part.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    message = f"{old} cannot be written (no space left on device): choose another place by --output"
+    assert str(caught.value) == message
+    assert old.read_text() == "old"
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_folder_at_the_place_of_the_file_is_explained(tmp_path):
+    path = tmp_path / "model.h5"
+    path.mkdir()
+    with pytest.raises(DataError) as caught, replacing(path) as part:
+        part.write_text("new")
+    message = f"{path} cannot be written (is a directory): choose another place by --output"
+    assert str(caught.value) == message
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_file_at_the_place_of_the_folder_is_explained(old):
+    path = old / "model.h5"
+    with pytest.raises(DataError) as caught, replacing(path) as part:
+        part.write_text("new")
+    message = f"{path} cannot be written (file exists): choose another place by --output"
+    assert str(caught.value) == message
+    assert old.read_text() == "old"

@@ -1,0 +1,48 @@
+import pytest
+
+from catsdogs.reporting.metrics import Score, wilson_interval
+
+
+# The last four: Newcombe, "Two-sided confidence intervals for the single proportion", 1998,
+# table I, score method without continuity correction.
+@pytest.mark.parametrize(
+    ("num_correct", "num_photos", "low", "high"),
+    [
+        (8, 10, 0.4902, 0.9433),
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_interval_is_as_published(num_correct, num_photos, low, high):
+    assert wilson_interval(num_correct, num_photos) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_interval_holds_the_share_and_stays_within_0_and_1():
+    for num_photos in range(1, 121):
+        for num_correct in range(num_photos + 1):
+            low, high = wilson_interval(num_correct, num_photos)
+            assert 0 <= low <= num_correct / num_photos + 1e-12
+            assert num_correct / num_photos - 1e-12 <= high <= 1
+
+
+def test_wilson_interval_narrows_with_more_photos():
+    widths = [high - low for low, high in (wilson_interval(9 * n, 10 * n) for n in (1, 10, 100))]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_score_text_has_interval_and_number_of_photos():
+    text = "accuracy 0.8000 (95% interval 0.4902 to 0.9433, 10 photos), loss 0.5000"
+    assert str(Score(loss=0.5, accuracy=0.8, num_photos=10)) == text
+
+
+def test_score_text_groups_thousands():
+    text = "accuracy 1.0000 (95% interval 0.9997 to 1.0000, 12,345 photos), loss 0.0000"
+    assert str(Score(loss=0.0, accuracy=1.0, num_photos=12345)) == text
+
+
+def test_score_interval_survives_a_float32_accuracy():
+    assert Score(0.5, 0.800000011920929, 10).interval == wilson_interval(8, 10)

@@ -1,0 +1,199 @@
+import json
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from catsdogs.config import Config, ModelConfig
+from catsdogs.errors import DataError, ModelFileError
+from catsdogs.modeling.classifier import build_classifier, set_backbone_weights
+from catsdogs.modeling.model_file import (
+    Metadata,
+    ValidationRecord,
+    WeightsRecord,
+    load_model,
+    read_metadata,
+    save_model,
+)
+from catsdogs.modeling.weights import load_weights
+
+CONFIG = Config(model=ModelConfig(weights="random", image_size=(32, 40), pooling="max"))
+IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 40, 3)).astype(np.uint8)
+FLOAT32 = keras.DTypePolicy("float32")
+BFLOAT16 = keras.DTypePolicy("mixed_bfloat16")
+
+
+def metadata(class_names=("ants", "bees", "wasps")):
+    return Metadata(
+        class_names=class_names,
+        image_size=(32, 40),
+        stage="train",
+        kept_epoch=2,
+        config=CONFIG,
+        backbone="vgg16",
+        weights=WeightsRecord(source="random", sha256=""),
+        data_fingerprint="f" * 64,
+        num_photos={"train": 8, "validation": 4},
+        validation=ValidationRecord(
+            loss=0.5, accuracy=0.75, num_photos=4, interval_low=0.3, interval_high=0.95
+        ),
+    )
+
+
+def make_model(policy=FLOAT32):
+    model = build_classifier(CONFIG.model, 3, policy, seed=3)
+    set_backbone_weights(model, load_weights("random"))
+    return model
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "models" / "m.h5"
+    save_model(path, make_model(), metadata())
+    return path
+
+
+def test_plain_keras_opens_the_file_and_agrees(saved):
+    plain = keras.models.load_model(saved, compile=False)
+    expected = make_model().predict(IMAGES, verbose=0)
+    np.testing.assert_allclose(plain.predict(IMAGES, verbose=0), expected, atol=1e-6)
+    assert {layer.dtype_policy.name for layer in plain.layers} == {"float32"}
+    assert {type(layer).__module__.split(".")[0] for layer in plain.layers} == {"keras"}
+
+
+def test_model_trained_in_bfloat16_is_saved_in_float32(tmp_path):
+    model = make_model(BFLOAT16)
+    save_model(tmp_path / "m.h5", model, metadata())
+    plain = keras.models.load_model(tmp_path / "m.h5", compile=False)
+    assert {layer.dtype_policy.name for layer in plain.layers} == {"float32"}
+    for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_what_is_saved_loads_to_the_same(saved):
+    model, loaded = load_model(saved, FLOAT32)
+    np.testing.assert_array_equal(
+        model.predict(IMAGES, verbose=0), make_model().predict(IMAGES, verbose=0)
+    )
+    expected = metadata().model_copy(update={"created": loaded.created})
+    assert loaded == expected
+
+
+def test_loading_in_bfloat16_keeps_probabilities_close(saved):
+    model, _ = load_model(saved, BFLOAT16)
+    assert model.get_layer("block1_conv1").compute_dtype == "bfloat16"
+    np.testing.assert_allclose(
+        model.predict(IMAGES, verbose=0), make_model().predict(IMAGES, verbose=0), atol=0.05
+    )
+
+
+def test_attribute_is_json_that_any_reader_understands(saved):
+    with h5py.File(saved) as file:
+        record = json.loads(file.attrs["catsdogs"])
+    assert record["format_version"] == 1
+    assert record["class_names"] == ["ants", "bees", "wasps"]
+    assert record["image_size"] == [32, 40]
+    assert record["stage"] == "train"
+    assert record["config"]["model"]["pooling"] == "max"
+    assert record["validation"]["num_photos"] == 4
+    assert set(record["versions"]) >= {"catsdogs", "keras", "numpy", "pillow"}
+
+
+def test_a_thousand_long_class_names_fit_into_the_attribute(tmp_path):
+    config = CONFIG.model_copy(update={"model": ModelConfig(image_size=(32, 40), weights="random")})
+    names = tuple(f"{number:04}-{'long name ' * 10}" for number in range(1000))
+    model = build_classifier(config.model, 1000, FLOAT32)
+    record = metadata(names).model_copy(update={"config": config})
+    save_model(tmp_path / "m.h5", model, record)
+    assert read_metadata(tmp_path / "m.h5").class_names == names
+    assert keras.models.load_model(tmp_path / "m.h5", compile=False).output.shape == (None, 1000)
+
+
+def test_saving_prints_nothing_and_leaves_one_file(saved, capfd):
+    save_model(saved, make_model(), metadata())
+    assert capfd.readouterr() == ("", "")
+    assert [path.name for path in saved.parent.iterdir()] == ["m.h5"]
+
+
+def test_failed_save_keeps_the_old_file_whole(saved):
+    before = saved.read_bytes()
+    with pytest.raises(ValueError, match="weight"):
+        save_model(saved, build_classifier(CONFIG.model, 2, FLOAT32), metadata())
+    assert saved.read_bytes() == before
+    assert [path.name for path in saved.parent.iterdir()] == ["m.h5"]
+
+
+def test_output_folder_that_is_a_file_is_one_line(tmp_path):
+    (tmp_path / "models").write_text("")
+    path = tmp_path / "models" / "m.h5"
+    with pytest.raises(DataError) as error:
+        save_model(path, make_model(), metadata())
+    assert str(error.value) == (
+        f"{path} cannot be written (file exists): choose another place by --output"
+    )
+
+
+def rewrite(path, **changes):
+    with h5py.File(path, "r+") as file:
+        record = json.loads(file.attrs["catsdogs"])
+        file.attrs["catsdogs"] = json.dumps({**record, **changes})
+
+
+def test_missing_model_says_to_train_first(tmp_path):
+    with pytest.raises(ModelFileError) as error:
+        read_metadata(tmp_path / "m.h5")
+    assert str(error.value) == (
+        f"no model at {tmp_path / 'm.h5'}: run `catsdogs train` first, or give --model FILE"
+    )
+
+
+def test_file_that_is_no_hdf5_is_refused(tmp_path):
+    (tmp_path / "m.h5").write_bytes(b"hello")
+    with pytest.raises(ModelFileError, match="is no HDF5 file, or is damaged"):
+        read_metadata(tmp_path / "m.h5")
+
+
+def test_hdf5_without_our_attribute_is_refused(tmp_path):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["x"] = 1
+    with pytest.raises(ModelFileError, match="has no attribute 'catsdogs'"):
+        read_metadata(tmp_path / "m.h5")
+
+
+def test_newer_format_asks_for_a_newer_catsdogs(saved):
+    rewrite(saved, format_version=99)
+    with pytest.raises(ModelFileError) as error:
+        read_metadata(saved)
+    assert str(error.value) == (
+        f"{saved} has format 99, this catsdogs reads up to 1: install a newer catsdogs"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"class_names": ["one"]},
+        {"image_size": [64, 64]},
+        {"stage": "stolen"},
+        {"config": {"model": {"backbone": 3}}},
+        {"validation": None},
+    ],
+)
+def test_damaged_metadata_is_one_line(saved, changes):
+    rewrite(saved, **changes)
+    with pytest.raises(ModelFileError, match="has damaged metadata"):
+        load_model(saved, FLOAT32)
+
+
+def test_classes_that_do_not_match_the_weights_are_refused(saved):
+    rewrite(saved, class_names=["a", "b"])
+    with pytest.raises(ModelFileError, match="is damaged"):
+        load_model(saved, FLOAT32)
+
+
+def test_truncated_file_is_refused(saved):
+    content = saved.read_bytes()
+    saved.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ModelFileError, match="damaged"):
+        load_model(saved, FLOAT32)

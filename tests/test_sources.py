@@ -1,0 +1,203 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from catsdogs.config import load_config
+from catsdogs.data.dataset import load_dataset
+from catsdogs.data.images import read_photo
+from catsdogs.errors import DataError
+from catsdogs.modeling.classifier import build_classifier, set_backbone_weights
+from catsdogs.modeling.precision import choose_precision
+from catsdogs.modeling.sources import train_above
+from catsdogs.modeling.training import Plan
+from catsdogs.modeling.weights import load_weights
+from catsdogs.reporting.console import Console
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Red and green photos: 6 of each to train on, 3 for validation."""
+    generator = np.random.default_rng(0)
+    for split, count in (("train", 6), ("validation", 3)):
+        for channel, name in enumerate(("green", "red")):
+            folder = tmp_path / "data" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.integers(0, 80, (40, 40, 3)).astype(np.uint8)
+                pixels[..., 1 - channel] += 150
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tmp_path / "data"
+
+
+class Run:
+    """One training from fresh weights."""
+
+    def __init__(self, data, boundary="pooling", start_counts=False, epochs=2, **settings):
+        overrides = {
+            "data.dir": str(data),
+            "model.weights": "random",
+            "model.image_size": [32, 32],
+            "precision": "float32",
+            "cache.dir": str(data.parent / "cache"),
+            **{key.replace("__", "."): value for key, value in settings.items()},
+        }
+        self.config = load_config(None, overrides)
+        self.dataset = load_dataset(self.config.data, self.config.seed)
+        precision = choose_precision(self.config.precision)
+        self.model = build_classifier(
+            self.config.model, len(self.dataset.class_names), precision.policy, self.config.seed
+        )
+        set_backbone_weights(self.model, load_weights("random"))
+        plan = Plan(
+            epochs=epochs,
+            batch_size=5,
+            learning_rate=1e-3,
+            patience=0,
+            keep="best",
+            start_counts=start_counts,
+        )
+        self.history = train_above(
+            self.model, boundary, self.dataset, plan, self.config, precision, Console()
+        )
+
+    @property
+    def losses(self):
+        return [(epoch.loss, epoch.validation_loss) for epoch in self.history.epochs]
+
+
+def test_the_second_run_computes_nothing_and_gives_the_same_history(data, capsys):
+    first = Run(data)
+    assert "frozen layers: 18 photos in" in capsys.readouterr().err
+    second = Run(data)
+    assert "frozen layers" not in capsys.readouterr().err
+    assert first.losses == second.losses
+    for one, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_only_new_and_changed_photos_are_computed(data, capsys):
+    Run(data)
+    capsys.readouterr()
+    folder = data / "train" / "red"
+    (folder / "0.png").rename(folder / "renamed.png")
+    Image.new("RGB", (40, 40), "red").save(folder / "1.png")
+    Image.new("RGB", (40, 40), "darkred").save(folder / "new.png")
+    Run(data)
+    err = capsys.readouterr().err
+    assert "frozen layers: 2 photos in" in err
+    assert "17 from the cache" in err
+
+
+def test_other_size_weights_or_precision_hit_no_old_features(data, capsys):
+    Run(data)
+    for changes in ({"model__image_size": [32, 40]}, {"precision": "bfloat16"}):
+        capsys.readouterr()
+        Run(data, **changes)
+        assert "frozen layers: 18 photos in" in capsys.readouterr().err
+
+
+def test_validation_of_the_tail_is_that_of_the_whole_classifier(data):
+    run = Run(data)
+    samples = run.dataset.splits["validation"]
+    images = np.stack([read_photo(sample.path, (32, 32)) for sample in samples])
+    probabilities = run.model.predict(images, verbose=0)
+    chosen = probabilities[np.arange(6), [sample.label for sample in samples]]
+    assert -np.log(chosen).mean() == pytest.approx(run.history.kept.validation_loss, abs=2e-3)
+
+
+def test_frozen_layers_stay_as_they_were_and_unfrozen_ones_do_not(data):
+    frozen = load_weights("random").convolutions
+    head_only = Run(data).model
+    np.testing.assert_array_equal(
+        head_only.get_layer("block5_conv3").get_weights()[0], frozen[12][0]
+    )
+    tuned = Run(data, boundary="block4_pool").model
+    np.testing.assert_array_equal(tuned.get_layer("block4_conv3").get_weights()[0], frozen[9][0])
+    assert not np.array_equal(tuned.get_layer("block5_conv3").get_weights()[0], frozen[12][0])
+
+
+def test_views_are_computed_when_first_needed_and_come_round_again(data, capsys):
+    Run(data, epochs=3, augment__views=2)
+    err = capsys.readouterr().err
+    assert "frozen layers: 18 photos in" in err
+    assert "frozen layers: 12 photos in" in err
+    assert err.count("frozen layers:") == 2
+
+
+def test_zero_views_stream_fresh_photos_and_keep_nothing(data, capsys):
+    run = Run(data, augment__views=0)
+    assert "frozen layers" not in capsys.readouterr().err
+    assert not (data.parent / "cache").exists()
+    assert run.losses == Run(data, augment__views=0).losses
+    assert len(run.history.epochs) == 2
+
+
+def test_streamed_and_stored_epochs_agree_on_validation_before_training(data):
+    streamed = Run(data, start_counts=True, epochs=1, augment__views=0).history.epochs[0]
+    stored = Run(data, start_counts=True, epochs=1).history.epochs[0]
+    assert streamed.validation_loss == pytest.approx(stored.validation_loss, rel=1e-3)
+
+
+@pytest.mark.parametrize("views", [0, 1])
+def test_unreadable_photos_are_skipped_and_listed(data, views):
+    broken = data / "train" / "red" / "2.png"
+    broken.write_bytes(broken.read_bytes()[:300])
+    run = Run(data, augment__views=views)
+    assert [path for path, _ in run.dataset.unreadable] == [broken]
+    assert run.dataset.count("train") == 11
+    assert len(run.history.epochs) == 2
+
+
+@pytest.mark.parametrize("views", [0, 1])
+def test_split_without_a_readable_photo_is_one_line(data, views):
+    for path in (data / "validation").rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"^no validation photo can be read, e.g. .*0.png: not a "):
+        Run(data, augment__views=views)
+
+
+def test_cache_folder_that_cannot_be_used_is_one_warning_and_the_same_result(data, capsys):
+    expected = Run(data).losses
+    blocked = data.parent / "blocked"
+    blocked.write_text("a file in place of the folder")
+    capsys.readouterr()
+    run = Run(data, cache__dir=str(blocked))
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
+    assert len(warnings) == 1
+    assert "going on without it" in warnings[0]
+    assert run.losses == expected
+
+
+def test_budget_too_small_for_the_features_falls_back_too(data, capsys):
+    expected = Run(data).losses
+    capsys.readouterr()
+    run = Run(data, cache__max_gib=1e-4, cache__dir=str(data.parent / "small"))
+    assert "are more than cache.max_gib = 0.0001 allows" in capsys.readouterr().err
+    assert run.losses == expected
+
+
+def test_cache_can_be_turned_off(data):
+    Run(data, cache__enabled=False)
+    assert not (data.parent / "cache").exists()
+
+
+def test_one_photo_a_class_is_enough(data, capsys):
+    run = Run(data, data__subsample=100)
+    assert run.dataset.count("train") == run.dataset.count("validation") == 2
+    assert len(run.history.epochs) == 2
+
+
+def test_three_classes_train(data):
+    for split in ("train", "validation"):
+        folder = data / split / "blue"
+        folder.mkdir()
+        for number in range(3):
+            Image.new("RGB", (40, 40), (number, 0, 255)).save(folder / f"{number}.png")
+    run = Run(data)
+    assert run.dataset.class_names == ("blue", "green", "red")
+    assert run.model.output.shape == (None, 3)
+
+
+def test_float16_training_of_convolutions_scales_the_loss(data):
+    run = Run(data, boundary="block4_pool", precision="float16", epochs=1)
+    assert np.isfinite(run.history.epochs[0].loss)
