@@ -3,7 +3,7 @@ import errno
 import pytest
 
 from catsdogs.errors import DataError
-from catsdogs.files import replacing
+from catsdogs.files import check_writable, replacing
 
 
 @pytest.fixture
@@ -12,6 +12,12 @@ def old(tmp_path):
     path = tmp_path / "model.h5"
     path.write_text("old")
     return path
+
+
+def write_half(path, error):
+    with replacing(path) as part:
+        part.write_text("half")
+        raise error
 
 
 def test_new_file_appears_at_the_end(tmp_path):
@@ -41,17 +47,15 @@ def test_old_file_is_replaced(old):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_failure_keeps_the_old_file_and_leaves_nothing_behind(old, error):
-    with pytest.raises(error), replacing(old) as part:
-        part.write_text("half")
-        raise error
+    with pytest.raises(error):
+        write_half(old, error)
     assert old.read_text() == "old"
     assert list(old.parent.iterdir()) == [old]
 
 
 def test_full_disk_is_explained_and_keeps_the_old_file(old):
-    with pytest.raises(DataError) as caught, replacing(old) as part:
-        part.write_text("half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(DataError) as caught:
+        write_half(old, OSError(errno.ENOSPC, "No space left on device"))
     message = f"{old} cannot be written (no space left on device): choose another place by --output"
     assert str(caught.value) == message
     assert old.read_text() == "old"
@@ -75,3 +79,25 @@ def test_file_at_the_place_of_the_folder_is_explained(old):
     message = f"{path} cannot be written (file exists): choose another place by --output"
     assert str(caught.value) == message
     assert old.read_text() == "old"
+
+
+def test_check_passes_where_a_file_can_be_written_and_leaves_none(old):
+    check_writable(old)
+    check_writable(old.parent / "models" / "new.h5")
+    assert old.read_text() == "old"
+    assert not list((old.parent / "models").iterdir())
+
+
+def test_check_refuses_a_folder_at_the_place_of_the_file(tmp_path):
+    with pytest.raises(DataError) as caught:
+        check_writable(tmp_path)
+    message = f"{tmp_path} cannot be written (is a folder): choose another place by --output"
+    assert str(caught.value) == message
+
+
+def test_check_refuses_a_file_at_the_place_of_the_folder(old):
+    path = old / "model.h5"
+    with pytest.raises(DataError) as caught:
+        check_writable(path)
+    message = f"{path} cannot be written (file exists): choose another place by --output"
+    assert str(caught.value) == message

@@ -1,0 +1,1 @@
+"""What `make bench` runs: our commands against the classic Keras recipe, side by side."""

@@ -1,0 +1,154 @@
+import io
+import re
+
+import pytest
+
+from catsdogs.reporting import console
+from catsdogs.reporting.console import Console, format_duration
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture(autouse=True)
+def terminal_settings(monkeypatch):
+    """No matter where the tests run: a common terminal, 80 columns wide."""
+    for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.fixture
+def every_advance_prints(monkeypatch):
+    monkeypatch.setattr(console, "_PLAIN_INTERVAL_SECONDS", 0.0)
+
+
+def without_escapes(text):
+    """What is left of a terminal's stream when colours and movements are taken out."""
+    return re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", text)
+
+
+def test_notes_and_warnings_are_plain_lines_where_there_is_no_terminal():
+    stream = io.StringIO()
+    Console(stream).note("trained")
+    Console(stream).warn("cat.jpg is skipped")
+    assert stream.getvalue() == "trained\nwarning: cat.jpg is skipped\n"
+
+
+def test_long_note_stays_on_one_line():
+    stream = io.StringIO()
+    Console(stream).note("path " * 100)
+    assert stream.getvalue() == "path " * 100 + "\n"
+
+
+def test_brackets_and_colons_are_no_markup():
+    stream = io.StringIO()
+    Console(stream).note("[red]cats[/red] :cat: [/] 1 [2]")
+    assert stream.getvalue() == "[red]cats[/red] :cat: [/] 1 [2]\n"
+
+
+@pytest.mark.parametrize("stream_class", [io.StringIO, Terminal])
+def test_control_characters_are_written_out(stream_class):
+    stream = stream_class()
+    Console(stream).note("a\nb\x1b[2J\t")
+    assert stream.getvalue() == "a\\nb\\x1b[2J\\t\n"
+
+
+def test_warning_is_yellow_on_a_terminal():
+    stream = Terminal()
+    Console(stream).warn("\x1b[2J is skipped")
+    assert stream.getvalue() == "\x1b[33mwarning: \\x1b[2J is skipped\x1b[0m\n"
+
+
+def test_short_task_prints_nothing_where_there_is_no_terminal():
+    stream = io.StringIO()
+    with Console(stream).task("reading", 10) as task:
+        task.advance(10)
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.usefixtures("every_advance_prints")
+def test_long_task_prints_lines_where_there_is_no_terminal():
+    stream = io.StringIO()
+    with Console(stream).task("reading", 4000) as task:
+        task.advance(1000)
+        task.advance(2000, loss=0.25, accuracy=0.5)
+    first, second = stream.getvalue().splitlines()
+    assert re.fullmatch(r"reading  1,000/4,000 photos  [\d,]+/s  [\d.]+ s left", first)
+    assert re.fullmatch(
+        r"reading  3,000/4,000 photos  [\d,]+/s  [\d.]+ s left  loss 0\.2500  accuracy 0\.5000",
+        second,
+    )
+
+
+@pytest.mark.usefixtures("every_advance_prints")
+def test_task_of_unknown_length_counts_without_an_end():
+    stream = io.StringIO()
+    with Console(stream).task("reading\n") as task:
+        task.advance(7)
+    assert re.fullmatch(r"reading\\n  7 photos  [\d,]+/s\n", stream.getvalue())
+
+
+def test_bar_shows_photos_rate_time_and_figures(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    stream = Terminal()
+    with Console(stream).task("epoch 1/5", 4000) as task:
+        task.advance(1000)
+        task.advance(2000, loss=0.25, accuracy=0.5)
+    assert re.search(
+        r"epoch 1/5 [━╸╺]+ 3,000/4,000 photos  [\d,]+/s  [\d.]+ s left  "
+        r"loss 0\.2500  accuracy 0\.5000",
+        without_escapes(stream.getvalue()),
+    )
+
+
+def test_bar_shows_every_figure_on_80_columns():
+    stream = Terminal()
+    with Console(stream).task("epoch 1/5", 20000) as task:
+        task.advance(1000, loss=0.25, accuracy=0.5)
+    shown = without_escapes(stream.getvalue())
+    assert "epoch 1/5" in shown.splitlines()[-2]
+    assert "accuracy 0.5000" in shown
+
+
+def test_bar_goes_when_the_work_ends():
+    stream = Terminal()
+    with Console(stream).task("reading", 10) as task:
+        task.advance(10)
+    assert stream.getvalue().endswith("\x1b[1A\x1b[2K")
+
+
+def test_bar_goes_when_the_work_fails():
+    stream = Terminal()
+    with pytest.raises(ValueError, match="no luck"), Console(stream).task("reading", 10):
+        raise ValueError("no luck")
+    assert stream.getvalue().endswith("\x1b[1A\x1b[2K")
+
+
+def test_console_writes_to_stderr_by_default(capsys):
+    Console().note("hello")
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0 s"),
+        (8.3, "8.3 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1:00 min"),
+        (60, "1:00 min"),
+        (65, "1:05 min"),
+        (3599.4, "59:59 min"),
+        (3599.6, "1:00:00 h"),
+        (7800, "2:10:00 h"),
+        (360_000, "100:00:00 h"),
+    ],
+)
+def test_duration_is_written_as_people_say_it(seconds, text):
+    assert format_duration(seconds) == text

@@ -1,0 +1,84 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from catsdogs.commands.sample import SampleResult, sample
+from catsdogs.data.dataset import list_photos
+from catsdogs.data.images import open_photo
+from catsdogs.errors import DataError
+
+
+def refusal(folder):
+    with pytest.raises(DataError) as caught:
+        sample(folder)
+    return str(caught.value)
+
+
+def test_sample_unpacks_three_splits_of_two_classes(tmp_path):
+    folder = tmp_path / "data"
+    assert sample(folder) == SampleResult(folder, num_photos=720, num_written=720)
+    places = [path.parent.relative_to(folder).as_posix() for path in list_photos(folder)]
+    assert Counter(places) == {
+        "train/cats": 200,
+        "train/dogs": 200,
+        "validation/cats": 100,
+        "validation/dogs": 100,
+        "test/cats": 60,
+        "test/dogs": 60,
+    }
+
+
+def test_all_photos_can_be_read_and_differ(tmp_path):
+    sample(tmp_path)
+    images = [open_photo(path, (32, 32)) for path in list_photos(tmp_path)]
+    assert {image.size for image in images} == {(32, 32)}
+    assert len({np.asarray(image).tobytes() for image in images}) == 720
+
+
+def test_second_time_writes_nothing(tmp_path):
+    sample(tmp_path)
+    assert sample(tmp_path) == SampleResult(tmp_path, num_photos=720, num_written=0)
+
+
+def test_missing_photo_is_put_back_and_others_are_left_alone(tmp_path):
+    sample(tmp_path)
+    first, second, *_ = list_photos(tmp_path)
+    content = first.read_bytes()
+    first.unlink()
+    second.write_bytes(b"changed")
+    assert sample(tmp_path).num_written == 1
+    assert first.read_bytes() == content
+    assert second.read_bytes() == b"changed"
+
+
+@pytest.mark.parametrize("place", ["train/cats/mine.jpg", "test/mine.png", "validation/a/b/c.png"])
+def test_folder_with_other_photos_is_refused_and_left_as_it_was(tmp_path, place):
+    folder = tmp_path / "data"
+    mine = folder / place
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    assert refusal(folder) == (
+        f"{folder} holds other photos ({mine}): choose another folder, "
+        "e.g. `catsdogs sample sample_photos`"
+    )
+    assert [path for path in folder.rglob("*") if path.is_file()] == [mine]
+
+
+@pytest.mark.parametrize("place", ["cats/mine.jpg", "val/cats/mine.jpg"])
+def test_folder_with_photos_in_another_layout_is_refused_and_left_as_it_was(tmp_path, place):
+    mine = tmp_path / place
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    assert refusal(tmp_path) == (
+        f"{tmp_path} holds other photos ({mine}): choose another folder, "
+        "e.g. `catsdogs sample sample_photos`"
+    )
+    assert list_photos(tmp_path) == [mine]
+
+
+def test_file_in_place_of_the_folder_is_explained(tmp_path):
+    path = tmp_path / "data"
+    path.write_text("")
+    message = f"{path} cannot be written (not a directory): choose another folder"
+    assert refusal(path) == message
