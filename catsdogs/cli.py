@@ -25,6 +25,10 @@ INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
 class _Group(click.Group):
     """Turns errors that a user can mend into one line and an exit code."""
 
+    def list_commands(self, context: click.Context) -> list[str]:
+        """In the order of use, which is that of their definition."""
+        return list(self.commands)
+
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
@@ -122,10 +126,10 @@ def train(**flags: Any) -> None:
     "--model",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="The model to start from.  [default: models/catsdogs.h5]",
+    help="The model to start from, and to replace.  [default: models/catsdogs.h5]",
 )
 def finetune(model: Path | None, **flags: Any) -> None:
-    """Train the top block too; never leaves a worse model than it found.
+    """Train the top block too; keep the result if it is better.
 
     \b
     catsdogs finetune --epochs 2
@@ -207,7 +211,7 @@ def predict(
 
 @main.command()
 def info() -> None:
-    """Show versions, backend, device, precision and the source of the weights.
+    """Show versions, device, precision, source of the weights.
 
     \b
     catsdogs info

@@ -71,9 +71,9 @@ class TrainConfig(_Section):
     """The head on the frozen backbone."""
 
     epochs: int = Field(5, ge=1)
-    batch_size: int = Field(16, ge=1, le=4096)
+    batch_size: int = Field(8, ge=1, le=4096)
     """Small, for the sake of small sets: a hundred photos shall make more than three steps."""
-    learning_rate: float = Field(2e-3, gt=0, le=1)
+    learning_rate: float = Field(1e-3, gt=0, le=1)
     """Of Adam, in the first epoch; it falls along a cosine to a twentieth."""
     patience: int = Field(5, ge=0)
     """Stop after so many epochs without a better validation loss; 0 never stops early."""
@@ -161,7 +161,7 @@ def load_config(
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_explain(error)) from None
+        raise ConfigError(_explain(error, tree)) from None
     return config if fixed_model is None else _with_model(config, fixed_model)
 
 
@@ -228,7 +228,7 @@ def _lay_over(tree: dict[str, Any], key: str, value: Any) -> None:
     tree[name] = value
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, tree: dict[str, Any]) -> str:
     """The first problem in one line, with its whole key and the way out."""
     problem = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in problem["loc"] if isinstance(part, str))
@@ -238,6 +238,9 @@ def _explain(error: ValidationError) -> str:
         return f"{key} is a section: set a key inside it, for example {_key_inside(key)}"
     if not key:  # raised by a validator of the whole configuration, which names its key
         return str(problem["ctx"]["error"])
+    if key == "model.image_size" and problem["type"] in ("missing", "too_long"):
+        size = tree["model"]["image_size"]
+        return f"{key} should be a height and a width, for example [224, 224], got {size!r}"
     message = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     return f"{key} should be {message}, got {problem['input']!r}"
 
@@ -252,8 +255,8 @@ def _unknown_key(key: str) -> str:
     in_section = [k for k in known if section and k.startswith(f"{section}.")]
     elsewhere = [k for k in known if k.rpartition(".")[2] == name]
     names = {k.rpartition(".")[2]: k for k in in_section}
-    near = [names[n] for n in difflib.get_close_matches(name, names, n=1)]
-    near = near or elsewhere or difflib.get_close_matches(key, known, n=1, cutoff=0.8)
+    near = elsewhere or [names[n] for n in difflib.get_close_matches(name, names, n=1)]
+    near = near or difflib.get_close_matches(key, known, n=1, cutoff=0.8)
     if near:
         return f"unknown key {key}. Did you mean {near[0]}?"
     return f"unknown key {key}. Known keys: {', '.join(in_section or known)}"

@@ -1,5 +1,6 @@
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def test_bug_in_reading_is_not_taken_for_a_bad_photo():
     assert decode_threads() == []
 
 
-def test_closing_early_stops_reading_and_ends_the_threads():
+def test_photos_are_read_only_a_few_batches_ahead():
     positions_read = []
 
     def read(position):
@@ -115,11 +116,27 @@ def test_closing_early_stops_reading_and_ends_the_threads():
         return pixels_of(position)
 
     batches = decode_ahead(read, 1000, 4, 2)
+    for _ in range(10):
+        next(batches)
+    batches.close()
+    assert max(positions_read) < 40 + 3 * 4
+
+
+def test_closing_early_drops_what_waits_and_ends_the_threads():
+    positions_read = []
+
+    def read(position):
+        positions_read.append(position)
+        if position >= 4:
+            time.sleep(0.05)
+        return pixels_of(position)
+
+    batches = decode_ahead(read, 1000, 4, num_threads=1)
     assert shown(next(batches)) == ([0, 1, 2, 3], [0, 1, 2, 3], [])
     assert decode_threads()
     batches.close()
     assert decode_threads() == []
-    assert max(positions_read) < 4 * 4
+    assert len(positions_read) < 3 * 4
 
 
 def test_configured_number_of_threads_is_taken():

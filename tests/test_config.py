@@ -53,6 +53,7 @@ def test_exercise_toml_differs_where_the_course_did():
     assert differences(load_config(CONFIGS / "exercise.toml")) == {
         "augment.views": 0,
         "model.image_size": (150, 150),
+        "train.batch_size": 16,
         "finetune.batch_size": 16,
     }
 
@@ -63,12 +64,12 @@ def test_no_file_and_no_overrides_give_the_defaults():
 
 
 def test_overrides_win_over_the_file_and_leave_the_rest_of_its_section(toml):
-    path = toml("seed = 3\n[train]\nepochs = 7\nbatch_size = 8\n")
+    path = toml("seed = 3\n[train]\nepochs = 7\nbatch_size = 4\n")
     config = load_config(path, {"train.epochs": 9, "cache.enabled": False})
     assert differences(config) == {
         "seed": 3,
         "train.epochs": 9,
-        "train.batch_size": 8,
+        "train.batch_size": 4,
         "cache.enabled": False,
     }
 

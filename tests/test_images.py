@@ -1,4 +1,6 @@
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -301,7 +303,14 @@ def test_damaged_exif_neither_stops_nor_warns(tmp_path):
     whole, path = tmp_path / "whole.jpg", tmp_path / "damaged_exif.jpg"
     noise().save(whole)
     noise().save(path, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12")
-    assert np.array_equal(read_photo(path, (64, 64)), read_photo(whole, (64, 64)))
+    code = (
+        "import sys; from pathlib import Path; from catsdogs.data.images import read_photo;"
+        "one, other = (read_photo(Path(p), (64, 64)) for p in sys.argv[1:]);"
+        "print((one == other).all())"
+    )
+    command = [sys.executable, "-W", "error", "-c", code, str(whole), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_too_many_pixels_are_refused_before_decoding(tmp_path):

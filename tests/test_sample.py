@@ -20,10 +20,10 @@ def test_sample_unpacks_three_splits_of_two_classes(tmp_path):
     assert sample(folder) == SampleResult(folder, num_photos=720, num_written=720)
     places = [path.parent.relative_to(folder).as_posix() for path in list_photos(folder)]
     assert Counter(places) == {
-        "train/cats": 200,
-        "train/dogs": 200,
-        "validation/cats": 100,
-        "validation/dogs": 100,
+        "train/cats": 240,
+        "train/dogs": 240,
+        "validation/cats": 60,
+        "validation/dogs": 60,
         "test/cats": 60,
         "test/dogs": 60,
     }
@@ -41,15 +41,14 @@ def test_second_time_writes_nothing(tmp_path):
     assert sample(tmp_path) == SampleResult(tmp_path, num_photos=720, num_written=0)
 
 
-def test_missing_photo_is_put_back_and_others_are_left_alone(tmp_path):
+def test_missing_and_half_written_photos_are_put_back(tmp_path):
     sample(tmp_path)
     first, second, *_ = list_photos(tmp_path)
-    content = first.read_bytes()
+    contents = first.read_bytes(), second.read_bytes()
     first.unlink()
-    second.write_bytes(b"changed")
-    assert sample(tmp_path).num_written == 1
-    assert first.read_bytes() == content
-    assert second.read_bytes() == b"changed"
+    second.write_bytes(contents[1][:100])
+    assert sample(tmp_path).num_written == 2
+    assert (first.read_bytes(), second.read_bytes()) == contents
 
 
 @pytest.mark.parametrize("place", ["train/cats/mine.jpg", "test/mine.png", "validation/a/b/c.png"])

@@ -22,17 +22,17 @@ class SampleResult:
 def sample(folder: Path) -> SampleResult:
     """Unpack `train/`, `validation/` and `test/`, each with `cats/` and `dogs/`.
 
-    Photos that are there already are left alone; a folder that holds anything else in their
-    place is never added to.
+    Photos that are there already are left alone; a folder that holds anything else is never
+    added to.
 
     Raises:
         DataError: the folder holds other photos, or cannot be written.
     """
     archive_path = resources.files("catsdogs") / "sample" / ARCHIVE_NAME
     with archive_path.open("rb") as file, zipfile.ZipFile(file) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".png")]
-        _refuse_strangers(folder, set(names))
-        missing = [name for name in names if not (folder / name).exists()]
+        sizes = {i.filename: i.file_size for i in archive.infolist() if not i.is_dir()}
+        _refuse_strangers(folder, set(sizes))
+        missing = [name for name, size in sizes.items() if not _is_whole(folder / name, size)]
         try:
             archive.extractall(folder, missing)
         except OSError as error:
@@ -40,14 +40,20 @@ def sample(folder: Path) -> SampleResult:
                 f"{folder} cannot be written ({(error.strerror or str(error)).lower()}): "
                 "choose another folder"
             ) from None
-    return SampleResult(folder, len(names), len(missing))
+    return SampleResult(folder, len(sizes), len(missing))
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
 
 
 def _refuse_strangers(folder: Path, names: set[str]) -> None:
-    for split in sorted({name.split("/")[0] for name in names}):
-        for path in sorted((folder / split).rglob("*")):
-            if path.is_file() and path.relative_to(folder).as_posix() not in names:
-                raise DataError(
-                    f"{folder} holds other photos ({path}): choose another folder, "
-                    "e.g. `catsdogs sample sample_photos`"
-                )
+    """Refuse a folder with any other visible file in it: it would be trained on as well."""
+    for path in sorted(folder.rglob("*")):
+        place = path.relative_to(folder)
+        is_hidden = any(part.startswith(".") for part in place.parts)
+        if path.is_file() and not is_hidden and place.as_posix() not in names:
+            raise DataError(
+                f"{folder} holds other photos ({path}): choose another folder, "
+                "e.g. `catsdogs sample sample_photos`"
+            )

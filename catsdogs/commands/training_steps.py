@@ -38,7 +38,9 @@ def read_photos(
     with console.task("reading photos") as task:
         dataset = load_dataset(config.data, config.seed, class_names, task.advance)
     for note in dataset.notes:
-        console.warn(note)
+        console.note(note)
+    for warning in dataset.warnings:
+        console.warn(warning)
     console.note(
         f"{dataset.count(TRAIN):,} photos to train on, {dataset.count(VALIDATION):,} for "
         f"validation, {len(dataset.class_names)} classes: {', '.join(dataset.class_names)}"

@@ -44,7 +44,7 @@ def num_decode_threads(configured: int) -> int:
 
 
 def decode_ahead(read: Read, num_photos: int, batch_size: int, num_threads: int) -> Iterator[Batch]:
-    """Read photos in threads, two batches ahead of whoever consumes them, in order.
+    """Read photos in threads, two batches and more ahead of their consumer, in order.
 
     A photo that cannot be read takes no place in a batch and stops nothing. Memory stays
     the same however many photos there are.

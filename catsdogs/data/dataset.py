@@ -12,7 +12,6 @@ from catsdogs.data.images import is_photo
 from catsdogs.errors import DataError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
-SPLITS = (TRAIN, VALIDATION, TEST)
 
 _SPLIT_FOLDERS = {
     "train": TRAIN,
@@ -44,14 +43,16 @@ class Dataset:
 
     Attributes:
         class_names: in the order of the labels.
-        splits: `train` and `validation` (and `test`, if there is one) to samples, by path.
-        notes: what was left out or decided, a sentence each, for the user to read.
+        splits: `train` and `validation` to samples, in the order of classes and paths.
+        notes: what was left out or decided, a sentence each.
+        warnings: what makes the result worth less, a sentence each.
         unreadable: files that could not be read, with the reason.
     """
 
     class_names: tuple[str, ...]
     splits: dict[str, list[Sample]]
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
     def count(self, split: str) -> int:
@@ -112,9 +113,9 @@ def load_dataset(
         hashed = _hash_contents(splits[TRAIN], unreadable, on_hashed)
         splits = _split_by_content(hashed, config.validation_fraction, names, notes)
         splits = {s: _subsample(v, config, seed, root, names, s, notes) for s, v in splits.items()}
-    dataset = Dataset(names, splits, notes, unreadable)
+    dataset = Dataset(names, splits, notes, unreadable=unreadable)
     _check_splits(dataset, root)
-    _note_leakage(dataset)
+    _warn_of_leakage(dataset)
     return dataset
 
 
@@ -172,6 +173,8 @@ def _list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
     classes = {}
     others = 0
     for subfolder in _subfolders(folder):
+        if subfolder.name.lower() == TEST:  # beside class folders: photos to test on later
+            continue
         photos, strangers = _walk(subfolder)
         others += strangers
         if photos:
@@ -179,8 +182,10 @@ def _list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
         else:
             notes.append(f"{subfolder} holds no photos and is left out")
     if others:
-        files = "1 file" if others == 1 else f"{others:,} files"
-        notes.append(f"{files} below {folder} that are no photos by their names are left out")
+        notes.append(f"{folder}: {others:,} files are left out, for their names are no photos'")
+    loose = sum(1 for path in folder.iterdir() if path.is_file() and is_photo(path))
+    if loose:
+        notes.append(f"{folder}: {loose:,} photos lie in no class folder and are left out")
     if not classes:
         raise DataError(
             f"{folder} has no class folders with photos: expected one folder per class, "
@@ -313,7 +318,7 @@ def _check_splits(dataset: Dataset, root: Path) -> None:
         raise DataError(f"{root} leaves no photo for validation: add photos")
 
 
-def _note_leakage(dataset: Dataset) -> None:
+def _warn_of_leakage(dataset: Dataset) -> None:
     trained = {sample.content_hash: sample.path for sample in dataset.splits[TRAIN]}
     leaks = [s for s in dataset.splits[VALIDATION] if s.content_hash in trained]
     if leaks:
@@ -321,7 +326,7 @@ def _note_leakage(dataset: Dataset) -> None:
         count = (
             "1 validation photo is" if len(leaks) == 1 else f"{len(leaks):,} validation photos are"
         )
-        dataset.notes.append(
+        dataset.warnings.append(
             f"{count} also trained on and will flatter the accuracy, "
             f"e.g. {first.path} = {trained[first.content_hash]}"
         )

@@ -1,11 +1,12 @@
 """The one way a file becomes pixels, for training and prediction alike."""
 
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from catsdogs.errors import DataError
 
@@ -16,6 +17,9 @@ MAX_PIXELS = 100_000_000
 """Larger pictures are refused before decoding: 300 MB as RGB, more than cameras make."""
 
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS takes its place: an error, never a warning
+
+# Damaged EXIF and the like: the photo itself is decoded or refused, with a reason, below.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 # What Pillow's decoders raise on damaged files, besides OSError.
 _DECODE_ERRORS = (
@@ -66,7 +70,8 @@ def open_photo(path: Path, size: tuple[int, int]) -> Image.Image:
                     f"{image.width} x {image.height} pixels are more than the "
                     f"{MAX_PIXELS // 1_000_000} million that are decoded"
                 )
-            image.draft(None, (width, height))
+            lies_on_its_side = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            image.draft(None, (height, width) if lies_on_its_side else (width, height))
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
             return _to_rgb(image)
@@ -97,9 +102,6 @@ def read_photo(path: Path, size: tuple[int, int]) -> np.ndarray:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     if image.mode.startswith("I"):  # 16 bits, in a container of 16 or 32
         return Image.fromarray(
             (np.clip(np.asarray(image), 0, 65535) // 256).astype(np.uint8)
@@ -108,6 +110,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         values = np.nan_to_num(np.asarray(image))
         scale = 255 if values.max() <= 1 else 1
         return Image.fromarray(np.clip(values * scale, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB") if image.mode != "RGB" else image
 
 

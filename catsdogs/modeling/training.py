@@ -193,7 +193,8 @@ class _StepFigures(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         count = min(self._batch_size, self._left)
         self._left -= count
-        self._task.advance(count, **{name: float(value) for name, value in (logs or {}).items()})
+        figures = logs or {}
+        self._task.advance(count, loss=figures["loss"], accuracy=figures["accuracy"])
 
 
 def _describe(epoch: Epoch, plan: Plan) -> str:

@@ -46,12 +46,12 @@ class Console:
             title: what is being done.
             total: number of photos; None where it is not known.
         """
-        if not self._rich.is_terminal:
+        if not self._rich.is_terminal or self._rich.is_dumb_terminal:
             yield _PlainTask(self, title, total)
             return
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(24),
+            BarColumn(10),
             TextColumn("{task.fields[text]}"),
         )
         with Progress(*columns, console=self._rich, transient=True) as progress:
@@ -71,12 +71,11 @@ class _Meter:
         self.done += count
         self._figures = figures
 
-    @property
-    def text(self) -> str:
+    def text(self, unit: str) -> str:
         seconds = time.monotonic() - self._start
         rate = self.done / seconds if seconds > 0 else 0.0
         of_total = "" if self._total is None else f"/{self._total:,}"
-        parts = [f"{self.done:,}{of_total} photos", f"{rate:,.0f}/s"]
+        parts = [f"{self.done:,}{of_total}{unit}", f"{rate:,.0f}/s"]
         if self._total is not None and rate > 0:
             parts.append(f"{format_duration((self._total - self.done) / rate)} left")
         parts += [f"{name} {value:.4f}" for name, value in self._figures.items()]
@@ -91,7 +90,7 @@ class _BarTask:
 
     def advance(self, count: int, **figures: float) -> None:
         self._meter.advance(count, figures)
-        self._progress.update(self._id, completed=self._meter.done, text=self._meter.text)
+        self._progress.update(self._id, completed=self._meter.done, text=self._meter.text(""))
 
 
 class _PlainTask:
@@ -106,12 +105,12 @@ class _PlainTask:
         now = time.monotonic()
         if now - self._last >= _PLAIN_INTERVAL_SECONDS:
             self._last = now
-            self._console.note(f"{self._title}  {self._meter.text}")
+            self._console.note(f"{self._title}  {self._meter.text(' photos')}")
 
 
 def format_duration(seconds: float) -> str:
     """Seconds as people say them: `8.3 s`, `1:05 min`, `2:10:00 h`."""
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -109,5 +109,5 @@ def _csv_line(prediction: Prediction, class_names: Sequence[str]) -> str:
 
 def _csv_row(values: Sequence[Any]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(values)
-    return buffer.getvalue()
+    csv.writer(buffer, lineterminator="\r\n").writerow(values)
+    return buffer.getvalue().removesuffix("\r\n")

@@ -1,0 +1,258 @@
+import csv
+import io
+import json
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from catsdogs.cli import main
+from catsdogs.data.images import read_photo
+from catsdogs.modeling.model_file import read_metadata
+
+NO_MODEL = "error: no model at models/catsdogs.h5: run `catsdogs train` first, or give --model FILE"
+SMALL = ["--set", "model.image_size=[32, 32]", "--set", "model.weights=random"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with photos of two plain classes, and a cache of its own."""
+    generator = np.random.default_rng(0)
+    for split, count in (("train", 8), ("validation", 4)):
+        for channel, name in enumerate(("green", "red")):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.integers(0, 80, (40, 50, 3)).astype(np.uint8)
+                pixels[..., 1 - channel] += 150
+                Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{number}.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def call(*arguments, code=0):
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+@pytest.fixture
+def trained(folder):
+    call("train", "--epochs", "3", *SMALL)
+    return folder
+
+
+def test_train_finetune_and_predict_one_after_the_other(folder):
+    train = call("train", "--subsample", "2", "--epochs", "1", *SMALL)
+    lines = train.stdout.splitlines()
+    assert lines[0].startswith("validation accuracy ")
+    assert ", 4 photos), loss " in lines[0]
+    assert lines[1].startswith("saved models/catsdogs.h5 (epoch 1) after ")
+    finetune = call("finetune", "--epochs", "2")
+    assert finetune.stdout.startswith("kept epoch ")
+    assert (folder / "models" / "catsdogs.head.h5").exists()
+    assert read_metadata(folder / "models" / "catsdogs.h5").stage == "finetune"
+    assert read_metadata(folder / "models" / "catsdogs.head.h5").stage == "train"
+    predict = call("predict", "data/validation/red/0.png")
+    path, name, probability = predict.stdout.rstrip("\n").split("\t")
+    assert path == "data/validation/red/0.png"
+    assert name in ("green", "red")
+    assert 0.5 <= float(probability) <= 1
+
+
+def test_metadata_says_what_was_trained_on_what(trained):
+    metadata = read_metadata(trained / "models" / "catsdogs.h5")
+    assert metadata.class_names == ("green", "red")
+    assert metadata.num_photos == {"train": 16, "validation": 8}
+    assert metadata.config.train.epochs == 3
+    assert metadata.config.data.dir == "data"
+    assert metadata.validation.num_photos == 8
+    assert metadata.weights.source == "random"
+
+
+def test_predict_gives_plain_keras_probabilities_on_the_same_pixels(trained):
+    result = call("predict", "data/validation", "--format", "json", "--precision", "float32")
+    rows = json.loads(result.stdout)
+    plain = keras.models.load_model(trained / "models" / "catsdogs.h5", compile=False)
+    images = np.stack([read_photo(trained / row["path"], (32, 32)) for row in rows])
+    ours = [[row["probabilities"][name] for name in ("green", "red")] for row in rows]
+    np.testing.assert_allclose(ours, plain.predict(images, verbose=0), atol=1e-5)
+
+
+def test_prediction_of_the_validation_folder_gives_the_validation_accuracy(trained):
+    rows = json.loads(call("predict", "data/validation", "--format", "json").stdout)
+    correct = np.mean([row["class"] == row["path"].split("/")[-2] for row in rows])
+    saved = read_metadata(trained / "models" / "catsdogs.h5").validation
+    assert saved.accuracy == pytest.approx(correct)
+
+
+def test_predict_keeps_the_order_of_files_folders_and_globs(trained):
+    paths = [
+        line.split("\t")[0]
+        for line in call(
+            "predict", "data/train/red/3.png", "data/validation/green", "data/train/*/1.png"
+        ).stdout.splitlines()
+    ]
+    assert paths == [
+        "data/train/red/3.png",
+        *(f"data/validation/green/{number}.png" for number in range(4)),
+        "data/train/green/1.png",
+        "data/train/red/1.png",
+    ]
+
+
+def test_predict_names_a_bad_file_and_still_answers_for_the_others(trained):
+    (trained / "bad.jpg").write_bytes(b"no picture")
+    result = call("predict", "bad.jpg", "data/train/red/0.png", code=1)
+    first, second = result.stdout.splitlines()
+    assert first == "bad.jpg\terror\tnot a picture, or damaged at its start"
+    assert second.startswith("data/train/red/0.png\t")
+    assert result.stderr.splitlines()[-1] == "1 of 2 photos could not be read"
+
+
+def test_predict_csv_has_a_column_a_class(trained):
+    rows = list(
+        csv.DictReader(
+            io.StringIO(call("predict", "data/train/red/0.png", "--format", "csv").stdout)
+        )
+    )
+    assert list(rows[0]) == ["path", "class", "probability", "green", "red", "error"]
+    assert float(rows[0]["green"]) + float(rows[0]["red"]) == pytest.approx(1)
+
+
+def test_top_prints_a_line_a_class(trained):
+    lines = call("predict", "data/train/red/0.png", "--top", "5").stdout.splitlines()
+    assert {line.split("\t")[1] for line in lines} == {"green", "red"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ["train", "--set", "train.lerning_rate=1"],
+            2,
+            "error: unknown key train.lerning_rate. Did you mean train.learning_rate?",
+        ),
+        (
+            ["train", "--epochs", "0"],
+            2,
+            "error: train.epochs should be greater than or equal to 1, got 0",
+        ),
+        (
+            ["train", "--config", "none.toml"],
+            2,
+            "error: none.toml does not exist: give --config an existing TOML file",
+        ),
+        (
+            ["train", "--data", "none"],
+            1,
+            "error: no folder none: give --data DIR with one folder per class in it, "
+            "or run `catsdogs sample` for the built-in photos",
+        ),
+        (
+            ["finetune"],
+            1,
+            NO_MODEL,
+        ),
+        (
+            ["predict", "data"],
+            1,
+            NO_MODEL,
+        ),
+        (["predict", "none.jpg"], 1, "error: none.jpg does not exist"),
+        (["predict", "none*.jpg"], 1, "error: none*.jpg matches no file"),
+        (
+            ["train", "--output", "data/x.h5/y.txt"],
+            2,
+            "error: output must end in .h5, for example models/mine.h5, got 'data/x.h5/y.txt'",
+        ),
+    ],
+)
+def test_mistakes_are_one_line_on_stderr(folder, arguments, code, message):
+    result = call(*arguments, code=code)
+    assert result.stderr == message + "\n"
+    assert result.stdout == ""
+
+
+def test_finetune_refuses_to_change_what_the_model_is(trained):
+    result = call("finetune", "--set", "model.pooling=max", code=2)
+    assert result.stderr == (
+        "error: model.pooling is 'average' in the trained model and cannot become 'max': "
+        "leave it out, or train a new model\n"
+    )
+
+
+def test_finetune_refuses_classes_that_the_model_does_not_know(trained):
+    (trained / "data" / "train" / "red").rename(trained / "data" / "train" / "blue")
+    result = call("finetune", code=1)
+    assert result.stderr.splitlines()[-1] == (
+        "error: data/train/blue is no class of the model, which has green, red: "
+        "rename or remove the folder"
+    )
+
+
+def test_finetune_with_a_model_writes_its_successor_beside_it(trained):
+    (trained / "models" / "catsdogs.h5").rename(trained / "mine.h5")
+    call("finetune", "--model", "mine.h5", "--epochs", "1")
+    assert read_metadata(trained / "mine.h5").stage == "finetune"
+    assert (trained / "mine.head.h5").exists()
+    assert not (trained / "models" / "catsdogs.h5").exists()
+
+
+def test_finetune_that_only_harms_keeps_the_start(trained):
+    before = keras.models.load_model(trained / "models" / "catsdogs.h5", compile=False)
+    result = call("finetune", "--set", "finetune.learning_rate=1")
+    assert result.stdout.splitlines()[0] == (
+        "kept epoch 0: no epoch had a better validation loss than the start"
+    )
+    after = keras.models.load_model(trained / "models" / "catsdogs.h5", compile=False)
+    for one, other in zip(before.get_weights(), after.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_config_file_and_flags_reach_the_model_file(folder):
+    (folder / "mine.toml").write_text(
+        '[model]\nweights = "random"\nimage_size = [32, 48]\npooling = "max"\n[train]\nepochs = 7\n'
+    )
+    call("train", "--config", "mine.toml", "--epochs", "1", "--seed", "5", "--output", "out/m.h5")
+    config = read_metadata(folder / "out" / "m.h5").config
+    assert config.model.image_size == (32, 48)
+    assert config.model.pooling == "max"
+    assert config.train.epochs == 1
+    assert config.seed == 5
+
+
+def test_cache_shows_and_clears_what_is_stored(trained):
+    shown = call("cache").stdout.splitlines()
+    assert "24 features  vgg16 to pooling average, 32 x 32" in shown[0]
+    assert shown[-1].endswith(f"MiB in {trained / 'cache' / 'catsdogs' / 'features'}")
+    assert "MiB freed" in call("cache", "--clear").stdout
+    assert call("cache").stdout.splitlines()[0].strip().startswith("0.0 MiB in")
+
+
+def test_info_names_versions_device_precision_and_weights():
+    facts = dict(line.split(None, 1) for line in call("info").stdout.splitlines())
+    assert facts["keras"] == keras.__version__
+    assert facts["backend"] == keras.backend.backend()
+    assert {"tensorflow", "numpy", "device", "precision", "weights"} <= set(facts)
+
+
+def test_ctrl_c_ends_in_one_line_and_leaves_the_model_alone(trained):
+    model = (trained / "models" / "catsdogs.h5").read_bytes()
+    command = [sys.executable, "-m", "catsdogs", "train", "--epochs", "5000", *SMALL]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("epoch 1/"):
+            break
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read().splitlines()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 130
+    assert rest[-1] == "stopped: nothing that was saved before has changed"
+    assert not [line for line in rest if "Traceback" in line]
+    assert (trained / "models" / "catsdogs.h5").read_bytes() == model

@@ -1,0 +1,84 @@
+"""The floor plan: imports point down only, and --help stays light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import catsdogs
+
+PACKAGE = Path(catsdogs.__file__).parent
+
+LAYERS = [
+    {"errors"},
+    {"config", "files"},
+    {"data"},
+    {"modeling", "reporting"},
+    {"commands"},
+    {"cli"},
+    {"__main__"},
+]
+
+FREE = {"catsdogs.reporting.text"}  # escapes strings, imports nothing, serves every layer
+
+
+def layer_of(module):
+    part = module.split(".")[1]
+    return next(number for number, parts in enumerate(LAYERS) if part in parts)
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module != "catsdogs":
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts != ("__init__",):
+            yield ".".join(("catsdogs", *(part for part in parts if part != "__init__"))), path
+
+
+def test_imports_point_down_only():
+    found = list(modules())
+    assert len(found) > 25
+    upward = [
+        f"{module} imports {imported}"
+        for module, path in found
+        for imported in imports_of(path)
+        if imported.startswith("catsdogs.")
+        and imported not in FREE
+        and (
+            layer_of(imported) > layer_of(module)
+            or (
+                layer_of(imported) == layer_of(module)
+                and imported.split(".")[1] != module.split(".")[1]
+            )
+        )
+    ]
+    assert upward == []
+
+
+def test_only_the_cli_knows_click():
+    users = {module for module, path in modules() if "click" in imports_of(path)}
+    assert users == {"catsdogs.cli"}
+
+
+def test_tensorflow_is_imported_only_where_keras_has_no_call():
+    users = {module for module, path in modules() if "tensorflow" in imports_of(path)}
+    assert users == {"catsdogs.modeling.precision"}
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys, click.testing, catsdogs.cli as c;"
+        "r = click.testing.CliRunner().invoke(c.main, ['train', '--help']);"
+        "assert r.exit_code == 0, r.output;"
+        "print([m for m in ('tensorflow', 'keras', 'numpy', 'PIL', 'pydantic', 'rich', 'h5py')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
