@@ -30,7 +30,7 @@ def run(module: str, *arguments: str, folder: Path) -> Cost:
     with (folder / "stdout").open("w+") as stdout, (folder / "stderr").open("w+") as stderr:
         start = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, stdout=stdout, stderr=stderr, env=os.environ
+            command, cwd=folder, stdout=stdout, stderr=stderr, env=_environment()
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
@@ -40,6 +40,12 @@ def run(module: str, *arguments: str, folder: Path) -> Cost:
             stderr.seek(0)
             sys.exit(f"{' '.join(command)} failed:\n{stdout.read()}{stderr.read()}")
         return Cost(seconds, _peak_mib(usage), stdout.read())
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with the folder of `benchmarks` on the path: commands run in another folder."""
+    root = str(Path(__file__).resolve().parent.parent)
+    return {**os.environ, "PYTHONPATH": root}
 
 
 def _peak_mib(usage: resource.struct_rusage) -> float:

@@ -117,18 +117,18 @@ def test_bar_shows_photos_rate_time_and_figures(clock, monkeypatch):
         task.advance(1000)
         task.advance(1000, loss=0.25, accuracy=0.5)
     assert re.search(
-        r"epoch 1/5 [━╸╺]+ 2,000/4,000  200/s  10\.0 s left  loss 0\.2500  accuracy 0\.5000",
+        r"epoch 1/5 [━╸╺]+ 2,000/4,000 photos  200/s  10\.0 s left  loss 0\.2500  accuracy 0\.5000",
         without_escapes(stream.getvalue()),
     )
 
 
 def test_bar_shows_title_and_every_figure_on_80_columns(clock):
     stream = Terminal()
-    with Console(stream).task("epoch 1/5", 20000) as task:
+    with Console(stream).task("epoch 1/5", 20000, batch_size=16) as task:
         clock.seconds += 4
         task.advance(1000, loss=0.25, accuracy=0.5)
     assert re.search(
-        r"epoch 1/5 .*1,000/20,000 .*250/s .*loss 0\.2500 .*accuracy 0\.5000",
+        r"epoch 1/5 ━.* step 63/1,250 .*250/s .*loss 0\.2500 .*accuracy 0\.5000",
         without_escapes(stream.getvalue()),
     )
 

@@ -137,14 +137,16 @@ def test_suffixes_count_in_any_case(split_root):
     assert "train/cats/upper.JPG" in paths(load(split_root), "train", split_root)
 
 
-def test_hidden_files_and_folders_are_left_out_silently(split_root):
+def test_hidden_files_and_folders_are_left_out(split_root):
     fill(split_root / "train" / "cats", 1, ".hidden.png")
     fill(split_root / "train" / "cats" / ".thumbnails", 3)
     fill(split_root / "train" / ".cache", 3)
     fill(split_root / ".val" / "cats", 3)
     dataset = load(split_root)
     assert counts(dataset) == {"train": 8, "validation": 4}
-    assert dataset.notes == []
+    assert dataset.notes == [
+        f"{split_root / 'train'}: left out, hidden or no photos by their names: 1 file"
+    ]
 
 
 def test_empty_class_folder_is_noted(split_root):
@@ -160,7 +162,7 @@ def test_other_files_are_counted(split_root):
     dataset = load(split_root)
     assert dataset.count("train") == 8
     assert dataset.notes == [
-        f"{split_root / 'train'}: 3 files are left out, for their names are no photos'"
+        f"{split_root / 'train'}: left out, hidden or no photos by their names: 3 files"
     ]
 
 
@@ -410,9 +412,7 @@ def test_photos_in_no_class_folder_are_counted(split_root):
     fill(split_root / "train", 2)
     dataset = load(split_root)
     assert dataset.count("train") == 8
-    assert dataset.notes == [
-        f"{split_root / 'train'}: 2 photos lie in no class folder and are left out"
-    ]
+    assert dataset.notes == [f"{split_root / 'train'}: left out, in no class folder: 2 photos"]
 
 
 def test_test_folder_beside_class_folders_is_no_class(tmp_path):

@@ -125,7 +125,7 @@ def list_photos(folder: Path) -> list[Path]:
 
 
 def _walk(folder: Path) -> tuple[list[Path], int]:
-    """Photos below a folder, and how many other visible files lie among them."""
+    """Photos below a folder, and how many other files lie among them."""
     photos, others = [], 0
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -133,7 +133,7 @@ def _walk(folder: Path) -> tuple[list[Path], int]:
             path = Path(parent, name)
             if is_photo(path):
                 photos.append(path)
-            elif not name.startswith("."):
+            else:
                 others += 1
     return sorted(photos), others
 
@@ -182,16 +182,22 @@ def _list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
         else:
             notes.append(f"{subfolder} holds no photos and is left out")
     if others:
-        notes.append(f"{folder}: {others:,} files are left out, for their names are no photos'")
+        notes.append(
+            f"{folder}: left out, hidden or no photos by their names: {_count(others, 'file')}"
+        )
     loose = sum(1 for path in folder.iterdir() if path.is_file() and is_photo(path))
     if loose:
-        notes.append(f"{folder}: {loose:,} photos lie in no class folder and are left out")
+        notes.append(f"{folder}: left out, in no class folder: {_count(loose, 'photo')}")
     if not classes:
         raise DataError(
             f"{folder} has no class folders with photos: expected one folder per class, "
             f"e.g. {folder / 'cats'}"
         )
     return classes
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _class_names(

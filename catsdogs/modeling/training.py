@@ -28,8 +28,10 @@ class Console(Protocol):
     def warn(self, text: str) -> None:
         """Say something that the user may want to act on."""
 
-    def task(self, title: str, total: int | None = None) -> AbstractContextManager[Task]:
-        """Show the progress of work on `total` photos."""
+    def task(
+        self, title: str, total: int | None = None, batch_size: int | None = None
+    ) -> AbstractContextManager[Task]:
+        """Show the progress of work on `total` photos, or on batches of them."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,8 @@ def _train_epoch(
 ) -> dict[str, float]:
     """One pass over the training photos; loss and accuracy over them."""
     source.model.optimizer.learning_rate = rate
-    with console.task(f"epoch {number}/{plan.epochs}", source.num_training) as task:
+    title = f"epoch {number}/{plan.epochs}"
+    with console.task(title, source.num_training, plan.batch_size) as task:
         history = source.model.fit(
             source.training_batches(number),
             shuffle=False,  # the batches come in the epoch's own seeded order

@@ -1,5 +1,6 @@
 """Progress on stderr: a live bar on a terminal, plain lines anywhere else."""
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -39,15 +40,19 @@ class Console:
         self._rich.print(printable(f"warning: {text}"), style="yellow")
 
     @contextmanager
-    def task(self, title: str, total: int | None = None) -> Iterator[Task]:
+    def task(
+        self, title: str, total: int | None = None, batch_size: int | None = None
+    ) -> Iterator[Task]:
         """Show the progress of some long work on photos; the bar goes when the work ends.
 
         Args:
             title: what is being done.
             total: number of photos; None where it is not known.
+            batch_size: photos in a step, where steps shall be counted instead of photos.
         """
+        meter = _Meter(total, batch_size)
         if not self._rich.is_terminal or self._rich.is_dumb_terminal:
-            yield _PlainTask(self, title, total)
+            yield _PlainTask(self, title, meter)
             return
         columns = (
             TextColumn("{task.description}"),
@@ -55,14 +60,15 @@ class Console:
             TextColumn("{task.fields[text]}"),
         )
         with Progress(*columns, console=self._rich, transient=True) as progress:
-            yield _BarTask(progress, title, total)
+            yield _BarTask(progress, title, meter)
 
 
 class _Meter:
     """Counts and times; its text is the same on the bar and on the plain line."""
 
-    def __init__(self, total: int | None) -> None:
-        self._total = total
+    def __init__(self, total: int | None, batch_size: int | None) -> None:
+        self.total = total
+        self._batch_size = batch_size
         self._start = time.monotonic()
         self.done = 0
         self._figures: dict[str, float] = {}
@@ -71,31 +77,39 @@ class _Meter:
         self.done += count
         self._figures = figures
 
-    def text(self, unit: str) -> str:
+    @property
+    def text(self) -> str:
         seconds = time.monotonic() - self._start
         rate = self.done / seconds if seconds > 0 else 0.0
-        of_total = "" if self._total is None else f"/{self._total:,}"
-        parts = [f"{self.done:,}{of_total}{unit}", f"{rate:,.0f}/s"]
-        if self._total is not None and rate > 0:
-            parts.append(f"{format_duration((self._total - self.done) / rate)} left")
+        parts = [self._count(), f"{rate:,.0f}/s"]
+        if self.total is not None and rate > 0:
+            parts.append(f"{format_duration((self.total - self.done) / rate)} left")
         parts += [f"{name} {value:.4f}" for name, value in self._figures.items()]
         return "  ".join(parts)
 
+    def _count(self) -> str:
+        if self.total is None:
+            return f"{self.done:,} photos"
+        if self._batch_size is None:
+            return f"{self.done:,}/{self.total:,} photos"
+        steps = math.ceil(self.done / self._batch_size)
+        return f"step {steps:,}/{math.ceil(self.total / self._batch_size):,}"
+
 
 class _BarTask:
-    def __init__(self, progress: Progress, title: str, total: int | None) -> None:
-        self._meter = _Meter(total)
+    def __init__(self, progress: Progress, title: str, meter: _Meter) -> None:
+        self._meter = meter
         self._progress = progress
-        self._id = progress.add_task(title, total=total, text="")
+        self._id = progress.add_task(title, total=meter.total, text="")
 
     def advance(self, count: int, **figures: float) -> None:
         self._meter.advance(count, figures)
-        self._progress.update(self._id, completed=self._meter.done, text=self._meter.text(""))
+        self._progress.update(self._id, completed=self._meter.done, text=self._meter.text)
 
 
 class _PlainTask:
-    def __init__(self, console: Console, title: str, total: int | None) -> None:
-        self._meter = _Meter(total)
+    def __init__(self, console: Console, title: str, meter: _Meter) -> None:
+        self._meter = meter
         self._console = console
         self._title = title
         self._last = time.monotonic()
@@ -105,7 +119,7 @@ class _PlainTask:
         now = time.monotonic()
         if now - self._last >= _PLAIN_INTERVAL_SECONDS:
             self._last = now
-            self._console.note(f"{self._title}  {self._meter.text(' photos')}")
+            self._console.note(f"{self._title}  {self._meter.text}")
 
 
 def format_duration(seconds: float) -> str:
