@@ -71,8 +71,8 @@ class TrainConfig(_Section):
     """The head on the frozen backbone."""
 
     epochs: int = Field(5, ge=1)
-    batch_size: int = Field(8, ge=1, le=4096)
-    """Small, for the sake of small sets: a hundred photos shall make more than three steps."""
+    batch_size: int = Field(0, ge=0, le=4096)
+    """Photos in a step; 0: 8, and 4 below 200 photos, which would make too few steps."""
     learning_rate: float = Field(1e-3, gt=0, le=1)
     """Of Adam, in the first epoch; it falls along a cosine to a twentieth."""
     patience: int = Field(5, ge=0)
