@@ -16,6 +16,7 @@ import click
 import numpy as np
 
 from catsdogs.config import Config
+from catsdogs.data.dataset import list_photos
 from catsdogs.modeling.backend import import_backend
 
 
@@ -122,7 +123,7 @@ def _time_predictions(model: Any, folder: Path, count: int, size: int) -> float:
     from keras.applications.vgg16 import preprocess_input
     from keras.utils import img_to_array, load_img
 
-    paths = sorted((folder / "validation").rglob("*.jpg"))[:count]
+    paths = list_photos(folder / "validation")[:count]
     model.predict(np.zeros((1, size, size, 3), np.float32), verbose=0)
     start = time.perf_counter()
     for path in paths:

@@ -55,4 +55,5 @@ def _peak_mib(usage: resource.struct_rusage) -> float:
 def run_classic(what: str, data: Path, folder: Path, **options: int) -> dict[str, Any]:
     """Time the classic recipe in a process of its own; its JSON line."""
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-    return json.loads(run("benchmarks.classic", what, str(data), *flags, folder=folder).output)
+    output = run("benchmarks.classic", what, str(data), *flags, folder=folder).output
+    return json.loads(output.splitlines()[-1])  # the generator has its say before

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Cost, run, run_classic
+from catsdogs.data.dataset import list_photos
 
 _CLASSIC_VALIDATION_PHOTOS = 80
 _TRUNK_PHOTOS = 320
@@ -37,12 +38,12 @@ class Settings:
     @property
     def num_training(self) -> int:
         """Photos in train/."""
-        return sum(1 for path in (self.data / "train").rglob("*") if path.is_file())
+        return len(list_photos(self.data / "train"))
 
     @property
     def num_validation(self) -> int:
         """Photos in validation/."""
-        return sum(1 for path in (self.data / "validation").rglob("*") if path.is_file())
+        return len(list_photos(self.data / "validation"))
 
     @property
     def flags(self) -> list[str]:
@@ -152,7 +153,7 @@ def train(settings: Settings) -> list[Row]:
     for epochs in (1, 10):
         cache = settings.work / f"cache-{epochs}"
         cost = _ours(settings, "train", cache, f"--epochs={epochs}", "--set=train.patience=0")
-        rows.append(_row(f"train, {epochs} epochs, nothing cached", cost, epochs * epoch))
+        rows.append(_row(f"train --epochs {epochs}, nothing cached", cost, epochs * epoch))
     again = _ours(
         settings,
         "train",
@@ -161,7 +162,7 @@ def train(settings: Settings) -> list[Row]:
         "--set=model.head_units=128",
         "--set=train.patience=0",
     )
-    rows.append(_row("train again with another head, 10 epochs, all cached", again, 10 * epoch))
+    rows.append(_row("train --epochs 10, another head, all cached", again, 10 * epoch))
     return rows
 
 
@@ -177,14 +178,14 @@ def finetune(settings: Settings) -> list[Row]:
     for state in ("nothing cached", "all cached"):
         shutil.copy(kept, trained)
         cost = _ours(settings, "finetune", cache, "--epochs=2")
-        rows.append(_row(f"finetune, 2 epochs, {state}", cost, 2 * epoch))
+        rows.append(_row(f"finetune --epochs 2, {state}", cost, 2 * epoch))
     return rows
 
 
 def predict(settings: Settings) -> list[Row]:
     """`predict` of many photos against a loop of `load_img` and `model.predict`; and of one."""
     _ours(settings, "train", settings.work / "cache-predict", "--subsample=20", "--epochs=1")
-    photos = sorted((settings.data / "validation").rglob("*.jpg"))
+    photos = list_photos(settings.data / "validation")
     classic_count = min(100, len(photos))
     classic = run_classic(
         "predict", settings.data, settings.work, photos=classic_count, size=settings.size
@@ -230,7 +231,7 @@ def scaling(settings: Settings) -> list[Row]:
         count = factor * (settings.num_training + settings.num_validation)
         rows.append(
             Row(
-                f"train, 1 epoch, {count:,} photos",
+                f"train --epochs 1, {count:,} photos",
                 f"{cost.seconds:.0f} s, {cost.peak_mib:,.0f} MiB",
             )
         )
@@ -241,10 +242,10 @@ def _copies(settings: Settings, factor: int) -> Path:
     """A folder of so many copies of each photo, each with another content."""
     folder = settings.work / f"photos-{factor}x"
     for split, copy in itertools.product(("train", "validation"), range(factor)):
-        for path in (settings.data / split).rglob("*.jpg"):
+        for path in list_photos(settings.data / split):
             target = folder / split / path.parent.name / f"{copy}-{path.name}"
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes() + bytes(copy))  # behind the end of the JPEG
+            target.write_bytes(path.read_bytes() + bytes(copy))  # behind the picture's end
     return folder
 
 

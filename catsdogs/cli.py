@@ -145,7 +145,7 @@ def finetune(model: Path | None, **flags: Any) -> None:
         model = Path(_load_config("finetune", flags).output)
     elif not flags["output"]:
         flags["output"] = str(model)
-    config = _load_config("finetune", flags, fixed_model=read_metadata(model).config.model)
+    config = _load_config("finetune", flags, fixed_model=read_metadata(model).architecture)
     result = finetune(config, model, Console())
     click.echo(_compare_with_start(result))
     _print_result(result)

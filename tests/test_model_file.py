@@ -30,7 +30,7 @@ def metadata(class_names=("ants", "bees", "wasps")):
         image_size=(32, 40),
         stage="train",
         kept_epoch=2,
-        config=CONFIG,
+        config=CONFIG.model_dump(mode="json"),
         backbone="vgg16",
         weights=WeightsRecord(source="random", sha256=""),
         data_fingerprint="f" * 64,
@@ -104,7 +104,7 @@ def test_a_thousand_long_class_names_fit_into_the_attribute(tmp_path):
     config = CONFIG.model_copy(update={"model": ModelConfig(image_size=(32, 40), weights="random")})
     names = tuple(f"{number:04}-{'long name ' * 10}" for number in range(1000))
     model = build_classifier(config.model, 1000, FLOAT32)
-    record = metadata(names).model_copy(update={"config": config})
+    record = metadata(names).model_copy(update={"config": config.model_dump(mode="json")})
     save_model(tmp_path / "m.h5", model, record)
     assert read_metadata(tmp_path / "m.h5").class_names == names
     assert keras.models.load_model(tmp_path / "m.h5", compile=False).output.shape == (None, 1000)
@@ -184,6 +184,12 @@ def test_damaged_metadata_is_one_line(saved, changes):
     rewrite(saved, **changes)
     with pytest.raises(ModelFileError, match="has damaged metadata"):
         load_model(saved, FLOAT32)
+
+
+def test_keys_of_other_versions_in_other_sections_do_no_harm(saved):
+    config = metadata().config
+    rewrite(saved, config={**config, "train": {"gone": 1}, "new_section": {}}, new_fact=2)
+    assert load_model(saved, FLOAT32)[1].architecture == CONFIG.model
 
 
 def test_classes_that_do_not_match_the_weights_are_refused(saved):

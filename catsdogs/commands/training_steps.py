@@ -75,7 +75,7 @@ def describe(
         image_size=config.model.image_size,
         stage=stage,
         kept_epoch=history.kept.number,
-        config=config,
+        config=config.model_dump(mode="json"),
         backbone=config.model.backbone,
         weights=weights,
         data_fingerprint=dataset.fingerprint(),

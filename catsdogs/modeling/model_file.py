@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import h5py
 import keras
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from catsdogs import __version__
-from catsdogs.config import Config
+from catsdogs.config import ModelConfig
 from catsdogs.errors import CatsdogsError, ModelFileError
 from catsdogs.files import replacing
 from catsdogs.modeling.classifier import build_classifier
@@ -69,7 +69,7 @@ class Metadata(_Record):
     image_size: tuple[int, int]
     stage: Literal["train", "finetune"]
     kept_epoch: int
-    config: Config
+    config: dict[str, Any]
     backbone: str
     weights: WeightsRecord
     data_fingerprint: str
@@ -82,9 +82,18 @@ class Metadata(_Record):
 
     @model_validator(mode="after")
     def _image_size_is_the_configured(self) -> "Metadata":
-        if self.image_size != self.config.model.image_size:
+        if self.image_size != self.architecture.image_size:
             raise ValueError("image_size differs from config.model.image_size")
         return self
+
+    @property
+    def architecture(self) -> ModelConfig:
+        """The section of the configuration that makes the network.
+
+        The other sections are for people: one of their keys may be gone in a later version,
+        and the file shall open all the same.
+        """
+        return ModelConfig.model_validate(self.config.get("model"))
 
 
 def package_versions() -> dict[str, str]:
@@ -106,7 +115,7 @@ def save_model(path: Path, model: keras.Model, metadata: Metadata) -> None:
         DataError: the file cannot be written; an old one is still whole.
     """
     float32 = build_classifier(
-        metadata.config.model, len(metadata.class_names), keras.DTypePolicy("float32")
+        metadata.architecture, len(metadata.class_names), keras.DTypePolicy("float32")
     )
     float32.set_weights(model.get_weights())
     with replacing(path) as part:
@@ -141,7 +150,7 @@ def load_model(path: Path, policy: keras.DTypePolicy) -> tuple[keras.Model, Meta
     """
     metadata = read_metadata(path)
     try:
-        model = build_classifier(metadata.config.model, len(metadata.class_names), policy)
+        model = build_classifier(metadata.architecture, len(metadata.class_names), policy)
         model.load_weights(path)
     except (OSError, ValueError, KeyError, CatsdogsError) as error:
         raise ModelFileError(
