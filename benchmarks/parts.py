@@ -107,7 +107,8 @@ def trunk(settings: Settings) -> list[Row]:
     from catsdogs.data.batches import num_decode_threads
     from catsdogs.data.dataset import load_dataset
     from catsdogs.modeling.classifier import build_classifier, split_at
-    from catsdogs.modeling.features import FeatureSource, MemoryStore, View
+    from catsdogs.modeling.feature_store import MemoryStore
+    from catsdogs.modeling.features import FeatureSource, View
     from catsdogs.modeling.precision import choose_precision
     from catsdogs.modeling.sources import TRUNK_BATCH_SIZE
 

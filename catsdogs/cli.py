@@ -241,7 +241,7 @@ def cache(folder: str | None, clear: bool) -> None:
     import_backend()
     from catsdogs.commands import cache as command
     from catsdogs.config import CacheConfig
-    from catsdogs.modeling.features import cache_dir
+    from catsdogs.modeling.feature_store import cache_dir
 
     config = CacheConfig(dir=folder or "")
     if clear:

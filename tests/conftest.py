@@ -1,8 +1,10 @@
-"""Photos on disk for the tests: small, real, and the same in every run."""
+"""Photos and stores for the tests: small, real, and the same in every run."""
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from catsdogs.modeling.feature_store import DiskStore, MemoryStore, TrunkCard
 
 REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
 
@@ -33,3 +35,15 @@ def class_folders(tmp_path, make_photos):
     make_photos(root / "validation" / "cats", 2, 3, REDDISH)
     make_photos(root / "validation" / "dogs", 2, 4, BLUISH)
     return root
+
+
+@pytest.fixture(params=["disk", "memory"])
+def store(request, tmp_path):
+    """Each place that features can be kept in."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    card = TrunkCard("tiny", "pool", "", (8, 8), "float32", "weights")
+    store = DiskStore(tmp_path / "cache", card, 64 * 2**20)
+    yield store
+    store.close()

@@ -1,9 +1,11 @@
 import csv
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image
 
 from catsdogs.cli import main
 from catsdogs.data.images import read_photo
+from catsdogs.modeling.feature_store import list_stores
 from catsdogs.modeling.model_file import read_metadata
 
 NO_MODEL = "error: no model at models/catsdogs.h5: run `catsdogs train` first, or give --model FILE"
@@ -240,6 +243,50 @@ def test_info_names_versions_device_precision_and_weights():
     assert facts["keras"] == keras.__version__
     assert facts["backend"] == keras.backend.backend()
     assert {"tensorflow", "numpy", "device", "precision", "weights"} <= set(facts)
+
+
+@pytest.fixture
+def many_photos(folder):
+    """Enough distinct photos that their pass through the frozen layers takes seconds."""
+    generator = np.random.default_rng(1)
+    for number in range(300):
+        path = folder / "data" / "train" / "red" / f"more_{number}.png"
+        Image.fromarray(generator.integers(0, 256, (32, 32, 3)).astype(np.uint8)).save(path)
+    return folder
+
+
+def start_training(*arguments):
+    command = [sys.executable, "-m", "catsdogs", "train", "--epochs", "1", *SMALL, *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_killed_run_leaves_a_sound_store_and_the_next_one_carries_on(many_photos):
+    process = start_training()
+    database = many_photos / "cache" / "catsdogs" / "features"
+    while not any(store.num_bytes > 100_000 for store in list_stores(database)):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert list((many_photos / "models").iterdir()) == []
+    found = re.search(
+        r"frozen layers: (\d+) photos in .*, (\d+) from the cache", call("train", *SMALL).stderr
+    )
+    computed, cached = map(int, found.groups())
+    assert cached > 0
+    assert computed + cached == 324
+
+
+def test_two_runs_at_once_share_one_sound_store(many_photos):
+    both = [start_training("--output", f"{name}.h5") for name in ("one", "other")]
+    for process in both:
+        _, stderr = process.communicate()
+        assert process.returncode == 0, stderr
+        assert "warning" not in stderr
+    one, other = (read_metadata(many_photos / f"{name}.h5") for name in ("one", "other"))
+    assert one.validation == other.validation
+    assert "frozen layers" not in call("train", *SMALL).stderr
+    assert "324 features" in call("cache").stdout
 
 
 def test_ctrl_c_ends_in_one_line_and_leaves_the_model_alone(trained):

@@ -1,37 +1,20 @@
-"""Outputs of the frozen trunk: computed once for each photo and view, kept on disk."""
+"""Outputs of the frozen trunk: computed once for each photo and view, then read."""
 
 import hashlib
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass
 
 import keras
-import lmdb
 import numpy as np
-import platformdirs
 
-from catsdogs.config import AugmentConfig, CacheConfig
+from catsdogs.config import AugmentConfig
 from catsdogs.data.augmentation import read_view
 from catsdogs.data.batches import decode_ahead, fill_batch
 from catsdogs.data.dataset import Sample
-from catsdogs.errors import CatsdogsError
-
-_PIXELS_VERSION = 1
-"""Raised whenever the same file gives other pixels, so that no old feature is used for them."""
-
-_DATABASE_NAME = "data.mdb"  # LMDB's own name
-_CARD_NAME = "trunk.json"
-_ENTRY_OVERHEAD = 1.1
-"""LMDB's pages and tree around the values; measured: 1.02 for 200 KB values, 1.06 for 1 KB."""
-
-
-class StoreError(CatsdogsError):
-    """Features cannot be kept: no space, no permission, or over the budget."""
+from catsdogs.modeling.feature_store import FeatureStore
 
 
 @dataclass(frozen=True)
@@ -40,33 +23,6 @@ class View:
 
     sample: Sample
     number: int
-
-
-@dataclass(frozen=True)
-class TrunkCard:
-    """What a trunk is, for people and for telling trunks apart.
-
-    Attributes:
-        backbone: its name.
-        boundary: name of the trunk's last layer.
-        pooling: how it pools, where the boundary lies after the pooling; else empty.
-        image_size: height and width in pixels.
-        precision: what it computes in.
-        weights: hash of all its weights.
-    """
-
-    backbone: str
-    boundary: str
-    pooling: str
-    image_size: tuple[int, int]
-    precision: str
-    weights: str
-
-    @property
-    def fingerprint(self) -> str:
-        """Name of the trunk's store: differs wherever its outputs may differ."""
-        described = json.dumps([_PIXELS_VERSION, asdict(self)], sort_keys=True)
-        return hashlib.sha256(described.encode()).hexdigest()[:32]
 
 
 def hash_weights(model: keras.Model) -> str:
@@ -88,178 +44,6 @@ def view_key(view: View, augment: AugmentConfig, seed: int) -> bytes:
     bounds = augment.model_dump(exclude={"views"})
     described = json.dumps([bounds, seed, view.number], sort_keys=True).encode()
     return view.sample.content_hash + hashlib.blake2b(described, digest_size=16).digest()
-
-
-class FeatureStore(Protocol):
-    """Where features are kept: float16 arrays of one shape under keys of 32 bytes."""
-
-    def missing(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Those keys that have no features yet."""
-
-    def reserve(self, num_features: int, num_bytes: int) -> None:
-        """Make room for some features of `num_bytes` each. Raises: StoreError."""
-
-    def write(self, keys: Sequence[bytes], features: np.ndarray) -> None:
-        """Keep float16 features `(n, …)`. Raises: StoreError."""
-
-    def read(self, keys: Sequence[bytes], shape: tuple[int, ...]) -> np.ndarray:
-        """Features of all keys: float16 `(n, *shape)`. Raises: StoreError."""
-
-
-class DiskStore:
-    """The features of one trunk in LMDB: whole after a kill, open to several processes.
-
-    Each trunk has a folder of its own below the cache folder. Beyond the byte budget, the
-    trunks that have not been used for the longest time are dropped; where that is not
-    enough, the features of this one.
-    """
-
-    def __init__(self, cache_dir: Path, card: TrunkCard, max_bytes: int) -> None:
-        """Open or make a trunk's store.
-
-        Raises:
-            StoreError: the folder cannot be made, written or locked.
-        """
-        self._cache_dir = cache_dir
-        self._dir = cache_dir / card.fingerprint
-        self._card = card
-        self._max_bytes = max_bytes
-        self._open()
-
-    def _open(self) -> None:
-        try:
-            self._dir.mkdir(parents=True, exist_ok=True)
-            (self._dir / _CARD_NAME).write_text(json.dumps(asdict(self._card)))  # and its time
-            self._env = lmdb.open(
-                str(self._dir), map_size=self._max_bytes, max_readers=1024, meminit=False
-            )
-        except (OSError, lmdb.Error) as error:
-            raise StoreError(f"{self._dir} cannot be used ({_reason(error)})") from None
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self._env.close()
-
-    def missing(self, keys: Sequence[bytes]) -> set[bytes]:
-        with self._env.begin(buffers=True) as transaction:
-            return {key for key in keys if transaction.get(key) is None}
-
-    def reserve(self, num_features: int, num_bytes: int) -> None:
-        needed = math.ceil(num_features * num_bytes * _ENTRY_OVERHEAD) + 2**20
-        if needed > self._max_bytes:
-            raise StoreError(
-                f"{needed / 2**30:.3g} GiB of features are more than cache.max_gib = "
-                f"{self._max_bytes / 2**30:.3g} allows"
-            )
-        stores = sorted(list_stores(self._cache_dir), key=lambda store: store.last_used)
-        excess = sum(store.num_bytes for store in stores) + needed - self._max_bytes
-        for store in stores:
-            if excess <= 0:
-                return
-            if store.path != self._dir:
-                drop_store(store.path)
-                excess -= store.num_bytes
-        if excess > 0:
-            self.close()
-            drop_store(self._dir)
-            self._open()
-
-    def write(self, keys: Sequence[bytes], features: np.ndarray) -> None:
-        try:
-            with self._env.begin(write=True) as transaction:
-                for key, feature in zip(keys, features, strict=True):
-                    transaction.put(key, feature.tobytes())
-        except lmdb.Error as error:
-            raise StoreError(f"{self._dir} cannot be written ({_reason(error)})") from None
-
-    def read(self, keys: Sequence[bytes], shape: tuple[int, ...]) -> np.ndarray:
-        features = np.empty((len(keys), *shape), np.float16)
-        with self._env.begin(buffers=True) as transaction:
-            for index, key in enumerate(keys):
-                value = transaction.get(key)
-                if value is None:
-                    raise StoreError(f"{self._dir} was emptied by another process")
-                features[index] = np.frombuffer(value, np.float16).reshape(shape)
-        return features
-
-
-class MemoryStore:
-    """Features in memory, for when there is no disk to keep them on."""
-
-    def __init__(self, max_bytes: int = 2**30) -> None:
-        self._max_bytes = max_bytes
-        self._features: dict[bytes, np.ndarray] = {}
-
-    def missing(self, keys: Sequence[bytes]) -> set[bytes]:
-        return {key for key in keys if key not in self._features}
-
-    def reserve(self, num_features: int, num_bytes: int) -> None:
-        if (len(self._features) + num_features) * num_bytes > self._max_bytes:
-            raise StoreError("the features do not fit into memory")
-
-    def write(self, keys: Sequence[bytes], features: np.ndarray) -> None:
-        self._features.update(zip(keys, features.copy(), strict=True))
-
-    def read(self, keys: Sequence[bytes], shape: tuple[int, ...]) -> np.ndarray:
-        return np.stack([self._features[key] for key in keys]).reshape(len(keys), *shape)
-
-
-@dataclass(frozen=True)
-class StoredTrunk:
-    """A store in the cache folder.
-
-    Attributes:
-        path: its folder.
-        card: what the trunk is; None where the card is missing or damaged.
-        num_bytes: its size on disk.
-        last_used: when it was last opened, seconds since 1970.
-    """
-
-    path: Path
-    card: TrunkCard | None
-    num_bytes: int
-    last_used: float
-
-
-def cache_dir(config: CacheConfig) -> Path:
-    """The folder of all feature stores."""
-    return Path(config.dir or platformdirs.user_cache_dir("catsdogs")).expanduser() / "features"
-
-
-def list_stores(folder: Path) -> list[StoredTrunk]:
-    """All stores below the cache folder; an empty list where there is no such folder."""
-    if not folder.is_dir():
-        return []
-    return [_describe(path) for path in sorted(folder.iterdir()) if (path / _CARD_NAME).is_file()]
-
-
-def _describe(path: Path) -> StoredTrunk:
-    card_path, database = path / _CARD_NAME, path / _DATABASE_NAME
-    try:
-        values = json.loads(card_path.read_text())
-        card = TrunkCard(**{**values, "image_size": tuple(values["image_size"])})
-    except (ValueError, TypeError, KeyError):
-        card = None
-    return StoredTrunk(
-        path,
-        card,
-        database.stat().st_blocks * 512 if database.is_file() else 0,
-        card_path.stat().st_mtime,
-    )
-
-
-def count_features(path: Path) -> int:
-    """Photos and views that a store holds; 0 where it cannot be read."""
-    try:
-        with lmdb.open(str(path), readonly=True, lock=False) as env:
-            return env.stat()["entries"]
-    except lmdb.Error:
-        return 0
-
-
-def drop_store(path: Path) -> None:
-    """Delete a store. A process that has it open goes on with what it has."""
-    shutil.rmtree(path, ignore_errors=True)
 
 
 @dataclass
@@ -395,9 +179,3 @@ class FeatureBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = slice(index * self._batch_size, (index + 1) * self._batch_size)
         return self._store.read(self._keys[chosen], self._shape), self._labels[chosen]
-
-
-def _reason(error: Exception) -> str:
-    """The last part of LMDB's and the system's messages, which repeat the path."""
-    strerror = getattr(error, "strerror", None)
-    return (strerror or str(error).rpartition(": ")[2] or type(error).__name__).lower()

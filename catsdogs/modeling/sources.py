@@ -10,17 +10,15 @@ from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
 from catsdogs.data.images import read_photo
 from catsdogs.errors import DataError
 from catsdogs.modeling.classifier import POOLING_NAME, freeze_below, split_at
-from catsdogs.modeling.features import (
+from catsdogs.modeling.feature_store import (
     DiskStore,
-    FeatureSource,
     FeatureStore,
     MemoryStore,
     StoreError,
     TrunkCard,
-    View,
     cache_dir,
-    hash_weights,
 )
+from catsdogs.modeling.features import FeatureSource, View, hash_weights
 from catsdogs.modeling.precision import Precision
 from catsdogs.modeling.training import Console, History, Plan, fit_epochs
 
