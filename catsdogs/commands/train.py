@@ -59,9 +59,10 @@ def train(config: Config, console: Console) -> TrainResult:
 
 
 def default_batch_size(num_photos: int) -> int:
-    """Photos in a step of the head: few, so that a small set makes enough steps.
+    """Photos in a step of the head: about 100 steps an epoch, with 4 to 32 photos each.
 
-    With a hundred photos and one epoch, steps of 4 gave 0.961 on 800 others (the worst of
-    eight seeds 0.933), steps of 8 gave 0.951 (0.863).
+    Measured on 800 other photos, eight seeds. One epoch on 100 photos: steps of 4 gave an
+    accuracy of 0.961 on average (0.933 at worst), steps of 8 gave 0.951 (0.863). Five epochs
+    on 2,000: steps of 20 gave 0.985 (0.981), steps of 8 gave 0.984 (0.979).
     """
-    return 4 if num_photos < 200 else 8
+    return min(32, max(4, num_photos // 100))
