@@ -201,7 +201,9 @@ def predict(
 
     photos = find_photos(paths)
     predictor = Predictor(model, precision)
-    predictions = predictor.predict(photos, Console())
+    # on a terminal the answers themselves show the progress, and a bar would break their lines
+    console = None if sys.stdout.isatty() else Console()
+    predictions = predictor.predict(photos, console)
     class_names = predictor.metadata.class_names
     num_failed = write_predictions(predictions, class_names, format_name, top, click.echo)
     if num_failed:

@@ -72,7 +72,7 @@ class TrainConfig(_Section):
 
     epochs: int = Field(5, ge=1)
     batch_size: int = Field(0, ge=0, le=4096)
-    """Photos in a step; 0: so many that an epoch makes about 100 steps, from 4 to 32."""
+    """Photos in a step; 0: so many that an epoch makes about 60 steps, from 4 to 32."""
     learning_rate: float = Field(1e-3, gt=0, le=1)
     """Of Adam, in the first epoch; it falls along a cosine to a twentieth."""
     patience: int = Field(5, ge=0)

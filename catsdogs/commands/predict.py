@@ -2,6 +2,7 @@
 
 import glob
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +81,13 @@ class Predictor:
     def __init__(self, model_path: Path, precision: str = "auto") -> None:
         self._model, self.metadata = load_model(model_path, choose_precision(precision).policy)
 
-    def predict(self, paths: Sequence[Path], console: Console) -> Iterator[Prediction]:
-        """Answer for photos in the order of their paths; memory does not grow with them."""
+    def predict(self, paths: Sequence[Path], console: Console | None) -> Iterator[Prediction]:
+        """Answer for photos in the order of their paths; memory does not grow with them.
+
+        Args:
+            paths: photo files, one or more.
+            console: where progress is shown; None shows none.
+        """
         batch_size = min(TRUNK_BATCH_SIZE, len(paths))
         size = self.metadata.image_size
         batches = decode_ahead(
@@ -90,7 +96,8 @@ class Predictor:
             batch_size,
             num_decode_threads(0),
         )
-        with console.task("predicting", len(paths)) as task:
+        progress = console.task("predicting", len(paths)) if console else nullcontext()
+        with progress as task:
             for batch in batches:
                 answers = {
                     position: Prediction(paths[position], {}, reason)
@@ -102,7 +109,8 @@ class Predictor:
                     )
                     for position, row in zip(batch.positions, rows, strict=False):
                         answers[position] = Prediction(paths[position], self._ranked(row))
-                task.advance(len(answers))
+                if task is not None:
+                    task.advance(len(answers))
                 for position in sorted(answers):
                     yield answers[position]
 
