@@ -36,7 +36,7 @@ class AugmentConfig(_Section):
     """How the views of a training photo differ. Validation is never augmented."""
 
     views: int = Field(1, ge=0, le=1000)
-    """Epoch e trains on view e mod views; view 0 is the photo itself. 0: a fresh view of
+    """So many views in turn, one an epoch; the first is the photo itself. 0: a fresh view of
     every photo in every epoch, streamed through the whole network."""
     flip: bool = True
     """Mirror every other view left to right."""
