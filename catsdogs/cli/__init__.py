@@ -1,0 +1,15 @@
+"""The command line: parse, call one command, print its answer, exit.
+
+The only package that knows Click. Everything heavy is imported inside the callbacks, so that
+`--help` answers at once. The answer goes to stdout, progress to stderr.
+"""
+
+from catsdogs.cli.group import main
+from catsdogs.cli.housekeeping import cache, info, sample
+from catsdogs.cli.prediction import predict
+from catsdogs.cli.training import finetune, train
+
+__all__ = ["main"]
+
+for command in (sample, train, finetune, predict, info, cache):  # the order of use
+    main.add_command(command)

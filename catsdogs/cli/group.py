@@ -1,0 +1,41 @@
+"""The group of all commands: what they have in common, and how errors end."""
+
+from typing import Any
+
+import click
+
+from catsdogs import __version__
+from catsdogs.errors import CatsdogsError
+from catsdogs.reporting.text import printable
+
+INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
+
+
+class _Group(click.Group):
+    """Turns errors that a user can mend into one line and an exit code."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """In the order of use, which is that of `catsdogs/cli/__init__.py`."""
+        return list(self.commands)
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except CatsdogsError as error:
+            click.echo(f"error: {printable(str(error))}", err=True)
+            context.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("stopped: nothing that was saved before has changed", err=True)
+            context.exit(INTERRUPTED)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="catsdogs")
+def main() -> None:
+    """Train an image classifier from a folder of photos per class.
+
+    \b
+    catsdogs train --subsample 20 --epochs 1
+    catsdogs finetune --epochs 2
+    catsdogs predict image.jpg
+    """
