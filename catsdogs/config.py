@@ -103,6 +103,13 @@ class CacheConfig(_Section):
     """The least recently used features are dropped beyond this size."""
 
 
+class RunConfig(_Section):
+    """What a training leaves behind besides the model file."""
+
+    dir: str = "runs"
+    """Each run gets a folder `<time>-<command>` in it."""
+
+
 class Config(_Section):
     """Everything that can be adjusted, in sections that are handed down as they are."""
 
@@ -117,6 +124,7 @@ class Config(_Section):
     train: TrainConfig = TrainConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     cache: CacheConfig = CacheConfig()
+    run: RunConfig = RunConfig()
 
     @model_validator(mode="after")
     def _output_is_h5(self) -> Self:

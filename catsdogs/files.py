@@ -9,11 +9,15 @@ from catsdogs.errors import DataError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, option: str = "--output") -> Iterator[Path]:
     """Give a path beside `path` to write to, and rename it into place at the end.
 
     It has the suffix of `path`. Where anything goes wrong, the old file stays as it was and
     nothing is left behind.
+
+    Args:
+        path: what is written.
+        option: what the user chooses another place by.
 
     Raises:
         DataError: the folder cannot be made or written, or the disk is full.
@@ -24,7 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     except OSError as error:
-        raise _not_writable(path, error) from None
+        raise not_writable(path, error, option) from None
     finally:
         with suppress(FileNotFoundError, NotADirectoryError):
             part.unlink()
@@ -44,9 +48,10 @@ def check_writable(path: Path) -> None:
         part.touch()
         part.unlink()
     except OSError as error:
-        raise _not_writable(path, error) from None
+        raise not_writable(path, error, "--output") from None
 
 
-def _not_writable(path: Path, error: OSError) -> DataError:
+def not_writable(path: Path, error: OSError, option: str) -> DataError:
+    """The error for a path that cannot be written, with the option that gives another."""
     reason = (error.strerror or str(error)).lower()
-    return DataError(f"{path} cannot be written ({reason}): choose another place by --output")
+    return DataError(f"{path} cannot be written ({reason}): choose another place by {option}")

@@ -12,6 +12,7 @@ PACKAGE = Path(catsdogs.__file__).parent
 LAYERS = [
     {"errors"},
     {"config", "files"},
+    {"run"},
     {"data"},
     {"modeling", "reporting"},
     {"commands"},

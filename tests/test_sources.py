@@ -56,9 +56,7 @@ class Run:
             keep="best",
             start_counts=start_counts,
         )
-        self.history = train_above(
-            self.model, boundary, self.dataset, plan, self.config, precision, Console()
-        )
+        self.history = train_above(self.model, boundary, self.dataset, plan, self.config, Console())
 
     @property
     def losses(self):

@@ -23,6 +23,8 @@ class PointEpochs:
     """Ten points to learn from; in `poisoned` epochs their labels are swapped."""
 
     num_training = num_validation = 10
+    num_frozen = 0
+    frozen_seconds = 0.0
 
     def __init__(self, model, poisoned=()):
         self.model = model

@@ -133,5 +133,5 @@ def _print_result(result: "TrainResult") -> None:
     click.echo(f"validation {result.score}")
     click.echo(
         f"saved {result.model_path} (epoch {result.history.kept.number}) "
-        f"after {format_duration(result.seconds)}"
+        f"after {format_duration(result.seconds)}, its record in {result.run_path}"
     )

@@ -1,12 +1,11 @@
 """`catsdogs finetune`: the top blocks of the backbone together with the head."""
 
-import time
 from pathlib import Path
 
 from catsdogs.commands.training_steps import (
+    RunRecorder,
     TrainResult,
     describe,
-    kept_score,
     read_photos,
     report_unreadable,
 )
@@ -35,7 +34,7 @@ def finetune(config: Config, model_path: Path, console: Console) -> TrainResult:
     Raises:
         CatsdogsError: model, photos, configuration or output cannot be used.
     """
-    start = time.perf_counter()
+    recorder = RunRecorder("finetune", config, console)
     path = Path(config.output)
     check_writable(path)
     boundary = finetune_boundary(get_backbone(config.model.backbone), config.finetune.block)
@@ -54,18 +53,13 @@ def finetune(config: Config, model_path: Path, console: Console) -> TrainResult:
         keep="best",
         start_counts=True,
     )
-    history = train_above(model, boundary, dataset, plan, config, precision, console)
+    recorder.begin()
+    history = train_above(model, boundary, dataset, plan, config, console, recorder.epoch_ended)
     report_unreadable(dataset, console)
     if metadata.stage == "train":
         copy_model(model_path, head_path(path))
     save_model(path, model, describe("finetune", config, dataset, history, metadata.weights))
-    return TrainResult(
-        path,
-        kept_score(history, dataset),
-        history,
-        len(dataset.unreadable),
-        time.perf_counter() - start,
-    )
+    return recorder.finish(dataset, history, precision)
 
 
 def head_path(path: Path) -> Path:

@@ -41,6 +41,4 @@ def predict(
     """
     photos = find_photos(arguments)
     predictor = Predictor(model_path, precision)
-    return PredictResult(
-        predictor.metadata.class_names, len(photos), predictor.predict(photos, console)
-    )
+    return PredictResult(predictor.class_names, len(photos), predictor.predict(photos, console))

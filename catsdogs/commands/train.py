@@ -1,12 +1,11 @@
 """`catsdogs train`: a head on the frozen backbone."""
 
-import time
 from pathlib import Path
 
 from catsdogs.commands.training_steps import (
+    RunRecorder,
     TrainResult,
     describe,
-    kept_score,
     read_photos,
     report_unreadable,
 )
@@ -29,7 +28,7 @@ def train(config: Config, console: Console) -> TrainResult:
     Raises:
         CatsdogsError: photos, weights, configuration or output cannot be used.
     """
-    start = time.perf_counter()
+    recorder = RunRecorder("train", config, console)
     path = Path(config.output)
     check_writable(path)
     backbone = get_backbone(config.model.backbone)
@@ -50,12 +49,12 @@ def train(config: Config, console: Console) -> TrainResult:
         keep=config.train.keep,
         start_counts=False,
     )
-    history = train_above(model, POOLING_NAME, dataset, plan, config, precision, console)
+    recorder.begin()
+    history = train_above(model, POOLING_NAME, dataset, plan, config, console, recorder.epoch_ended)
     report_unreadable(dataset, console)
-    score = kept_score(history, dataset)
     record = WeightsRecord(source=weights.source, sha256=weights.sha256)
     save_model(path, model, describe("train", config, dataset, history, record))
-    return TrainResult(path, score, history, len(dataset.unreadable), time.perf_counter() - start)
+    return recorder.finish(dataset, history, precision)
 
 
 def default_batch_size(num_photos: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from catsdogs.data.batches import decode_ahead, fill_batch, num_decode_threads
 from catsdogs.data.images import read_photo
-from catsdogs.modeling.model_file import load_model
+from catsdogs.modeling.model_file import Metadata, load_model
 from catsdogs.modeling.precision import choose_precision
 from catsdogs.modeling.sources import TRUNK_BATCH_SIZE
 from catsdogs.modeling.training import Console
@@ -43,12 +43,23 @@ class Predictor:
         model_path: a file that `catsdogs train` or `finetune` wrote.
         precision: as in the configuration.
 
+    Attributes:
+        metadata: what the file says about itself.
+        class_names: in the order of the output.
+        image_size: height and width in pixels that photos are brought to.
+
     Raises:
         ModelFileError: the file is missing, damaged, or not one of ours.
     """
 
+    metadata: Metadata
+    class_names: tuple[str, ...]
+    image_size: tuple[int, int]
+
     def __init__(self, model_path: Path, precision: str = "auto") -> None:
         self._model, self.metadata = load_model(model_path, choose_precision(precision).policy)
+        self.class_names = self.metadata.class_names
+        self.image_size = self.metadata.image_size
 
     def predict(self, paths: Sequence[Path], console: Console | None) -> Iterator[Prediction]:
         """Answer for photos in the order of their paths; memory does not grow with them.
@@ -58,7 +69,7 @@ class Predictor:
             console: where progress is shown; None shows none.
         """
         batch_size = min(TRUNK_BATCH_SIZE, len(paths))
-        size = self.metadata.image_size
+        size = self.image_size
         batches = decode_ahead(
             lambda position: read_photo(paths[position], size),
             len(paths),
@@ -85,4 +96,4 @@ class Predictor:
 
     def _ranked(self, row: np.ndarray) -> dict[str, float]:
         order = np.argsort(-row, kind="stable")
-        return {self.metadata.class_names[index]: float(row[index]) for index in order}
+        return {self.class_names[index]: float(row[index]) for index in order}

@@ -9,7 +9,7 @@ from catsdogs.data.batches import ViewBatches, decode_ahead, num_decode_threads,
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
 from catsdogs.data.images import read_photo
 from catsdogs.errors import DataError
-from catsdogs.modeling.classifier import POOLING_NAME, freeze_below, split_at
+from catsdogs.modeling.classifier import POOLING_NAME, convolution_layers, freeze_below, split_at
 from catsdogs.modeling.feature_store import (
     DiskStore,
     FeatureStore,
@@ -19,7 +19,6 @@ from catsdogs.modeling.feature_store import (
     cache_dir,
 )
 from catsdogs.modeling.features import FeatureSource, View, hash_weights
-from catsdogs.modeling.precision import Precision
 from catsdogs.modeling.training import Console, History, Plan, fit_epochs
 
 TRUNK_BATCH_SIZE = 32
@@ -32,8 +31,8 @@ def train_above(
     dataset: Dataset,
     plan: Plan,
     config: Config,
-    precision: Precision,
     console: Console,
+    on_epoch: Callable[[History], None] = lambda _: None,
 ) -> History:
     """Train the layers above a boundary and leave the kept epoch's weights in the model.
 
@@ -48,8 +47,8 @@ def train_above(
             from its splits to its list of unreadable files.
         plan: how to train.
         config: views, cache, threads, seed.
-        precision: what the model was built to compute in.
         console: where progress is shown.
+        on_epoch: called as each epoch ends, with all epochs so far.
 
     Raises:
         DataError: no readable photos are left to train on or to validate with.
@@ -64,19 +63,20 @@ def train_above(
             boundary=boundary,
             pooling=config.model.pooling if boundary == POOLING_NAME else "",
             image_size=config.model.image_size,
-            precision=precision.name,
+            precision=convolution_layers(model)[0].compute_dtype,
             weights=hash_weights(trunk),
         )
         for store in _stores(card, config, console):
             features = FeatureSource(trunk, store, config.augment, config.seed)
             try:
                 source = FeatureEpochs(tail, features, dataset, plan, config, console)
-                return fit_epochs(source, plan, console)
+                return fit_epochs(source, plan, console, on_epoch)
             except StoreError as error:
                 console.warn(f"feature store: {error}: going on without it")
                 model.set_weights(start_weights)
                 keras.utils.set_random_seed(config.seed)
-    return fit_epochs(StreamedEpochs(model, dataset, plan, config, console), plan, console)
+    streamed = StreamedEpochs(model, dataset, plan, config, console)
+    return fit_epochs(streamed, plan, console, on_epoch)
 
 
 def _stores(card: TrunkCard, config: Config, console: Console) -> Iterator[FeatureStore]:
@@ -112,6 +112,8 @@ class FeatureEpochs:
         self._plan = plan
         self._config = config
         self._console = console
+        self.num_frozen = 0
+        self.frozen_seconds = 0.0
 
     @property
     def num_training(self) -> int:
@@ -143,6 +145,8 @@ class FeatureEpochs:
             f"frozen layers: {done.num_computed:,} photos in {done.seconds:.1f} s "
             f"({done.num_computed / done.seconds:.1f}/s), {done.num_found:,} from the cache"
         )
+        self.num_frozen += done.num_computed
+        self.frozen_seconds += done.seconds
         drop_unreadable(self._dataset, done.failures)
 
     def training_batches(self, epoch: int) -> keras.utils.PyDataset:
@@ -157,6 +161,9 @@ class FeatureEpochs:
 
 class StreamedEpochs:
     """Epochs on the photos themselves: epoch e takes view e of each, through all layers."""
+
+    num_frozen = 0
+    frozen_seconds = 0.0
 
     def __init__(
         self,

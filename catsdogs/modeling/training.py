@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -85,10 +86,19 @@ class Epoch:
 
 @dataclass(frozen=True)
 class History:
-    """All epochs of a training, and the one whose weights the model has now."""
+    """What a training gave.
+
+    Attributes:
+        epochs: all of them.
+        kept: the one whose weights the model has at the end.
+        num_frozen: photos and views that went through the frozen layers once, to be kept.
+        frozen_seconds: wall time of that.
+    """
 
     epochs: list[Epoch]
     kept: Epoch
+    num_frozen: int = 0
+    frozen_seconds: float = 0.0
 
 
 class EpochSource(Protocol):
@@ -98,9 +108,13 @@ class EpochSource(Protocol):
         model: takes the batches, gives probabilities; shares the classifier's variables.
         num_training: photos in an epoch, known once it is prepared.
         num_validation: likewise.
+        num_frozen: photos and views that went through the frozen layers so far, to be kept.
+        frozen_seconds: wall time of that.
     """
 
     model: keras.Model
+    num_frozen: int
+    frozen_seconds: float
 
     @property
     def num_training(self) -> int: ...
@@ -126,13 +140,19 @@ def compile_for(model: keras.Model, learning_rate: float) -> None:
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 
 
-def fit_epochs(source: EpochSource, plan: Plan, console: Console) -> History:
+def fit_epochs(
+    source: EpochSource,
+    plan: Plan,
+    console: Console,
+    on_epoch: Callable[[History], None] = lambda _: None,
+) -> History:
     """Train for the planned epochs and leave the kept epoch's weights in the model.
 
     Args:
         source: the model and its batches.
         plan: how to train.
         console: gets each step's and each epoch's figures.
+        on_epoch: called as each epoch ends, with all epochs so far.
     """
     model = source.model
     compile_for(model, plan.learning_rate)
@@ -158,14 +178,16 @@ def fit_epochs(source: EpochSource, plan: Plan, console: Console) -> History:
         best = min(epochs, key=lambda e: e.validation_loss)  # the first of equals
         if best is epoch:
             best_weights = [variable.numpy() for variable in model.trainable_variables]
+        kept = best if plan.keep == "best" else epoch
+        history = History(epochs, kept, source.num_frozen, source.frozen_seconds)
+        on_epoch(history)
         if plan.patience and number - best.number >= plan.patience:
             console.note(f"stopped early: {plan.patience} epochs without a better validation loss")
             break
-    if plan.keep == "last":
-        return History(epochs, epochs[-1])
-    for variable, value in zip(model.trainable_variables, best_weights, strict=True):
-        variable.assign(value)
-    return History(epochs, best)
+    if plan.keep == "best":
+        for variable, value in zip(model.trainable_variables, best_weights, strict=True):
+            variable.assign(value)
+    return history
 
 
 def _train_epoch(

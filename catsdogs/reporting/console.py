@@ -4,7 +4,8 @@ import math
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Protocol, TextIO
 
 import rich.console
@@ -30,14 +31,37 @@ class Console:
         self._rich = rich.console.Console(
             file=stream or sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True
         )
+        self._log_path: Path | None = None
+        self._said: list[str] = []
+
+    def log_to(self, path: Path) -> None:
+        """From now on, write all that is said into a file as well, with what was said before.
+
+        Where the file cannot be written any more, the run goes on without it.
+        """
+        self._log_path = path
+        self._append_to_log("".join(f"{line}\n" for line in self._said))
 
     def note(self, text: str) -> None:
         """Say something worth knowing, on a line of its own."""
-        self._rich.print(printable(text))
+        self._say(text, None)
 
     def warn(self, text: str) -> None:
         """Say something that the user may want to act on."""
-        self._rich.print(printable(f"warning: {text}"), style="yellow")
+        self._say(f"warning: {text}", "yellow")
+
+    def _say(self, text: str, style: str | None) -> None:
+        line = printable(text)
+        self._rich.print(line, style=style)
+        if self._log_path is None:
+            self._said.append(line)
+        else:
+            self._append_to_log(f"{line}\n")
+
+    def _append_to_log(self, text: str) -> None:
+        if self._log_path is not None:
+            with suppress(OSError), self._log_path.open("a", encoding="utf-8") as file:
+                file.write(text)
 
     @contextmanager
     def task(

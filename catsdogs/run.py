@@ -1,0 +1,185 @@
+"""The run directory: what one training leaves behind. Every file name in it is spelled here.
+
+runs/20261125-101530-train/
+├── config.toml    the resolved configuration; `--config` takes it
+├── history.csv    an epoch a line, written as each one ends
+├── log.txt        what the console said
+├── skipped.csv    photos that could not be used, with the reason
+└── metrics.json   written last: a run without it did not come to its end
+"""
+
+import csv
+import datetime
+import itertools
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from catsdogs.config import Config
+from catsdogs.errors import DataError
+from catsdogs.files import not_writable, replacing
+
+Command = Literal["train", "finetune"]
+
+
+class RunMetrics(BaseModel):
+    """What metrics.json says about a run that came to its end.
+
+    Attributes:
+        command: which one it was.
+        started, finished: UTC, ISO 8601.
+        seconds: wall time of the command.
+        model: path of the saved classifier, as it was given.
+        data: the folder of photos, as it was given.
+        class_names: in the order of the output.
+        num_photos: readable photos of each split.
+        num_skipped: photos that could not be used.
+        kept_epoch: the epoch whose weights were saved; 0 is the state before fine-tuning.
+        num_epochs: epochs that were trained.
+        loss: validation log loss of the saved weights, in nats.
+        accuracy: likewise, 0 to 1, with its 95% Wilson interval.
+        num_frozen: photos and views that went through the frozen layers in this run.
+        frozen_seconds: wall time of that.
+        device, precision, versions: what it ran on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    command: Command
+    started: str
+    finished: str
+    seconds: float = Field(ge=0)
+    model: str
+    data: str
+    class_names: tuple[str, ...]
+    num_photos: dict[str, int]
+    num_skipped: int
+    kept_epoch: int
+    num_epochs: int
+    loss: float
+    accuracy: float = Field(ge=0, le=1)
+    interval_low: float
+    interval_high: float
+    num_frozen: int
+    frozen_seconds: float
+    device: str
+    precision: str
+    versions: dict[str, str]
+
+
+class RunDir:
+    """The files of one run.
+
+    Attributes:
+        path: its folder, named after the time and the command.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_path = path / "config.toml"
+        self.history_path = path / "history.csv"
+        self.log_path = path / "log.txt"
+        self.skipped_path = path / "skipped.csv"
+        self.metrics_path = path / "metrics.json"
+
+    @property
+    def command(self) -> str:
+        """`train` or `finetune`, from the folder's name."""
+        return self.path.name.split("-")[2]
+
+    def write_config(self, config: Config) -> None:
+        """Keep the whole configuration, defaults included."""
+        with replacing(self.config_path, "--set run.dir=DIR") as part:
+            part.write_text(tomli_w.dumps(config.model_dump(mode="json")), encoding="utf-8")
+
+    def write_history(self, epochs: Iterable[Mapping[str, Any]]) -> None:
+        """Write all epochs so far, a line each; the columns are the first one's keys."""
+        rows = list(epochs)
+        with (
+            replacing(self.history_path, "--set run.dir=DIR") as part,
+            part.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def read_history(self) -> list[dict[str, float | None]]:
+        """All epochs, with None where there is no figure; empty before the first one's end.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        if not self.history_path.exists():
+            return []
+        try:
+            with self.history_path.open(newline="", encoding="utf-8") as file:
+                return [
+                    {key: float(value) if value else None for key, value in row.items()}
+                    for row in csv.DictReader(file)
+                ]
+        except (OSError, ValueError, TypeError) as error:
+            raise DataError(f"{self.history_path} cannot be read ({error})") from None
+
+    def write_skipped(self, skipped: Iterable[tuple[Path, str]]) -> None:
+        """Name the photos that could not be used, with the reason; no file where there are none."""
+        rows = list(skipped)
+        if not rows:
+            return
+        with (
+            replacing(self.skipped_path, "--set run.dir=DIR") as part,
+            part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        ):
+            csv.writer(file).writerows([("path", "reason"), *rows])
+
+    def write_metrics(self, metrics: RunMetrics) -> None:
+        """Mark the run as finished, with its result."""
+        with replacing(self.metrics_path, "--set run.dir=DIR") as part:
+            part.write_text(json.dumps(metrics.model_dump(mode="json"), indent=1))
+
+    def read_metrics(self) -> RunMetrics | None:
+        """The result; None where the run did not come to its end.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        if not self.metrics_path.exists():
+            return None
+        try:
+            return RunMetrics.model_validate_json(self.metrics_path.read_bytes())
+        except (OSError, ValidationError) as error:
+            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+            raise DataError(f"{self.metrics_path} cannot be read ({reason})") from None
+
+
+def create_run_dir(parent: Path, command: Command) -> RunDir:
+    """Make a new folder `<time>-<command>` in local time, with a number where that is taken.
+
+    Raises:
+        DataError: it cannot be made.
+    """
+    name = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{command}"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        path = next(parent / name for name in names if not (parent / name).exists())
+        path.mkdir()
+    except OSError as error:
+        raise not_writable(parent, error, "--set run.dir=DIR") from None
+    return RunDir(path)
+
+
+def list_run_dirs(parent: Path) -> list[RunDir]:
+    """All runs in a folder, the oldest first; empty where there is no such folder."""
+    if not parent.is_dir():
+        return []
+    return [
+        RunDir(path)
+        for path in sorted(parent.iterdir())
+        if len(parts := path.name.split("-")) in (3, 4)
+        and parts[2] in ("train", "finetune")
+        and path.is_dir()
+    ]
