@@ -77,13 +77,18 @@ def predict(
     from catsdogs.commands.predict import predict
     from catsdogs.reporting.console import Console
     from catsdogs.reporting.predictions import write_predictions
+    from catsdogs.reporting.text import printable
 
     # on a terminal the answers themselves show the progress, and a bar would break their lines
-    console = None if sys.stdout.isatty() else Console()
+    on_terminal = sys.stdout.isatty()
+    console = None if on_terminal else Console()
     result = predict(paths, model, precision, console, class_names)
-    num_failed = write_predictions(
-        result.predictions, result.class_names, format_name, top, click.echo
-    )
+
+    def write(line: str) -> None:
+        # a CSV keeps every name as it is: good for a file, not for a terminal
+        click.echo(printable(line) if on_terminal and format_name == "csv" else line)
+
+    num_failed = write_predictions(result.predictions, result.class_names, format_name, top, write)
     if num_failed:
         click.echo(f"{num_failed:,} of {result.num_photos:,} photos could not be read", err=True)
         sys.exit(CatsdogsError.exit_code)

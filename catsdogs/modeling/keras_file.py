@@ -33,8 +33,8 @@ ADMITTED_LAYERS = frozenset(
     Flatten Reshape Permute ZeroPadding2D Cropping2D
     Add Subtract Multiply Average Maximum Minimum Concatenate Dot
     Attention MultiHeadAttention
-    RandomBrightness RandomContrast RandomCrop RandomFlip RandomHeight RandomRotation
-    RandomTranslation RandomWidth RandomZoom
+    RandomBrightness RandomContrast RandomCrop RandomFlip RandomRotation
+    RandomTranslation RandomZoom
     """.split()  # noqa: SIM905 - for reading
 )
 """What photo classifiers are made of. Not among them: `Lambda` and the wrappers of other
@@ -144,7 +144,7 @@ def _check_classifier(path: Path, model: keras.Model, class_names: Sequence[str]
     shapes = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
     if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] != 3:
         raise ModelFileError(
-            f"{path} takes {_inputs_text(shapes)}: expected one input of RGB photos, "
+            f"{path} takes {_shapes_text(shapes)}: expected one input of RGB photos, "
             "(height, width, 3)"
         )
     height, width = shapes[0][1:3]
@@ -161,18 +161,19 @@ def _check_classifier(path: Path, model: keras.Model, class_names: Sequence[str]
     outputs = [tuple(tensor.shape) for tensor in model.outputs]
     if len(outputs) != 1 or len(outputs[0]) != 2:
         raise ModelFileError(
-            f"{path} gives {_inputs_text(outputs)}: expected one probability a class, (classes)"
+            f"{path} gives {_shapes_text(outputs)}: expected one probability a class, (classes)"
         )
     num_outputs = outputs[0][1]
     if num_outputs != len(class_names) and (num_outputs, len(class_names)) != (1, 2):
         raise ModelFileError(
-            f"{path} has {num_outputs} outputs, --classes names {len(class_names)} classes: "
+            f"{path} has {num_outputs} output{'s' if num_outputs != 1 else ''}, "
+            f"--classes names {len(class_names)} classes: "
             "name as many, in their order"
         )
     _check_sizes(path, model, max(height, width))
 
 
-def _inputs_text(shapes: Sequence[tuple[int | None, ...]]) -> str:
+def _shapes_text(shapes: Sequence[tuple[int | None, ...]]) -> str:
     texts = (f"({', '.join('any' if n is None else str(n) for n in s[1:])})" for s in shapes)
     return " and ".join(texts) or "nothing known"
 

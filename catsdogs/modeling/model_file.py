@@ -292,7 +292,8 @@ def _metadata(path: Path, file: h5py.File) -> Metadata | None:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         key = ".".join(map(str, problem["loc"]))
-        reason = f"{key}: {problem['msg']}" if key else problem["msg"]
+        reason = problem["msg"].removeprefix("Value error, ")
+        reason = f"{key}: {reason}" if key else reason
     except (ValueError, AttributeError, RecursionError) as error:
         reason = str(error)
     raise ModelFileError(f"{path} has damaged metadata ({reason[:200]}): train it again")
