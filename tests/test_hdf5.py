@@ -36,7 +36,7 @@ def refusal(path):
 
 
 def damage(reason):
-    return f"is damaged ({reason}): train it again"
+    return f"is damaged ({reason}): train it again, or give another by --model FILE"
 
 
 def test_layers_with_weights_are_read_in_order(tmp_path):
@@ -188,8 +188,14 @@ def test_what_is_no_ordinary_file_is_refused_without_waiting(tmp_path):
     way_out = "give a model file by --model FILE"
     assert refusal(tmp_path / "pipe.h5") == f"is no ordinary file: {way_out}"
     assert refusal(tmp_path / "folder.h5") == f"is a folder: {way_out}"
-    assert refusal(tmp_path / "empty.h5") == "is empty: train it again"
-    assert refusal(tmp_path / "text.h5") == "is no HDF5 file, or is damaged: train it again"
+    assert (
+        refusal(tmp_path / "empty.h5")
+        == "is empty: train it again, or give another by --model FILE"
+    )
+    assert (
+        refusal(tmp_path / "text.h5")
+        == "is no HDF5 file, or is damaged: train it again, or give another by --model FILE"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")

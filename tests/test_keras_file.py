@@ -217,7 +217,7 @@ def test_weights_that_do_not_fit_the_network_are_refused():
     edit_config(lambda config: config["config"]["layers"][-1]["config"].update(use_bias=False))
     assert refusal() == (
         "m.h5 is damaged (the weights of layer dense have the shapes 3 x 2, 2 where its network "
-        "has 3 x 2): train it again"
+        "has 3 x 2): train it again, or give another by --model FILE"
     )
 
 
@@ -228,7 +228,7 @@ def test_layer_that_blows_a_photo_up_is_refused():
     )
     assert refusal() == (
         "m.h5 is damaged (its layer zero_padding2d makes 973,080,288 numbers of one photo): "
-        "train it again"
+        "train it again, or give another by --model FILE"
     )
 
 

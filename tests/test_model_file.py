@@ -23,6 +23,7 @@ from catsdogs.modeling.weights import load_weights
 
 CONFIG = Config(model=ModelConfig(weights="random", image_size=(32, 40), pooling="max"))
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 40, 3)).astype(np.uint8)
+WAY_OUT = "train it again, or give another by --model FILE"
 FLOAT32 = keras.DTypePolicy("float32")
 BFLOAT16 = keras.DTypePolicy("mixed_bfloat16")
 
@@ -199,7 +200,7 @@ def test_damaged_metadata_is_one_line(saved, changes, reason):
     rewrite(saved, **changes)
     with pytest.raises(ModelFileError) as error:
         load_model(saved, FLOAT32)
-    assert str(error.value) == f"{saved} has damaged metadata ({reason}): train it again"
+    assert str(error.value) == f"{saved} has damaged metadata ({reason}): {WAY_OUT}"
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,10 @@ def test_damaged_metadata_is_one_line(saved, changes, reason):
 )
 def test_configuration_that_makes_no_network_is_one_line(saved, section):
     rewrite(saved, config={"model": section})
-    with pytest.raises(ModelFileError, match=r"has damaged metadata \(.*\): train it again$"):
+    with pytest.raises(
+        ModelFileError,
+        match=r"has damaged metadata \(.*\): train it again, or give another by --model FILE$",
+    ):
         load_model(saved, FLOAT32)
 
 
@@ -224,7 +228,10 @@ def test_configuration_that_makes_no_network_is_one_line(saved, section):
 def test_metadata_that_are_no_record_are_one_line(saved, text):
     with h5py.File(saved, "r+") as file:
         file.attrs["catsdogs"] = text
-    with pytest.raises(ModelFileError, match=r"has damaged metadata \(.*\): train it again$"):
+    with pytest.raises(
+        ModelFileError,
+        match=r"has damaged metadata \(.*\): train it again, or give another by --model FILE$",
+    ):
         load_model(saved, FLOAT32)
 
 
@@ -257,7 +264,7 @@ def test_classes_that_do_not_match_the_weights_are_refused(saved):
     with pytest.raises(ModelFileError) as error:
         load_model(saved, FLOAT32)
     assert str(error.value) == (
-        f"{saved} is damaged (it names 2 classes and has 3 outputs): train it again"
+        f"{saved} is damaged (it names 2 classes and has 3 outputs): {WAY_OUT}"
     )
 
 
@@ -268,7 +275,7 @@ def test_weights_that_are_no_numbers_are_refused(saved):
         load_model(saved, FLOAT32)
     assert str(error.value) == (
         f"{saved} is damaged (/model_weights/dense/dense/kernel holds values that are no "
-        "numbers, NaN or infinite): train it again"
+        f"numbers, NaN or infinite): {WAY_OUT}"
     )
 
 

@@ -17,6 +17,8 @@ import numpy as np
 
 from catsdogs.errors import ModelFileError
 
+WAY_OUT = "train it again, or give another by --model FILE"
+
 MAX_TEXT_BYTES = 4 * 2**20
 """Longer texts are refused; the configuration of a network of 700 layers takes 0.3 MB."""
 
@@ -63,7 +65,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except _READ_ERRORS:
-        raise ModelFileError(f"{path} is no HDF5 file, or is damaged: train it again") from None
+        raise ModelFileError(f"{path} is no HDF5 file, or is damaged: {WAY_OUT}") from None
     with file:
         try:
             yield file
@@ -74,7 +76,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 def damaged(path: Path, reason: object) -> ModelFileError:
     """The error for a file whose content contradicts itself."""
     text = " ".join(str(reason).split()) or type(reason).__name__
-    return ModelFileError(f"{path} is damaged ({text[:200]}): train it again")
+    return ModelFileError(f"{path} is damaged ({text[:200]}): {WAY_OUT}")
 
 
 def _check_regular(path: Path) -> None:
@@ -97,7 +99,7 @@ def _check_regular(path: Path) -> None:
         raise ModelFileError(f"{path} is a folder: give a model file by --model FILE")
     if not stat.S_ISREG(status.st_mode):
         raise ModelFileError(f"{path} is no ordinary file: give a model file by --model FILE")
-    raise ModelFileError(f"{path} is empty: train it again")
+    raise ModelFileError(f"{path} is empty: {WAY_OUT}")
 
 
 def read_text(item: Any, name: str) -> str | None:
@@ -125,18 +127,16 @@ def stored_layers(file: h5py.File) -> list[StoredLayer]:
         ValueError, KeyError: an array is missing, is no plain block of numbers in this file,
             or all together claim more bytes than the file has.
     """
-    weights = _child(file, "model_weights")
+    weights = child(file, "model_weights")
     layers = []
     left = file.id.get_filesize()
     for name in _read_names(weights, "layer_names", left):
-        group = _child(weights, name)
+        group = child(weights, name)
         arrays = []
         for array_name in _read_names(group, "weight_names", left):
-            array = _child(group, array_name)
-            _check_array(array, array_name)
+            array = child(group, array_name)
+            check_array(array, array_name, left)
             left -= array.nbytes
-            if left < 0:
-                raise ValueError("its weights claim more bytes than the file has")
             arrays.append(array)
         if arrays:
             layers.append(StoredLayer(name, tuple(arrays)))
@@ -153,6 +153,39 @@ def read_array(array: h5py.Dataset) -> np.ndarray:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"{array.name} holds values that are no numbers, NaN or infinite")
     return values
+
+
+def child(group: Any, path: str) -> Any:
+    """What lies below a group, by hard links alone: other links can lead to other files.
+
+    Raises:
+        ValueError: there is nothing, or another kind of link.
+    """
+    for part in path.split("/"):
+        if not isinstance(group, h5py.Group) or part in ("", ".") or part not in group:
+            raise ValueError(f"it has no {path}")
+        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"{path} is a link to another place")
+        group = group[part]
+    return group
+
+
+def check_array(array: Any, name: str, max_bytes: int) -> None:
+    """Refuse what is no plain block of numbers in its own file.
+
+    Raises:
+        ValueError: it lies elsewhere, is of another type, or larger than `max_bytes`.
+    """
+    if not isinstance(array, h5py.Dataset) or array.shape is None:
+        raise ValueError(f"{name} is no array")
+    if array.external or array.is_virtual:
+        raise ValueError(f"{name} is stored in another file")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} holds no numbers")
+    if array.chunks is not None:
+        raise ValueError(f"{name} is compressed or in chunks, as Keras never writes it")
+    if array.nbytes > max_bytes:
+        raise ValueError("its weights claim more bytes than the file has")
 
 
 def _read_names(group: Any, name: str, max_bytes: int) -> list[str]:
@@ -178,25 +211,3 @@ def _read_name_array(group: Any, name: str, max_bytes: int) -> list[str]:
     ):
         raise ValueError(f"its attribute {name} is no list of names")
     return [n.decode("utf-8") if isinstance(n, bytes) else str(n) for n in group.attrs[name]]
-
-
-def _child(group: Any, path: str) -> Any:
-    """What lies below a group, by hard links alone: other links can lead to other files."""
-    for part in path.split("/"):
-        if not isinstance(group, h5py.Group) or part in ("", ".") or part not in group:
-            raise ValueError(f"it has no {path}")
-        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
-            raise ValueError(f"{path} is a link to another place")
-        group = group[part]
-    return group
-
-
-def _check_array(array: Any, name: str) -> None:
-    if not isinstance(array, h5py.Dataset) or array.shape is None:
-        raise ValueError(f"{name} is no array")
-    if array.external or array.is_virtual:
-        raise ValueError(f"{name} is stored in another file")
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name} holds no numbers")
-    if array.chunks is not None:
-        raise ValueError(f"{name} is compressed or in chunks, as Keras never writes it")

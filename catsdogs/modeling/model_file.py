@@ -27,7 +27,7 @@ from catsdogs.config import ModelConfig
 from catsdogs.errors import ConfigError, ModelFileError
 from catsdogs.files import replacing
 from catsdogs.modeling.classifier import build_classifier
-from catsdogs.modeling.hdf5 import damaged, open_hdf5, read_text, stored_layers
+from catsdogs.modeling.hdf5 import WAY_OUT, damaged, open_hdf5, read_text, stored_layers
 from catsdogs.modeling.keras_file import load_keras_model
 from catsdogs.modeling.stored_network import build_and_read
 
@@ -296,7 +296,7 @@ def _metadata(path: Path, file: h5py.File) -> Metadata | None:
         reason = f"{key}: {reason}" if key else reason
     except (ValueError, AttributeError, RecursionError) as error:
         reason = str(error)
-    raise ModelFileError(f"{path} has damaged metadata ({reason[:200]}): train it again")
+    raise ModelFileError(f"{path} has damaged metadata ({reason[:200]}): {WAY_OUT}")
 
 
 @contextmanager
