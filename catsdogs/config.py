@@ -50,7 +50,10 @@ class AugmentConfig(_Section):
     """Pixel values times a factor between 1 - brightness and 1 + brightness."""
 
 
-Pixels = Annotated[int, Field(ge=1, le=2048)]
+MAX_PIXELS_A_SIDE = 2048
+"""Of the photos that a network takes."""
+
+Pixels = Annotated[int, Field(ge=1, le=MAX_PIXELS_A_SIDE)]
 
 
 class ModelConfig(_Section):

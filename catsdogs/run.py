@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from catsdogs.config import Config
 from catsdogs.errors import DataError
 from catsdogs.files import not_writable, replacing
+from catsdogs.reporting.text import csv_cell
 
 Command = Literal["train", "finetune"]
 
@@ -131,9 +132,10 @@ class RunDir:
             return
         with (
             replacing(self.skipped_path, "--set run.dir=DIR") as part,
-            part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+            part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
         ):
-            csv.writer(file).writerows([("path", "reason"), *rows])
+            cells = ((csv_cell(str(path)), csv_cell(reason)) for path, reason in rows)
+            csv.writer(file).writerows([("path", "reason"), *cells])
 
     def write_metrics(self, metrics: RunMetrics) -> None:
         """Mark the run as finished, with its result."""

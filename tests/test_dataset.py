@@ -1,4 +1,5 @@
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -471,3 +472,11 @@ def test_relative_folder_is_read_from_where_the_command_runs(split_root, monkeyp
     dataset = load(".", subsample=4)
     assert counts(dataset) == {"train": 2, "validation": 2}
     assert dataset.splits["train"][0].path.parent == Path("train/cats")
+
+
+def test_class_folder_that_is_not_named_in_utf8_is_one_line(class_folders):
+    folder = class_folders / "train" / os.fsdecode(b"caf\xe9")
+    (class_folders / "train" / "cats").rename(folder)
+    with pytest.raises(DataError) as error:
+        load_dataset(DataConfig(dir=str(class_folders)), 0)
+    assert str(error.value) == f"{folder} is not named in UTF-8: rename the folder"

@@ -1,5 +1,7 @@
 import csv
+import os
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +86,19 @@ def test_skipped_photos_are_a_table_and_no_file_where_there_are_none(tmp_path):
         assert list(csv.reader(file)) == [
             ["path", "reason"],
             [str(tmp_path / "a, b.jpg"), "damaged: no end"],
+        ]
+
+
+def test_skipped_photos_of_any_name_are_one_cell_and_no_formula(tmp_path):
+    run = RunDir(tmp_path)
+    names = ["=1+1.jpg", "a\nb.jpg", os.fsdecode(b"caf\xe9.jpg"), "\u202egpj.exe"]
+    run.write_skipped([(Path(name), "-damaged") for name in names])
+    with run.skipped_path.open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file))[1:] == [
+            ["'=1+1.jpg", "'-damaged"],
+            ["a\nb.jpg", "'-damaged"],
+            [r"caf\udce9.jpg", "'-damaged"],
+            ["\u202egpj.exe", "'-damaged"],
         ]
 
 

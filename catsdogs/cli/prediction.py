@@ -8,6 +8,22 @@ import click
 from catsdogs.errors import CatsdogsError
 
 
+def _split_names(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> list[str] | None:
+    return None if value is None else [name.strip() for name in value.split(",")]
+
+
+class_names_option = click.option(
+    "--classes",
+    "class_names",
+    metavar="NAME,NAME",
+    callback=_split_names,
+    help="Of a plain Keras model, in the order of its output.",
+)
+"""For every command that asks a model."""
+
+
 @click.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option(
@@ -18,6 +34,7 @@ from catsdogs.errors import CatsdogsError
     type=click.Path(path_type=Path),
     help="The model to ask.",
 )
+@class_names_option
 @click.option(
     "--top",
     metavar="K",
@@ -42,7 +59,12 @@ from catsdogs.errors import CatsdogsError
     help="What the network computes in.",
 )
 def predict(
-    paths: tuple[str, ...], model: Path, top: int, format_name: str, precision: str
+    paths: tuple[str, ...],
+    model: Path,
+    class_names: list[str] | None,
+    top: int,
+    format_name: str,
+    precision: str,
 ) -> None:
     """Name what is in photos: files, folders or globs.
 
@@ -55,13 +77,18 @@ def predict(
     from catsdogs.commands.predict import predict
     from catsdogs.reporting.console import Console
     from catsdogs.reporting.predictions import write_predictions
+    from catsdogs.reporting.text import printable
 
     # on a terminal the answers themselves show the progress, and a bar would break their lines
-    console = None if sys.stdout.isatty() else Console()
-    result = predict(paths, model, precision, console)
-    num_failed = write_predictions(
-        result.predictions, result.class_names, format_name, top, click.echo
-    )
+    on_terminal = sys.stdout.isatty()
+    console = None if on_terminal else Console()
+    result = predict(paths, model, precision, console, class_names)
+
+    def write(line: str) -> None:
+        # a CSV keeps every name as it is: good for a file, not for a terminal
+        click.echo(printable(line) if on_terminal and format_name == "csv" else line)
+
+    num_failed = write_predictions(result.predictions, result.class_names, format_name, top, write)
     if num_failed:
         click.echo(f"{num_failed:,} of {result.num_photos:,} photos could not be read", err=True)
         sys.exit(CatsdogsError.exit_code)

@@ -25,20 +25,25 @@ class PredictResult:
 
 
 def predict(
-    arguments: Sequence[str], model_path: Path, precision: str, console: Console | None
+    arguments: Sequence[str],
+    model_path: Path,
+    precision: str,
+    console: Console | None,
+    class_names: Sequence[str] | None = None,
 ) -> PredictResult:
     """Answer for files, folders and globs.
 
     Args:
         arguments: as `find_photos` takes them.
-        model_path: a file that `catsdogs train` or `finetune` wrote.
+        model_path: a file that `catsdogs train` or `finetune` wrote, or one of plain Keras.
         precision: as in the configuration.
         console: where progress is shown; None shows none.
+        class_names: of a plain Keras file, in the order of its output.
 
     Raises:
         CatsdogsError: the model or a path cannot be used. A photo that cannot be read is an
             answer with a reason instead.
     """
     photos = find_photos(arguments)
-    predictor = Predictor(model_path, precision)
+    predictor = Predictor(model_path, precision, class_names)
     return PredictResult(predictor.class_names, len(photos), predictor.predict(photos, console))

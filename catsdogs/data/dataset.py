@@ -178,6 +178,8 @@ def _list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
         photos, strangers = _walk(subfolder)
         others += strangers
         if photos:
+            if not _is_unicode(subfolder.name):  # no model file could hold it
+                raise DataError(f"{subfolder} is not named in UTF-8: rename the folder")
             classes[subfolder.name] = photos
         else:
             notes.append(f"{subfolder} holds no photos and is left out")
@@ -194,6 +196,11 @@ def _list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
             f"e.g. {folder / 'cats'}"
         )
     return classes
+
+
+def _is_unicode(name: str) -> bool:
+    """Whether a file name came out of its bytes as text."""
+    return name.encode("utf-8", "ignore").decode() == name
 
 
 def _count(number: int, what: str) -> str:

@@ -9,10 +9,14 @@ import numpy as np
 
 from catsdogs.data.batches import decode_ahead, fill_batch, num_decode_threads
 from catsdogs.data.images import read_photo
-from catsdogs.modeling.model_file import Metadata, load_model
+from catsdogs.errors import ModelFileError
+from catsdogs.modeling.model_file import Metadata, open_model
 from catsdogs.modeling.precision import choose_precision
 from catsdogs.modeling.sources import TRUNK_BATCH_SIZE
 from catsdogs.modeling.training import Console
+
+_SUM_TOLERANCE = 0.02
+"""Of a row of probabilities that were computed in bfloat16, with 8 bits a number."""
 
 
 @dataclass(frozen=True)
@@ -40,26 +44,34 @@ class Predictor:
     """A loaded model that answers for photo files.
 
     Args:
-        model_path: a file that `catsdogs train` or `finetune` wrote.
-        precision: as in the configuration.
+        model_path: a file that `catsdogs train` or `finetune` wrote, or one of plain Keras.
+        precision: as in the configuration; a plain Keras file has its own.
+        class_names: of a plain Keras file, in the order of its output; None for ours.
 
     Attributes:
-        metadata: what the file says about itself.
+        metadata: what the file says about itself; None for a plain Keras file.
         class_names: in the order of the output.
         image_size: height and width in pixels that photos are brought to.
 
     Raises:
-        ModelFileError: the file is missing, damaged, or not one of ours.
+        ModelFileError: the file is missing, damaged, not admitted, or gives no probabilities.
+        ConfigError: `class_names` are no names of different classes.
     """
 
-    metadata: Metadata
+    metadata: Metadata | None
     class_names: tuple[str, ...]
     image_size: tuple[int, int]
 
-    def __init__(self, model_path: Path, precision: str = "auto") -> None:
-        self._model, self.metadata = load_model(model_path, choose_precision(precision).policy)
-        self.class_names = self.metadata.class_names
-        self.image_size = self.metadata.image_size
+    def __init__(
+        self, model_path: Path, precision: str = "auto", class_names: Sequence[str] | None = None
+    ) -> None:
+        opened = open_model(model_path, choose_precision(precision).policy, class_names)
+        self._model, self.metadata = opened.model, opened.metadata
+        self._path = model_path
+        self.class_names = opened.class_names
+        self.image_size = opened.image_size
+        if self.metadata is None:  # a stranger's: before anything is answered, ask it once
+            self._probabilities(np.full((1, *self.image_size, 3), 128, np.uint8))
 
     def predict(self, paths: Sequence[Path], console: Console | None) -> Iterator[Prediction]:
         """Answer for photos in the order of their paths; memory does not grow with them.
@@ -84,15 +96,29 @@ class Predictor:
                     for position, reason in batch.failures
                 }
                 if batch.positions:
-                    rows = np.asarray(
-                        self._model.predict_on_batch(fill_batch(batch.images, batch_size))
-                    )
+                    rows = self._probabilities(fill_batch(batch.images, batch_size))
                     for position, row in zip(batch.positions, rows, strict=False):
                         answers[position] = Prediction(paths[position], self._ranked(row))
                 if task is not None:
                     task.advance(len(answers))
                 for position in sorted(answers):
                     yield answers[position]
+
+    def _probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Ask the model for photos uint8 `(n, height, width, 3)`; float `(n, classes)`."""
+        rows = np.asarray(self._model.predict_on_batch(images))
+        if self.metadata is not None:
+            return rows
+        rows = rows.astype(np.float32)
+        if rows.shape[1] < len(self.class_names):  # one sigmoid unit: how much of the second class
+            rows = np.concatenate([1 - rows, rows], axis=1)
+        if not (rows.min() >= 0 and abs(rows.sum(axis=1) - 1).max() <= _SUM_TOLERANCE):
+            shown = ", ".join(f"{value:.3g}" for value in rows[0, :5])
+            raise ModelFileError(
+                f"{self._path} gives {shown}, which are no probabilities that sum to 1: "
+                "end it in a softmax, or in one sigmoid unit for two classes"
+            )
+        return rows
 
     def _ranked(self, row: np.ndarray) -> dict[str, float]:
         order = np.argsort(-row, kind="stable")

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-from catsdogs.reporting.text import printable
+from catsdogs.reporting.text import csv_cell, printable
 
 
 class Prediction(Protocol):
@@ -86,7 +86,8 @@ def _record(prediction: Prediction) -> dict[str, Any]:
 
 
 def _json(prediction: Prediction) -> str:
-    return json.dumps(_record(prediction))
+    # all that is not ASCII is escaped by json, all that is not printable but for one
+    return json.dumps(_record(prediction)).replace("\x7f", "\\u007f")
 
 
 def _json_array_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
@@ -109,5 +110,6 @@ def _csv_line(prediction: Prediction, class_names: Sequence[str]) -> str:
 
 def _csv_row(values: Sequence[Any]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerow(values)
+    cells = [v if isinstance(v, float) else csv_cell(str(v)) for v in values]
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
     return buffer.getvalue().removesuffix("\r\n")

@@ -1,0 +1,38 @@
+"""Places that cannot be written."""
+
+from pathlib import Path
+
+from . import TINY, Situation
+
+TITLE = "Disk and folders"
+INTRODUCTION = (
+    "Files are written beside the old ones and renamed over them: whatever happens, the old "
+    "ones stay whole, and nothing is left behind."
+)
+
+SITUATIONS = [
+    Situation(
+        "a file where the model's folder should be",
+        "catsdogs train --output notes/mine.h5",
+        lambda folder: (folder / "notes").touch(),
+    ),
+    Situation(
+        "a folder where the model should be",
+        "catsdogs train --output mine.h5",
+        lambda folder: (folder / "mine.h5").mkdir(),
+    ),
+    Situation(
+        "a file where the run directory should be",
+        "catsdogs train",
+        lambda folder: (folder / "runs").touch(),
+        hidden=TINY,
+    ),
+    Situation(
+        "a cache folder that cannot be used",
+        "catsdogs train --set cache.dir=notes/cache",
+        lambda folder: Path("notes").touch(),
+        shows="cache",
+        hidden=("--epochs", "1", *TINY),
+    ),
+    Situation("a folder of built-in photos that holds others", "catsdogs sample data"),
+]
