@@ -5,8 +5,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
+from pydantic import ValidationError
 
+from catsdogs.config import DataConfig
 from catsdogs.data.batches import decode_ahead, fill_batch, num_decode_threads
 from catsdogs.data.images import read_photo
 from catsdogs.errors import ModelFileError
@@ -49,6 +52,7 @@ class Predictor:
         class_names: of a plain Keras file, in the order of its output; None for ours.
 
     Attributes:
+        model: the classifier.
         metadata: what the file says about itself; None for a plain Keras file.
         class_names: in the order of the output.
         image_size: height and width in pixels that photos are brought to.
@@ -58,6 +62,7 @@ class Predictor:
         ConfigError: `class_names` are no names of different classes.
     """
 
+    model: keras.Model
     metadata: Metadata | None
     class_names: tuple[str, ...]
     image_size: tuple[int, int]
@@ -66,12 +71,25 @@ class Predictor:
         self, model_path: Path, precision: str = "auto", class_names: Sequence[str] | None = None
     ) -> None:
         opened = open_model(model_path, choose_precision(precision).policy, class_names)
-        self._model, self.metadata = opened.model, opened.metadata
+        self.model, self.metadata = opened.model, opened.metadata
         self._path = model_path
         self.class_names = opened.class_names
         self.image_size = opened.image_size
         if self.metadata is None:  # a stranger's: before anything is answered, ask it once
             self._probabilities(np.full((1, *self.image_size, 3), 128, np.uint8))
+
+    @property
+    def trained_on(self) -> DataConfig | None:
+        """Where the training photos lay and how they were split; None where that is not known."""
+        if self.metadata is None:
+            return None
+        try:
+            section = self.metadata.config["data"]
+            return DataConfig(
+                dir=section["dir"], validation_fraction=section["validation_fraction"]
+            )
+        except (KeyError, TypeError, ValidationError):
+            return None
 
     def predict(self, paths: Sequence[Path], console: Console | None) -> Iterator[Prediction]:
         """Answer for photos in the order of their paths; memory does not grow with them.
@@ -106,7 +124,7 @@ class Predictor:
 
     def _probabilities(self, images: np.ndarray) -> np.ndarray:
         """Ask the model for photos uint8 `(n, height, width, 3)`; float `(n, classes)`."""
-        rows = np.asarray(self._model.predict_on_batch(images))
+        rows = np.asarray(self.model.predict_on_batch(images))
         if self.metadata is not None:
             return rows
         rows = rows.astype(np.float32)
