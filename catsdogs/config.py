@@ -28,6 +28,8 @@ class DataConfig(_Section):
     """Take every N-th photo of each split, at least one a class; 1 takes all."""
     validation_fraction: float = Field(0.2, gt=0, lt=1)
     """Share of photos for validation where the folder is not split already."""
+    max_unreadable: float = Field(0.1, ge=0, le=1)
+    """Share of unreadable photos above which a training stops instead of skipping them."""
     decode_threads: int = Field(0, ge=0, le=256)
     """Threads that decode photos ahead of the network; 0: one for each processor core."""
 

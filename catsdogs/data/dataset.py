@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catsdogs.config import DataConfig
-from catsdogs.data.images import is_photo
+from catsdogs.data.images import is_photo, new_hash, open_file
 from catsdogs.errors import DataError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -264,10 +264,10 @@ def _subsample(
 def _hash_file(path: Path) -> bytes | str:
     """The content hash, or why there is none."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
+        with open_file(path) as file:
+            return hashlib.file_digest(file, new_hash).digest()
+    except DataError as error:
+        return str(error)
 
 
 def _hash_contents(
@@ -334,5 +334,6 @@ def _warn_of_leakage(dataset: Dataset) -> None:
         )
         dataset.warnings.append(
             f"{count} also trained on and will flatter the accuracy, "
-            f"e.g. {first.path} = {trained[first.content_hash]}"
+            f"e.g. {first.path} = {trained[first.content_hash]} "
+            "(`catsdogs check` names all, and near copies)"
         )
