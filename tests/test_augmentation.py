@@ -7,7 +7,8 @@ from PIL import Image
 
 from catsdogs.config import AugmentConfig
 from catsdogs.data.augmentation import ViewTransform, apply_transform, draw_transform, read_view
-from catsdogs.data.images import fit_to, hash_content, read_photo
+from catsdogs.data.contents import hash_content
+from catsdogs.data.images import fit_to, read_photo
 from catsdogs.errors import DataError
 
 BOUNDS = AugmentConfig(

@@ -4,8 +4,9 @@ import pytest
 from PIL import Image
 
 from catsdogs.config import AugmentConfig
+from catsdogs.data.contents import hash_content
 from catsdogs.data.dataset import Sample
-from catsdogs.data.images import hash_content, read_photo
+from catsdogs.data.images import read_photo
 from catsdogs.modeling.features import FeatureSource, View, hash_weights, view_key
 
 

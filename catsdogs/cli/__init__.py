@@ -4,6 +4,7 @@ The only package that knows Click. Everything heavy is imported inside the callb
 `--help` answers at once. The answer goes to stdout, progress to stderr.
 """
 
+from catsdogs.cli.checking import check
 from catsdogs.cli.group import main
 from catsdogs.cli.housekeeping import cache, info, sample
 from catsdogs.cli.prediction import predict
@@ -11,5 +12,5 @@ from catsdogs.cli.training import finetune, train
 
 __all__ = ["main"]
 
-for command in (sample, train, finetune, predict, info, cache):  # the order of use
+for command in (sample, check, train, finetune, predict, info, cache):  # the order of use
     main.add_command(command)

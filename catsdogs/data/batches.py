@@ -1,7 +1,6 @@
 """Photos to batches of pixels, decoded ahead of the network by threads."""
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 from catsdogs.config import AugmentConfig
 from catsdogs.data.augmentation import read_view
 from catsdogs.data.dataset import Sample
+from catsdogs.data.threads import num_decode_threads as num_decode_threads
 from catsdogs.errors import DataError
 
 Read = Callable[[int], np.ndarray]
@@ -32,15 +32,6 @@ class Batch:
     images: np.ndarray
     positions: list[int]
     failures: list[tuple[int, str]] = field(default_factory=list)
-
-
-def num_decode_threads(configured: int) -> int:
-    """The configured number of threads, or, for 0, one for each processor core."""
-    if configured:
-        return configured
-    if hasattr(os, "sched_getaffinity"):  # what a container or a scheduler left of the machine
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def decode_ahead(read: Read, num_photos: int, batch_size: int, num_threads: int) -> Iterator[Batch]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catsdogs.config import DataConfig
-from catsdogs.data.images import is_photo, new_hash, open_file
+from catsdogs.data.contents import new_hash, open_file
+from catsdogs.data.images import is_photo
 from catsdogs.errors import DataError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
-_SPLIT_FOLDERS = {
+SPLIT_FOLDERS = {
     "train": TRAIN,
     "validation": VALIDATION,
     "val": VALIDATION,
@@ -156,7 +157,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
         raise DataError(f"{root} is a file: expected a folder with one folder per class")
     found: dict[str, Path] = {}
     for folder in _subfolders(root):
-        split = _SPLIT_FOLDERS.get(folder.name.lower())
+        split = SPLIT_FOLDERS.get(folder.name.lower())
         if split in found:
             raise DataError(f"{found[split]} and {folder} are both {split}: keep one of them")
         if split:

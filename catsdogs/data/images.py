@@ -1,9 +1,6 @@
 """The one way a file becomes pixels, for training and prediction alike."""
 
 import ctypes
-import hashlib
-import os
-import stat
 import struct
 import threading
 import warnings
@@ -11,12 +8,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from io import BufferedReader, BytesIO
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image
 
+from catsdogs.data.contents import TooLargeError, hash_content, read_content
 from catsdogs.errors import DataError
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
@@ -27,9 +25,6 @@ _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "AVIF")
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before decoding: 300 MB as RGB, more than cameras make."""
-
-MAX_BYTES = 320_000_000
-"""Larger files are refused before reading: as many pixels as are decoded fit uncompressed."""
 
 _MAX_SCANNED_PIXELS = 40 * MAX_PIXELS
 """A progressive JPEG goes over its pixels about ten times; thousands would take minutes."""
@@ -84,57 +79,6 @@ _one_large_picture = threading.Lock()
 def is_photo(path: Path) -> bool:
     """Tell by its name whether a file is meant as a photo."""
     return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
-
-
-@contextmanager
-def open_file(path: Path) -> Iterator[BufferedReader]:
-    """Open a file for reading; a pipe, a socket or a device is refused instead of waited for.
-
-    Raises:
-        DataError: it cannot be opened, or reading fails; the reason alone, without the path.
-    """
-    try:
-        _refuse_special(path.stat())  # opening alone has side effects on some devices
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(path, flags), "rb") as file:
-            _refuse_special(os.fstat(file.fileno()))
-            yield file
-    except OSError as error:
-        raise DataError((error.strerror or str(error)).lower()) from None
-
-
-def _refuse_special(status: os.stat_result) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        raise DataError("is a directory")
-    if not stat.S_ISREG(status.st_mode):
-        raise DataError("a pipe, socket or device, not a file")
-
-
-def read_content(path: Path) -> bytes:
-    """The bytes of a photo file, read once.
-
-    Raises:
-        DataError: the file cannot be read, or is too large for a photo; the reason alone.
-    """
-    with open_file(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > MAX_BYTES:
-            raise DataError(
-                f"{size // 1_000_000:,} MB are more than the {MAX_BYTES // 1_000_000} that are read"
-            )
-        return file.read(size)
-
-
-def new_hash() -> "hashlib.blake2b":
-    """The hash that names a content, of 16 bytes, with nothing in it yet."""
-    return hashlib.blake2b(digest_size=16)
-
-
-def hash_content(content: bytes) -> bytes:
-    """16 bytes that change with any byte of a content, and with nothing else."""
-    digest = new_hash()
-    digest.update(content)
-    return digest.digest()
 
 
 @dataclass(frozen=True)
@@ -204,13 +148,13 @@ def _opened(content: bytes) -> Iterator[Image.Image]:
         with Image.open(BytesIO(content), formats=_FORMATS) as image:
             num_pixels = image.width * image.height
             if num_pixels > MAX_PIXELS:
-                raise DataError(
+                raise TooLargeError(
                     f"{image.width} x {image.height} pixels are more than the "
                     f"{MAX_PIXELS // 1_000_000} million that are decoded"
                 )
             num_scans = content.count(b"\xff\xda") if "progressive" in image.info else 1
             if num_scans * num_pixels > _MAX_SCANNED_PIXELS:
-                raise DataError(
+                raise TooLargeError(
                     f"{num_scans:,} scans of {image.width} x {image.height} pixels would take "
                     "minutes to decode"
                 )
