@@ -1,6 +1,7 @@
 """The one way a file becomes pixels, for training and prediction alike."""
 
 import ctypes
+import logging
 import struct
 import threading
 import warnings
@@ -39,6 +40,11 @@ Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS takes its place: an error, never a w
 
 # Damaged EXIF and the like: the photo itself is decoded or refused, with a reason, below.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+# Pillow's log lines repeat what it raises; without a handler of ours they go to stderr.
+_log = logging.getLogger("PIL")
+_log.addHandler(logging.NullHandler())
+_log.propagate = False
 
 # libtiff prints its complaints straight to stderr; Pillow raises for those that matter. Where
 # libtiff is linked in a way that hides its functions, it goes on printing.

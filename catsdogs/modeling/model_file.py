@@ -19,6 +19,7 @@ from catsdogs.config import ModelConfig
 from catsdogs.errors import CatsdogsError, ModelFileError
 from catsdogs.files import replacing
 from catsdogs.modeling.classifier import build_classifier
+from catsdogs.modeling.global_heaps import is_endless
 
 FORMAT_VERSION = 1
 ATTRIBUTE = "catsdogs"
@@ -152,7 +153,7 @@ def load_model(path: Path, policy: keras.DTypePolicy) -> tuple[keras.Model, Meta
     try:
         model = build_classifier(metadata.architecture, len(metadata.class_names), policy)
         model.load_weights(path)
-    except (OSError, ValueError, KeyError, CatsdogsError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, CatsdogsError) as error:
         raise ModelFileError(
             f"{path} is damaged ({' '.join(str(error).split())[:200]}): train it again"
         ) from None
@@ -170,9 +171,11 @@ def read_metadata(path: Path) -> Metadata:
             f"no model at {path}: run `catsdogs train` first, or give --model FILE"
         )
     try:
+        if is_endless(path):
+            raise ValueError("a text heap without an end")
         with h5py.File(path, "r") as file:
             text = file.attrs.get(ATTRIBUTE)
-    except OSError:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # all that h5py raises
         raise ModelFileError(f"{path} is no HDF5 file, or is damaged: train it again") from None
     if not isinstance(text, str):
         raise ModelFileError(
