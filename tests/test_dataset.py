@@ -430,7 +430,8 @@ def test_leak_between_the_splits_is_named(split_root):
     leaked.write_bytes(trained.read_bytes())
     assert load(split_root).warnings == [
         "1 validation photo is also trained on and will flatter the accuracy, "
-        f"e.g. {leaked} = {trained}"
+        f"e.g. {leaked} = {trained} "
+        "(`catsdogs check` names all, and near copies)"
     ]
 
 
@@ -440,7 +441,8 @@ def test_leaks_between_the_splits_are_counted(split_root):
         (split_root / "validation" / name / "1.png").write_bytes(trained.read_bytes())
     assert load(split_root).warnings == [
         "2 validation photos are also trained on and will flatter the accuracy, "
-        f"e.g. {split_root / 'validation' / 'cats' / '1.png'} = {trained}"
+        f"e.g. {split_root / 'validation' / 'cats' / '1.png'} = {trained} "
+        "(`catsdogs check` names all, and near copies)"
     ]
 
 

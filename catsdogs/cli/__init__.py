@@ -4,6 +4,7 @@ The only package that knows Click. Everything heavy is imported inside the callb
 `--help` answers at once. The answer goes to stdout, progress to stderr.
 """
 
+from catsdogs.cli.checking import check
 from catsdogs.cli.evaluation import compare, evaluate, explain
 from catsdogs.cli.group import main
 from catsdogs.cli.housekeeping import cache, info, sample
@@ -14,6 +15,7 @@ __all__ = ["main"]
 
 for command in (  # the order of use
     sample,
+    check,
     train,
     finetune,
     predict,

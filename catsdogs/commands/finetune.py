@@ -7,7 +7,6 @@ from catsdogs.commands.training_steps import (
     TrainResult,
     describe,
     read_photos,
-    report_unreadable,
 )
 from catsdogs.config import Config
 from catsdogs.files import check_writable
@@ -54,8 +53,8 @@ def finetune(config: Config, model_path: Path, console: Console) -> TrainResult:
         start_counts=True,
     )
     recorder.begin()
-    history = train_above(model, boundary, dataset, plan, config, console, recorder.epoch_ended)
-    report_unreadable(dataset, console)
+    with recorder.listing_skipped(dataset):
+        history = train_above(model, boundary, dataset, plan, config, console, recorder.epoch_ended)
     if metadata.stage == "train":
         copy_model(model_path, head_path(path))
     save_model(path, model, describe("finetune", config, dataset, history, metadata.weights))

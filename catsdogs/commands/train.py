@@ -7,7 +7,6 @@ from catsdogs.commands.training_steps import (
     TrainResult,
     describe,
     read_photos,
-    report_unreadable,
 )
 from catsdogs.config import Config
 from catsdogs.data.dataset import TRAIN
@@ -50,8 +49,10 @@ def train(config: Config, console: Console) -> TrainResult:
         start_counts=False,
     )
     recorder.begin()
-    history = train_above(model, POOLING_NAME, dataset, plan, config, console, recorder.epoch_ended)
-    report_unreadable(dataset, console)
+    with recorder.listing_skipped(dataset):
+        history = train_above(
+            model, POOLING_NAME, dataset, plan, config, console, recorder.epoch_ended
+        )
     record = WeightsRecord(source=weights.source, sha256=weights.sha256)
     save_model(path, model, describe("train", config, dataset, history, record))
     return recorder.finish(dataset, history, precision)

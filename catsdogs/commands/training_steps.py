@@ -2,12 +2,15 @@
 
 import datetime
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from catsdogs.config import Config
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
+from catsdogs.data.skipping import describe_skipped
 from catsdogs.modeling.model_file import (
     Metadata,
     ValidationRecord,
@@ -89,12 +92,22 @@ class RunRecorder:
         """Keep the figures of all epochs so far."""
         self.run_dir.write_history(asdict(epoch) for epoch in history.epochs)
 
+    @contextmanager
+    def listing_skipped(self, dataset: Dataset) -> Iterator[None]:
+        """At the end of what is done within, list the photos that were skipped, however it ends."""
+        try:
+            yield
+        finally:
+            self.run_dir.write_skipped(dataset.unreadable)
+            if dataset.unreadable:
+                path = self.run_dir.skipped_path
+                self._console.warn(describe_skipped(dataset.unreadable, path))
+
     def finish(self, dataset: Dataset, history: History, precision: Precision) -> TrainResult:
         """Keep what came out, and put it together for the caller."""
         seconds = time.perf_counter() - self._start
         score = kept_score(history, dataset)
         low, high = score.interval
-        self.run_dir.write_skipped(dataset.unreadable)
         self.run_dir.write_metrics(
             RunMetrics(
                 command=self._command,
@@ -131,12 +144,6 @@ class RunRecorder:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def report_unreadable(dataset: Dataset, console: Console) -> None:
-    """Name the photos that could not be read."""
-    for path, reason in dataset.unreadable:
-        console.warn(f"{path} is skipped: {reason}")
 
 
 def kept_score(history: History, dataset: Dataset) -> Score:

@@ -1,7 +1,6 @@
 """Photos to batches of pixels, decoded ahead of the network by threads."""
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 from catsdogs.config import AugmentConfig
 from catsdogs.data.augmentation import read_view
 from catsdogs.data.dataset import Sample
+from catsdogs.data.threads import num_decode_threads as num_decode_threads
 from catsdogs.errors import DataError
 
 Read = Callable[[int], np.ndarray]
@@ -32,15 +32,6 @@ class Batch:
     images: np.ndarray
     positions: list[int]
     failures: list[tuple[int, str]] = field(default_factory=list)
-
-
-def num_decode_threads(configured: int) -> int:
-    """The configured number of threads, or, for 0, one for each processor core."""
-    if configured:
-        return configured
-    if hasattr(os, "sched_getaffinity"):  # what a container or a scheduler left of the machine
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def decode_ahead(read: Read, num_photos: int, batch_size: int, num_threads: int) -> Iterator[Batch]:
@@ -104,16 +95,21 @@ class ViewBatches(keras.utils.PyDataset):
 
     Keras' threads call for batches ahead of the step; each batch is decoded and augmented
     by one of them. Item `i` is `(images, labels)`: uint8 `(n, height, width, 3)` RGB and
-    int32 `(n,)`; the last batch may be short.
+    int32 `(n,)`; the last batch may be short. A photo that cannot be read is left out of
+    its batch: an error raised here would come out of Keras as a page of its own.
 
     Args:
-        samples: readable photos, in the order of training.
+        samples: photos in the order of training.
         view_number: which view of each; 0 is the photo itself.
         size: height and width in pixels.
         augment: bounds of the views.
         seed: of the views.
         batch_size: photos in a batch.
         num_threads: batches in the making at once.
+
+    Attributes:
+        lost: the photos that were left out, with the reason; one may stand here twice.
+        is_any_empty: a batch had no photo left, and is one black image instead.
     """
 
     def __init__(
@@ -133,17 +129,32 @@ class ViewBatches(keras.utils.PyDataset):
         self._augment = augment
         self._seed = seed
         self._batch_size = batch_size
+        self.lost: list[tuple[Sample, str]] = []
+        self.is_any_empty = False
 
     def __len__(self) -> int:
         return math.ceil(len(self._samples) / self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         start = index * self._batch_size
-        samples = self._samples[start : start + self._batch_size]
-        images = [
-            read_view(
-                s.path, s.content_hash, self._view_number, self._size, self._augment, self._seed
-            )
-            for s in samples
-        ]
-        return np.stack(images), np.array([s.label for s in samples], np.int32)
+        images, labels = [], []
+        for sample in self._samples[start : start + self._batch_size]:
+            try:
+                images.append(self._read(sample))
+                labels.append(sample.label)
+            except DataError as error:
+                self.lost.append((sample, str(error)))
+        if not images:
+            self.is_any_empty = True
+            return np.zeros((1, *self._size, 3), np.uint8), np.zeros(1, np.int32)
+        return np.stack(images), np.array(labels, np.int32)
+
+    def _read(self, sample: Sample) -> np.ndarray:
+        return read_view(
+            sample.path,
+            sample.content_hash,
+            self._view_number,
+            self._size,
+            self._augment,
+            self._seed,
+        )

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catsdogs.config import DataConfig
+from catsdogs.data.contents import new_hash, open_file
 from catsdogs.data.images import is_photo
 from catsdogs.errors import DataError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
-_SPLIT_FOLDERS = {
+SPLIT_FOLDERS = {
     "train": TRAIN,
     "validation": VALIDATION,
     "val": VALIDATION,
@@ -153,7 +154,7 @@ def find_split_folders(root: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for folder in _subfolders(root):
-        split = _SPLIT_FOLDERS.get(folder.name.lower())
+        split = SPLIT_FOLDERS.get(folder.name.lower())
         if split in found:
             raise DataError(f"{found[split]} and {folder} are both {split}: keep one of them")
         if split:
@@ -289,10 +290,10 @@ def _subsample(
 def _hash_file(path: Path) -> bytes | str:
     """The content hash, or why there is none."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
+        with open_file(path) as file:
+            return hashlib.file_digest(file, new_hash).digest()
+    except DataError as error:
+        return str(error)
 
 
 def _hash_contents(
@@ -359,5 +360,6 @@ def _warn_of_leakage(dataset: Dataset) -> None:
         )
         dataset.warnings.append(
             f"{count} also trained on and will flatter the accuracy, "
-            f"e.g. {first.path} = {trained[first.content_hash]}"
+            f"e.g. {first.path} = {trained[first.content_hash]} "
+            "(`catsdogs check` names all, and near copies)"
         )

@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import keras
@@ -14,6 +15,7 @@ from catsdogs.config import AugmentConfig
 from catsdogs.data.augmentation import read_view
 from catsdogs.data.batches import decode_ahead, fill_batch
 from catsdogs.data.dataset import Sample
+from catsdogs.errors import DataError
 from catsdogs.modeling.feature_store import FeatureStore
 
 
@@ -111,21 +113,22 @@ class FeatureSource:
         """
         start = time.perf_counter()
         view_keys = self.keys(views)
-        by_key = dict(zip(view_keys, views, strict=True))  # copies of a photo: once
-        missing = self._store.missing(list(by_key))
-        keys = [key for key in by_key if key in missing]
-        wanted = [by_key[key] for key in keys]
+        copies: dict[bytes, list[View]] = {}  # of one photo: computed once
+        for key, view in zip(view_keys, views, strict=True):
+            copies.setdefault(key, []).append(view)
+        missing = self._store.missing(list(copies))
+        keys = [key for key in copies if key in missing]
         self._store.reserve(len(keys), 2 * math.prod(self.shape))
 
         def read(position: int) -> np.ndarray:
-            view = wanted[position]
-            sample = view.sample
-            return read_view(
-                sample.path, sample.content_hash, view.number, self._size, self._augment, self._seed
-            )
+            *others, last = copies[keys[position]]
+            for view in others:
+                with suppress(DataError):  # another copy may still be there
+                    return self._read(view)
+            return self._read(last)
 
         failed: dict[bytes, str] = {}
-        for batch in decode_ahead(read, len(wanted), batch_size, num_threads):
+        for batch in decode_ahead(read, len(keys), batch_size, num_threads):
             if batch.positions:
                 features = self._compute(batch.images, batch_size)
                 self._store.write([keys[position] for position in batch.positions], features)
@@ -137,7 +140,13 @@ class FeatureSource:
             for view, key in zip(views, view_keys, strict=True)
             if key in failed
         ]
-        return Extraction(len(wanted) - len(failed), len(by_key) - len(wanted), seconds, failures)
+        return Extraction(len(keys) - len(failed), len(copies) - len(keys), seconds, failures)
+
+    def _read(self, view: View) -> np.ndarray:
+        sample = view.sample
+        return read_view(
+            sample.path, sample.content_hash, view.number, self._size, self._augment, self._seed
+        )
 
     def _compute(self, images: np.ndarray, batch_size: int) -> np.ndarray:
         """Features of one batch: float16 `(n, *shape)`."""

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from catsdogs.errors import ModelFileError
+from catsdogs.modeling.global_heaps import is_endless
 
 WAY_OUT = "train it again, or give another by --model FILE"
 
@@ -63,6 +64,8 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """
     _check_regular(path)
     try:
+        if is_endless(path):
+            raise ValueError("a text heap without an end")
         file = h5py.File(path, "r")
     except _READ_ERRORS:
         raise ModelFileError(f"{path} is no HDF5 file, or is damaged: {WAY_OUT}") from None

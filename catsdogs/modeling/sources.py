@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import keras
+import numpy as np
 
 from catsdogs.config import Config
+from catsdogs.data.augmentation import read_view
 from catsdogs.data.batches import ViewBatches, decode_ahead, num_decode_threads, shuffled
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
-from catsdogs.data.images import read_photo
+from catsdogs.data.skipping import drop_unreadable, refuse_too_many
 from catsdogs.errors import DataError
 from catsdogs.modeling.classifier import POOLING_NAME, convolution_layers, freeze_below, split_at
 from catsdogs.modeling.feature_store import (
@@ -51,8 +53,10 @@ def train_above(
         on_epoch: called as each epoch ends, with all epochs so far.
 
     Raises:
-        DataError: no readable photos are left to train on or to validate with.
+        DataError: no readable photos are left to train on or to validate with, or more than
+            `data.max_unreadable` are unreadable.
     """
+    refuse_too_many(dataset, config.data.max_unreadable)
     keras.utils.set_random_seed(config.seed)
     freeze_below(model, boundary)
     start_weights = model.get_weights()
@@ -76,7 +80,9 @@ def train_above(
                 model.set_weights(start_weights)
                 keras.utils.set_random_seed(config.seed)
     streamed = StreamedEpochs(model, dataset, plan, config, console)
-    return fit_epochs(streamed, plan, console, on_epoch)
+    history = fit_epochs(streamed, plan, console, on_epoch)
+    streamed.drop_lost()
+    return history
 
 
 def _stores(card: TrunkCard, config: Config, console: Console) -> Iterator[FeatureStore]:
@@ -147,7 +153,7 @@ class FeatureEpochs:
         )
         self.num_frozen += done.num_computed
         self.frozen_seconds += done.seconds
-        drop_unreadable(self._dataset, done.failures)
+        drop_unreadable(self._dataset, done.failures, self._config.data.max_unreadable)
 
     def training_batches(self, epoch: int) -> keras.utils.PyDataset:
         samples = shuffled(self._dataset.splits[TRAIN], self._config.seed, epoch)
@@ -160,7 +166,10 @@ class FeatureEpochs:
 
 
 class StreamedEpochs:
-    """Epochs on the photos themselves: epoch e takes view e of each, through all layers."""
+    """Epochs on the photos themselves: epoch e takes view e of each, through all layers.
+
+    A photo that gets lost meanwhile is left out of its batch, and of all later epochs.
+    """
 
     num_frozen = 0
     frozen_seconds = 0.0
@@ -180,6 +189,7 @@ class StreamedEpochs:
         self._console = console
         self._num_threads = num_decode_threads(config.data.decode_threads)
         self._checked = False
+        self._handed_out: list[ViewBatches] = []
 
     @property
     def num_training(self) -> int:
@@ -190,20 +200,31 @@ class StreamedEpochs:
         return self._dataset.count(VALIDATION)
 
     def prepare(self, epoch: int) -> None:
-        """Find the unreadable photos before the first epoch, which they would stop."""
+        """Find the unreadable photos before the first epoch, and those lost since."""
+        self.drop_lost()
         if self._checked:
             return
         samples = [*self._dataset.splits[TRAIN], *self._dataset.splits[VALIDATION]]
         with self._console.task("checking photos", len(samples)) as task:
-            drop_unreadable(self._dataset, self._failures(samples, task.advance))
+            failures = self._failures(samples, task.advance)
+        drop_unreadable(self._dataset, failures, self._config.data.max_unreadable)
         self._checked = True
 
     def _failures(
         self, samples: Sequence[Sample], advance: Callable[[int], None]
     ) -> list[tuple[Sample, str]]:
-        size = self._config.model.image_size
+        size, augment, seed = (
+            self._config.model.image_size,
+            self._config.augment,
+            self._config.seed,
+        )
+
+        def read(position: int) -> np.ndarray:
+            sample = samples[position]
+            return read_view(sample.path, sample.content_hash, 0, size, augment, seed)
+
         batches = decode_ahead(
-            lambda position: read_photo(samples[position].path, size),
+            read,
             len(samples),
             TRUNK_BATCH_SIZE,
             self._num_threads,
@@ -219,10 +240,28 @@ class StreamedEpochs:
         return self._batches(samples, epoch)
 
     def validation_batches(self) -> keras.utils.PyDataset:
+        self.drop_lost()
         return self._batches(self._dataset.splits[VALIDATION], 0)
 
+    def drop_lost(self) -> None:
+        """Leave out from now on what could not be read since it was checked.
+
+        Raises:
+            DataError: so much that the figures are worth nothing.
+        """
+        lost = {sample: reason for batches in self._handed_out for sample, reason in batches.lost}
+        emptied = any(batches.is_any_empty for batches in self._handed_out)
+        self._handed_out.clear()
+        drop_unreadable(self._dataset, list(lost.items()), self._config.data.max_unreadable)
+        if emptied:
+            path, reason = self._dataset.unreadable[-1]
+            raise DataError(
+                f"the photos of a whole batch got lost, e.g. {path}: {reason}: "
+                "run it again when they are back"
+            )
+
     def _batches(self, samples: Sequence[Sample], view_number: int) -> ViewBatches:
-        return ViewBatches(
+        batches = ViewBatches(
             samples,
             view_number,
             self._config.model.image_size,
@@ -231,20 +270,5 @@ class StreamedEpochs:
             self._plan.batch_size,
             self._num_threads,
         )
-
-
-def drop_unreadable(dataset: Dataset, failures: Sequence[tuple[Sample, str]]) -> None:
-    """Move photos that could not be read from the splits to the list of unreadable files.
-
-    Raises:
-        DataError: a split has no photos left.
-    """
-    if not failures:
-        return
-    dropped = {sample.path for sample, _ in failures}
-    dataset.unreadable += [(sample.path, reason) for sample, reason in failures]
-    for split, samples in dataset.splits.items():
-        dataset.splits[split] = [sample for sample in samples if sample.path not in dropped]
-        if samples and not dataset.splits[split]:
-            path, reason = dataset.unreadable[0]
-            raise DataError(f"no {split} photo can be read, e.g. {path}: {reason}")
+        self._handed_out.append(batches)
+        return batches
