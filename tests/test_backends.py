@@ -3,20 +3,16 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
 import catsdogs
 from catsdogs.commands.sample import sample
-from catsdogs.config import Config, ModelConfig
-from catsdogs.modeling.classifier import build_classifier, set_backbone_weights
-from catsdogs.modeling.model_file import Metadata, ValidationRecord, WeightsRecord, save_model
-from catsdogs.modeling.weights import load_weights
 
 BACKENDS = [
     "tensorflow",
@@ -54,30 +50,11 @@ print(json.dumps([facts["backend"], "tensorflow" in sys.modules, json.loads(give
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, unsure_model):
     """The built-in photos, and `given.h5`, which is unsure about them."""
     folder = tmp_path_factory.mktemp("backends")
     sample(folder / "data")
-    config = Config(model=ModelConfig(weights="random", image_size=(32, 32)))
-    model = build_classifier(config.model, 2, keras.DTypePolicy("float32"))
-    set_backbone_weights(model, load_weights("random"))
-    dense = model.get_layer("dense")
-    dense.set_weights([dense.get_weights()[0] / 50, dense.get_weights()[1]])
-    metadata = Metadata(
-        class_names=("cats", "dogs"),
-        image_size=(32, 32),
-        stage="train",
-        kept_epoch=1,
-        config=config.model_dump(mode="json"),
-        backbone="vgg16",
-        weights=WeightsRecord(source="random", sha256=""),
-        data_fingerprint="f" * 64,
-        num_photos={"train": 480, "validation": 120},
-        validation=ValidationRecord(
-            loss=0.5, accuracy=0.75, num_photos=120, interval_low=0.6, interval_high=0.8
-        ),
-    )
-    save_model(folder / "given.h5", model, metadata)
+    shutil.copy(unsure_model, folder / "given.h5")
     return folder
 
 
