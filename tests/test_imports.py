@@ -70,7 +70,7 @@ def test_only_the_cli_knows_click():
 
 def test_tensorflow_is_imported_only_where_keras_has_no_call():
     users = {module for module, path in modules() if "tensorflow" in imports_of(path)}
-    assert users == {"catsdogs.modeling.precision"}
+    assert users == {"catsdogs.modeling.device"}
 
 
 def test_help_imports_nothing_heavy():

@@ -1,11 +1,18 @@
 """`catsdogs predict`."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from catsdogs.errors import CatsdogsError
+from catsdogs.errors import CatsdogsError, ConfigError
+from catsdogs.reporting.text import printable
+
+if TYPE_CHECKING:
+    from catsdogs.modeling.predictor import Prediction
 
 
 def _split_names(
@@ -58,6 +65,14 @@ class_names_option = click.option(
     type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
     help="What the network computes in.",
 )
+@click.option("--shard", metavar="I/N", help="Answer for the I-th of N parts of the photos.")
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the answers there.  [default: standard output]",
+)
+@click.option("--resume", is_flag=True, help="Go on with FILE: leave out what it answers.")
 def predict(
     paths: tuple[str, ...],
     model: Path,
@@ -65,8 +80,9 @@ def predict(
     top: int,
     format_name: str,
     precision: str,
+    **destination: Any,
 ) -> None:
-    """Name what is in photos: files, folders or globs.
+    """Name what is in photos: files, folders, globs, or - for a list.
 
     \b
     catsdogs predict image.jpg
@@ -74,21 +90,84 @@ def predict(
     from catsdogs.modeling.backend import import_backend
 
     import_backend()
-    from catsdogs.commands.predict import predict
+    from catsdogs.commands.predict import Selection, predict
     from catsdogs.reporting.console import Console
     from catsdogs.reporting.predictions import write_predictions
-    from catsdogs.reporting.text import printable
 
+    output = _Output(format_name, top, **destination)
     # on a terminal the answers themselves show the progress, and a bar would break their lines
-    on_terminal = sys.stdout.isatty()
-    console = None if on_terminal else Console()
-    result = predict(paths, model, precision, console, class_names)
+    console = Console() if output.path or not sys.stdout.isatty() else None
+    selection = Selection(sys.stdin.buffer, output.shard, output.earlier.take)
+    result = predict(paths, model, precision, console, selection, class_names)
+    num_answers = 0
 
-    def write(line: str) -> None:
-        # a CSV keeps every name as it is: good for a file, not for a terminal
-        click.echo(printable(line) if on_terminal and format_name == "csv" else line)
+    def counted() -> "Iterator[Prediction]":
+        nonlocal num_answers
+        for prediction in result.predictions:
+            num_answers += 1
+            yield prediction
 
-    num_failed = write_predictions(result.predictions, result.class_names, format_name, top, write)
+    with output.opened(result.class_names) as write:
+        num_failed = write_predictions(
+            counted(), result.class_names, format_name, top, write, output.has_header
+        )
     if num_failed:
-        click.echo(f"{num_failed:,} of {result.num_photos:,} photos could not be read", err=True)
+        click.echo(f"{num_failed:,} of {num_answers:,} photos could not be read", err=True)
         sys.exit(CatsdogsError.exit_code)
+
+
+class _Output:
+    """Where the answers go, and what is there already.
+
+    Raises:
+        ConfigError: flags that contradict each other, or a file that is no earlier output.
+    """
+
+    def __init__(
+        self, format_name: str, top: int, shard: str | None, output: Path | None, resume: bool
+    ) -> None:
+        from catsdogs.data.photo_paths import parse_shard
+        from catsdogs.reporting.prediction_file import EarlierAnswers, read_answers
+
+        if format_name == "json" and (shard or resume):
+            raise ConfigError(
+                f"a JSON array cannot be {'continued' if resume else 'put together from parts'}: "
+                "give --format jsonl"
+            )
+        if resume and output is None:
+            raise ConfigError("--resume goes on with a file: give --output FILE")
+        if output is not None and output.exists() and not resume:
+            raise ConfigError(
+                f"{output} exists: give --resume to go on with it, or another --output"
+            )
+        self.path = output
+        self._format_name = format_name
+        self.shard = parse_shard(shard) if shard else None
+        self.earlier = (
+            read_answers(output, format_name, top) if output and resume else EarlierAnswers()
+        )
+
+    @property
+    def has_header(self) -> bool:
+        """Whether a CSV begins here: parts that follow one another have one header."""
+        return not self.earlier.num_bytes and (self.shard is None or self.shard.number == 1)
+
+    @contextmanager
+    def opened(self, class_names: tuple[str, ...]) -> Iterator[Callable[[str], None]]:
+        """Give a function that writes a line."""
+        from catsdogs.reporting.prediction_file import open_to_go_on
+        from catsdogs.reporting.predictions import csv_header
+
+        if self.path is None:
+            # a CSV keeps every name as it is: good for a file, not for a terminal
+            is_shown = sys.stdout.isatty() and self._format_name == "csv"
+            yield lambda line: click.echo(printable(line) if is_shown else line)
+            return
+        header = self.earlier.header
+        if header and header != csv_header(class_names):
+            raise ConfigError(
+                f"{self.path} begins with {header!r}, this model would give "
+                f"{csv_header(class_names)!r}: give another --output"
+            )
+        with open_to_go_on(self.path, self.earlier) as file:
+            yield lambda line: print(line, file=file)

@@ -4,9 +4,10 @@ import keras
 
 from catsdogs.config import CacheConfig
 from catsdogs.data.batches import num_decode_threads
+from catsdogs.modeling.device import device_name
 from catsdogs.modeling.feature_store import cache_dir
 from catsdogs.modeling.model_file import package_versions
-from catsdogs.modeling.precision import choose_precision, device_name
+from catsdogs.modeling.precision import choose_precision
 from catsdogs.modeling.weights import describe_source
 
 

@@ -1,12 +1,51 @@
 """`catsdogs predict`: name what is in new photos."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from catsdogs.data.photo_paths import find_photos
+from catsdogs.data.photo_paths import Shard, read_path_list, walk_photos
+from catsdogs.errors import ConfigError
 from catsdogs.modeling.predictor import Prediction, Predictor
 from catsdogs.reporting.console import Console
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which of the photos that were asked for are answered; all of them by default.
+
+    Attributes:
+        listed: what the argument `-` reads; None where there is none.
+        shard: the part that is answered; None: all.
+        is_answered: tells of a path, once for each time that it comes up, whether an earlier
+            run has answered it.
+    """
+
+    listed: BinaryIO | None = None
+    shard: Shard | None = None
+    is_answered: Callable[[str], bool] = lambda _: False
+
+    def select(self, arguments: Sequence[str]) -> Iterable[str]:
+        """Paths to answer: a list, or, where they come from a list, one by one as they do.
+
+        Raises:
+            ConfigError: `-` is not the only argument.
+            DataError: a path is missing, a glob matches nothing, a folder holds no photos.
+        """
+        if "-" not in arguments:
+            return list(self._selected(walk_photos(arguments)))
+        if len(arguments) > 1 or self.listed is None:
+            raise ConfigError("- takes the list of photos from standard input: give it alone")
+        return self._selected(read_path_list(self.listed))
+
+    def _selected(self, paths: Iterable[str]) -> Iterator[str]:
+        for path in paths:
+            if (self.shard is None or self.shard.holds(path)) and not self.is_answered(path):
+                yield path
+
+
+ALL = Selection()
 
 
 @dataclass(frozen=True)
@@ -15,12 +54,12 @@ class PredictResult:
 
     Attributes:
         class_names: in the order of the model's output.
-        num_photos: how many answers there will be.
+        num_photos: how many answers there will be; None where photos come from a list.
         predictions: one for each photo, in the order asked for, computed as they are taken.
     """
 
     class_names: tuple[str, ...]
-    num_photos: int
+    num_photos: int | None
     predictions: Iterator[Prediction]
 
 
@@ -29,21 +68,27 @@ def predict(
     model_path: Path,
     precision: str,
     console: Console | None,
+    selection: Selection = ALL,
     class_names: Sequence[str] | None = None,
 ) -> PredictResult:
-    """Answer for files, folders and globs.
+    """Answer for files, folders, globs and lists.
 
     Args:
-        arguments: as `find_photos` takes them.
+        arguments: as `find_photos` takes them, or `-` alone.
         model_path: a file that `catsdogs train` or `finetune` wrote, or one of plain Keras.
         precision: as in the configuration.
         console: where progress is shown; None shows none.
+        selection: which of the photos.
         class_names: of a plain Keras file, in the order of its output.
 
     Raises:
         CatsdogsError: the model or a path cannot be used. A photo that cannot be read is an
             answer with a reason instead.
     """
-    photos = find_photos(arguments)
+    selected = selection.select(arguments)
+    num_photos = len(selected) if isinstance(selected, list) else None
     predictor = Predictor(model_path, precision, class_names)
-    return PredictResult(predictor.class_names, len(photos), predictor.predict(photos, console))
+    photos = (Path(path) for path in selected)
+    return PredictResult(
+        predictor.class_names, num_photos, predictor.predict(photos, console, num_photos)
+    )

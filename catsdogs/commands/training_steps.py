@@ -11,13 +11,14 @@ from typing import Literal
 from catsdogs.config import Config
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
 from catsdogs.data.skipping import describe_skipped
+from catsdogs.modeling.device import device_name
 from catsdogs.modeling.model_file import (
     Metadata,
     ValidationRecord,
     WeightsRecord,
     package_versions,
 )
-from catsdogs.modeling.precision import Precision, device_name
+from catsdogs.modeling.precision import Precision
 from catsdogs.modeling.training import History
 from catsdogs.reporting.console import Console
 from catsdogs.reporting.metrics import Score

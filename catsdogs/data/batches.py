@@ -1,10 +1,12 @@
 """Photos to batches of pixels, decoded ahead of the network by threads."""
 
+import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import keras
 import numpy as np
@@ -15,54 +17,69 @@ from catsdogs.data.dataset import Sample
 from catsdogs.data.threads import num_decode_threads as num_decode_threads
 from catsdogs.errors import DataError
 
+Item = TypeVar("Item")
+
 Read = Callable[[int], np.ndarray]
 """Position of a photo to its pixels, uint8 `(height, width, 3)`; raises DataError."""
 
 
 @dataclass
-class Batch:
+class Batch(Generic[Item]):
     """Pixels of some photos.
 
     Attributes:
         images: uint8 `(n, height, width, 3)`, RGB, 0 to 255.
-        positions: where each image stands in the sequence that was asked for, ascending.
-        failures: positions that could not be read since the last batch, with the reason.
+        positions: which photo each image is of: where it stands in the sequence that was asked
+            for, ascending, or the item that was asked for.
+        failures: those that could not be read since the last batch, with the reason.
     """
 
     images: np.ndarray
-    positions: list[int]
-    failures: list[tuple[int, str]] = field(default_factory=list)
+    positions: list[Item]
+    failures: list[tuple[Item, str]] = field(default_factory=list)
 
 
-def decode_ahead(read: Read, num_photos: int, batch_size: int, num_threads: int) -> Iterator[Batch]:
+def decode_ahead(
+    read: Read, num_photos: int, batch_size: int, num_threads: int
+) -> Iterator[Batch[int]]:
+    """Read photos by their positions, 0 to `num_photos - 1`: `decode_each` on a range."""
+    return decode_each(read, range(num_photos), batch_size, num_threads)
+
+
+def decode_each(
+    read: Callable[[Item], np.ndarray], items: Iterable[Item], batch_size: int, num_threads: int
+) -> Iterator[Batch[Item]]:
     """Read photos in threads, two batches and more ahead of their consumer, in order.
 
     A photo that cannot be read takes no place in a batch and stops nothing. Memory stays
     the same however many photos there are.
 
     Args:
-        read: turns a position, 0 to `num_photos - 1`, into pixels; called from threads.
-        num_photos: how many to read.
+        read: turns an item into pixels, uint8 `(height, width, 3)`; called from threads;
+            raises DataError.
+        items: one for each photo, taken as they are needed.
         batch_size: images in each batch; the last one may be short, or empty where it only
             reports failures.
         num_threads: how many read at once.
     """
-    waiting: deque[Future[np.ndarray]] = deque()
+    source = iter(items)
+    waiting: deque[tuple[Item, Future[np.ndarray]]] = deque()
     with ThreadPoolExecutor(num_threads, thread_name_prefix="decode") as pool:
         try:
-            submitted = 0
             images: list[np.ndarray] = []
-            positions: list[int] = []
-            failures: list[tuple[int, str]] = []
-            for position in range(num_photos):
-                while submitted < min(num_photos, position + 3 * batch_size):
-                    waiting.append(pool.submit(read, submitted))
-                    submitted += 1
+            positions: list[Item] = []
+            failures: list[tuple[Item, str]] = []
+            while True:
+                ahead = itertools.islice(source, 3 * batch_size - len(waiting))
+                waiting.extend((item, pool.submit(read, item)) for item in ahead)
+                if not waiting:
+                    break
+                item, future = waiting.popleft()
                 try:
-                    images.append(waiting.popleft().result())
-                    positions.append(position)
+                    images.append(future.result())
+                    positions.append(item)
                 except DataError as error:
-                    failures.append((position, str(error)))
+                    failures.append((item, str(error)))
                 if len(images) == batch_size:
                     yield Batch(np.stack(images), positions, failures)
                     images, positions, failures = [], [], []
@@ -70,7 +87,7 @@ def decode_ahead(read: Read, num_photos: int, batch_size: int, num_threads: int)
                 pixels = np.stack(images) if images else np.empty((0, 0, 0, 3), np.uint8)
                 yield Batch(pixels, positions, failures)
         finally:
-            for future in waiting:
+            for _, future in waiting:
                 future.cancel()
 
 

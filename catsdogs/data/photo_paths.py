@@ -1,11 +1,47 @@
-"""What a user names, files, folders and globs, to paths of photos."""
+"""What a user names, files, folders, globs and lists, to paths of photos."""
 
 import glob
-from collections.abc import Sequence
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from catsdogs.data.dataset import list_photos
-from catsdogs.errors import DataError
+from catsdogs.data.images import is_photo
+from catsdogs.errors import ConfigError, DataError
+
+_CHUNK_BYTES = 2**16
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several parts of the photos, about equal in size.
+
+    Attributes:
+        number: which part, from 1.
+        count: how many parts there are.
+    """
+
+    number: int
+    count: int
+
+    def holds(self, path: str) -> bool:
+        """Whether a photo is in this part: its path as it was given decides, and nothing else."""
+        digest = hashlib.blake2b(os.fsencode(path), digest_size=8).digest()
+        return int.from_bytes(digest, "big") % self.count == self.number - 1
+
+
+def parse_shard(text: str) -> Shard:
+    """Read `2/4`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise ConfigError(f"--shard should be I/N, from 1/N to N/N, got {text!r}")
+    return Shard(int(number), int(count))
 
 
 def find_photos(arguments: Sequence[str]) -> list[Path]:
@@ -14,23 +50,68 @@ def find_photos(arguments: Sequence[str]) -> list[Path]:
     Raises:
         DataError: a path is missing, a glob matches nothing, a folder holds no photos.
     """
-    paths = []
+    return [Path(path) for path in walk_photos(arguments)]
+
+
+def walk_photos(arguments: Sequence[str]) -> Iterator[str]:
+    """As `find_photos`, one by one: no more than a folder's names are in memory at a time."""
     for argument in arguments:
         path = Path(argument)
         if path.is_dir():
-            found = list_photos(path)
-            if not found:
+            photos = _walk(str(path))
+            first = next(photos, None)
+            if first is None:
                 raise DataError(
                     f"{path} holds no photos: expected jpg, png, webp, gif, bmp or tiff"
                 )
-            paths += found
+            yield first
+            yield from photos
         elif path.exists():
-            paths.append(path)
+            yield str(path)
         elif glob.has_magic(argument):
             matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - Path has no ** from a root
             if not matches:
                 raise DataError(f"{argument} matches no file")
-            paths += find_photos(matches)
+            yield from walk_photos(matches)
         else:
             raise DataError(f"{argument} does not exist")
-    return paths
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """All photos below a folder, sorted by path; hidden and linked folders are left out."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in found:
+        if entry.is_dir():
+            if not entry.name.startswith(".") and not entry.is_symlink():
+                yield from _walk(str(Path(folder, entry.name)))
+        elif is_photo(Path(entry.name)):
+            yield str(Path(folder, entry.name))
+
+
+def read_path_list(stream: BinaryIO) -> Iterator[str]:
+    """Paths from a list, one by one as they arrive; blank ones are left out.
+
+    Args:
+        stream: paths, each followed by a line break, or by a NUL byte (`find -print0`), which
+            lets names have line breaks in them.
+    """
+    separator = b""
+    rest = b""
+    while chunk := stream.read1(_CHUNK_BYTES) if hasattr(stream, "read1") else stream.read():
+        rest += chunk
+        if not separator and (b"\0" in rest or b"\n" in rest):
+            separator = b"\0" if b"\0" in rest else b"\n"
+        if separator:
+            *paths, rest = rest.split(separator)
+            yield from _decoded(paths)
+    yield from _decoded([rest])
+
+
+def _decoded(paths: Sequence[bytes]) -> Iterator[str]:
+    for path in paths:
+        if path := path.removesuffix(b"\r"):
+            yield str(Path(os.fsdecode(path)))

@@ -1,6 +1,6 @@
 """A saved model and photo files to probabilities: one way for every command that asks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from catsdogs.config import DataConfig
-from catsdogs.data.batches import decode_ahead, fill_batch, num_decode_threads
+from catsdogs.data.batches import decode_each, fill_batch, num_decode_threads
 from catsdogs.data.images import read_photo
 from catsdogs.errors import ModelFileError
 from catsdogs.modeling.model_file import Metadata, open_model
@@ -91,36 +91,41 @@ class Predictor:
         except (KeyError, TypeError, ValidationError):
             return None
 
-    def predict(self, paths: Sequence[Path], console: Console | None) -> Iterator[Prediction]:
+    def predict(
+        self, paths: Iterable[Path], console: Console | None, total: int | None = None
+    ) -> Iterator[Prediction]:
         """Answer for photos in the order of their paths; memory does not grow with them.
 
         Args:
-            paths: photo files, one or more.
+            paths: photo files, taken as they are needed.
             console: where progress is shown; None shows none.
+            total: how many there are; None where it is not known, or where `paths` says it.
         """
-        batch_size = min(TRUNK_BATCH_SIZE, len(paths))
+        if isinstance(paths, Sized):
+            total = len(paths)
+        batch_size = min(TRUNK_BATCH_SIZE, total or TRUNK_BATCH_SIZE)
         size = self.image_size
-        batches = decode_ahead(
-            lambda position: read_photo(paths[position], size),
-            len(paths),
+        batches = decode_each(
+            lambda item: read_photo(item[1], size),
+            enumerate(paths),
             batch_size,
             num_decode_threads(0),
         )
-        progress = console.task("predicting", len(paths)) if console else nullcontext()
+        progress = console.task("predicting", total) if console else nullcontext()
         with progress as task:
             for batch in batches:
                 answers = {
-                    position: Prediction(paths[position], {}, reason)
-                    for position, reason in batch.failures
+                    (position, path): Prediction(path, {}, reason)
+                    for (position, path), reason in batch.failures
                 }
                 if batch.positions:
                     rows = self._probabilities(fill_batch(batch.images, batch_size))
-                    for position, row in zip(batch.positions, rows, strict=False):
-                        answers[position] = Prediction(paths[position], self._ranked(row))
+                    for (position, path), row in zip(batch.positions, rows, strict=False):
+                        answers[position, path] = Prediction(path, self._ranked(row))
                 if task is not None:
                     task.advance(len(answers))
-                for position in sorted(answers):
-                    yield answers[position]
+                for item in sorted(answers):
+                    yield answers[item]
 
     def _probabilities(self, images: np.ndarray) -> np.ndarray:
         """Ask the model for photos uint8 `(n, height, width, 3)`; float `(n, classes)`."""

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from catsdogs.files import replacing
 from catsdogs.reporting.text import csv_cell, printable
 
+CSV_START = ["path", "class", "probability"]
+
 
 class Prediction(Protocol):
     """One answer: probabilities by class, most probable first, or an error."""
@@ -29,6 +31,7 @@ def write_predictions(
     format_name: str,
     top: int,
     write: Callable[[str], None],
+    with_header: bool = True,
 ) -> int:
     """Write each prediction as soon as it is there.
 
@@ -38,6 +41,7 @@ def write_predictions(
         format_name: `text`, `json`, `jsonl` or `csv`.
         top: lines a photo, text only.
         write: takes a line, without its line break.
+        with_header: begin a CSV with the names of its columns.
 
     Returns:
         How many photos could not be read; each has a row with the reason.
@@ -55,8 +59,8 @@ def write_predictions(
         case "text":
             lines = (line for p in counted() for line in _text_lines(p, top))
         case "csv":
-            header = _csv_row(["path", "class", "probability", *class_names, "error"])
-            lines = chain([header], (_csv_row(_csv_values(p, class_names)) for p in counted()))
+            header = [csv_header(class_names)] if with_header else []
+            lines = chain(header, (_csv_row(_csv_values(p, class_names)) for p in counted()))
         case "jsonl":
             lines = (_json(p) for p in counted())
         case _:
@@ -132,6 +136,11 @@ def _json_array_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
         held = f"  {_json(prediction)}"
     yield held
     yield "]"
+
+
+def csv_header(class_names: Sequence[str]) -> str:
+    """The first line of a CSV, without its line break."""
+    return _csv_row([*CSV_START, *class_names, "error"])
 
 
 def _csv_values(prediction: Prediction, class_names: Sequence[str]) -> list[Any]:

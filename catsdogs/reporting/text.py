@@ -33,3 +33,8 @@ def csv_cell(text: str) -> str:
     the text as it was.
     """
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def csv_text(cell: str) -> str:
+    """The text of a cell that `csv_cell` made."""
+    return cell.removeprefix("'")

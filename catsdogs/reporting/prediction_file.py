@@ -1,0 +1,131 @@
+"""A file of predictions that an interrupted run left, and how to go on with it."""
+
+import csv
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from catsdogs.errors import ConfigError
+from catsdogs.files import not_writable
+from catsdogs.reporting.predictions import CSV_START
+from catsdogs.reporting.text import csv_text, printable
+
+
+@dataclass
+class EarlierAnswers:
+    """What a file of predictions holds already.
+
+    Attributes:
+        num_bytes: of its whole records; what follows them is half an answer.
+        header: its first record where that names the columns; empty otherwise.
+    """
+
+    num_bytes: int = 0
+    header: str = ""
+    _format_name: str = ""
+    _counts: Counter[bytes] = field(default_factory=Counter)
+
+    def take(self, path: str) -> bool:
+        """Whether a path has an answer that was not taken yet: a photo may be asked for twice."""
+        key = _key(printable(path) if self._format_name == "text" else path)
+        if not self._counts[key]:
+            return False
+        self._counts[key] -= 1
+        return True
+
+    def _add(self, path: str, change: int = 1) -> None:
+        self._counts[_key(path)] += change
+
+
+def _key(path: str) -> bytes:
+    """Twelve bytes for a path of any length: of a million answers, that makes 100 MB."""
+    return hashlib.blake2b(os.fsencode(path), digest_size=12).digest()
+
+
+def read_answers(path: Path, format_name: str, top: int) -> EarlierAnswers:
+    """Find out what a file of predictions holds; nothing where there is no such file.
+
+    Args:
+        path: the file.
+        format_name: `text`, `jsonl` or `csv`.
+        top: lines a photo in `text`; of more than one, the last photo's may be half of them,
+            so that it is answered again.
+
+    Raises:
+        ConfigError: the file holds something else.
+    """
+    earlier = EarlierAnswers(_format_name=format_name)
+    last = ""
+    start_of_last = 0
+    try:
+        with path.open("rb") as file:
+            for number, record in enumerate(_records(file, format_name), start=1):
+                try:
+                    name = _path_of(record, format_name, number)
+                except (ValueError, KeyError, IndexError):
+                    raise ConfigError(
+                        f"{path}, record {number}, is no answer in the format {format_name}: give "
+                        "the --format that it was written in, or another --output"
+                    ) from None
+                if name is None:
+                    earlier.header = record.decode().rstrip("\r\n")
+                elif top == 1 or format_name != "text":
+                    earlier._add(name)
+                elif name != last:
+                    earlier._add(name)
+                    last, start_of_last = name, earlier.num_bytes
+                earlier.num_bytes += len(record)
+    except FileNotFoundError:
+        return earlier
+    except OSError as error:
+        raise not_writable(path, error, "--output") from None
+    if last:
+        earlier._add(last, -1)
+        earlier.num_bytes = start_of_last
+    return earlier
+
+
+def _records(file: BinaryIO, format_name: str) -> Iterator[bytes]:
+    """Whole records; of a CSV, one may have line breaks between quotes. A rest is left out."""
+    record = b""
+    for line in file:
+        record += line
+        if line.endswith(b"\n") and not (format_name == "csv" and record.count(b'"') % 2):
+            yield record
+            record = b""
+
+
+def _path_of(record: bytes, format_name: str, number: int) -> str | None:
+    """The path in a record; None for the header of a CSV."""
+    text = record.decode("utf-8", "surrogateescape")
+    if format_name == "jsonl":
+        return json.loads(text)["path"]
+    if format_name == "csv":
+        row = next(csv.reader([text], strict=True))
+        if number == 1 and row[: len(CSV_START)] == CSV_START:
+            return None
+        float(row[2] or 0)
+        return csv_text(row[0])
+    path, _, probability = text.rstrip("\n").split("\t")
+    float(probability if _ != "error" else 0)
+    return path
+
+
+def open_to_go_on(path: Path, earlier: EarlierAnswers) -> TextIO:
+    """Open a file of predictions behind its whole records; a line is on disk once it is written.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a", buffering=1, newline="\n", encoding="utf-8", errors="surrogateescape")
+        file.truncate(earlier.num_bytes)
+    except OSError as error:
+        raise not_writable(path, error, "--output") from None
+    return file
