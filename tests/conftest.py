@@ -47,3 +47,30 @@ def store(request, tmp_path):
     store = DiskStore(tmp_path / "cache", card, 64 * 2**20)
     yield store
     store.close()
+
+
+@pytest.fixture
+def run_facts():
+    """What metrics.json says, as a dict to change."""
+    return {
+        "command": "train",
+        "started": "2026-01-01T00:00:00+00:00",
+        "finished": "2026-01-01T00:01:00+00:00",
+        "seconds": 60.0,
+        "model": "models/catsdogs.h5",
+        "data": "data",
+        "class_names": ["cats", "dogs"],
+        "num_photos": {"train": 8, "validation": 4},
+        "num_skipped": 0,
+        "kept_epoch": 1,
+        "num_epochs": 1,
+        "loss": 0.5,
+        "accuracy": 0.75,
+        "interval_low": 0.3,
+        "interval_high": 0.95,
+        "num_frozen": 12,
+        "frozen_seconds": 1.0,
+        "device": "CPU",
+        "precision": "float32",
+        "versions": {"catsdogs": "0"},
+    }

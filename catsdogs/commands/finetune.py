@@ -53,7 +53,7 @@ def finetune(config: Config, model_path: Path, console: Console) -> TrainResult:
         keep="best",
         start_counts=True,
     )
-    recorder.begin()
+    recorder.begin(metadata.created)
     history = train_above(model, boundary, dataset, plan, config, console, recorder.epoch_ended)
     report_unreadable(dataset, console)
     if metadata.stage == "train":
