@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from catsdogs.data.batches import decode_ahead, fill_batch, num_decode_threads
@@ -44,6 +45,7 @@ class Predictor:
         precision: as in the configuration.
 
     Attributes:
+        model: the classifier.
         metadata: what the file says about itself.
         class_names: in the order of the output.
         image_size: height and width in pixels that photos are brought to.
@@ -52,12 +54,13 @@ class Predictor:
         ModelFileError: the file is missing, damaged, or not one of ours.
     """
 
+    model: keras.Model
     metadata: Metadata
     class_names: tuple[str, ...]
     image_size: tuple[int, int]
 
     def __init__(self, model_path: Path, precision: str = "auto") -> None:
-        self._model, self.metadata = load_model(model_path, choose_precision(precision).policy)
+        self.model, self.metadata = load_model(model_path, choose_precision(precision).policy)
         self.class_names = self.metadata.class_names
         self.image_size = self.metadata.image_size
 
@@ -85,7 +88,7 @@ class Predictor:
                 }
                 if batch.positions:
                     rows = np.asarray(
-                        self._model.predict_on_batch(fill_batch(batch.images, batch_size))
+                        self.model.predict_on_batch(fill_batch(batch.images, batch_size))
                     )
                     for position, row in zip(batch.positions, rows, strict=False):
                         answers[position] = Prediction(paths[position], self._ranked(row))
