@@ -117,6 +117,8 @@ class RunConfig(_Section):
 
     dir: str = "runs"
     """Each run gets a folder `<time>-<command>` in it."""
+    tensorboard: bool = False
+    """Write each epoch's figures as TensorBoard event files too."""
 
 
 class Config(_Section):

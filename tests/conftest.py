@@ -56,6 +56,33 @@ def store(request, tmp_path):
     store.close()
 
 
+@pytest.fixture
+def run_facts():
+    """What metrics.json says, as a dict to change."""
+    return {
+        "command": "train",
+        "started": "2026-01-01T00:00:00+00:00",
+        "finished": "2026-01-01T00:01:00+00:00",
+        "seconds": 60.0,
+        "model": "models/catsdogs.h5",
+        "data": "data",
+        "class_names": ["cats", "dogs"],
+        "num_photos": {"train": 8, "validation": 4},
+        "num_skipped": 0,
+        "kept_epoch": 1,
+        "num_epochs": 1,
+        "loss": 0.5,
+        "accuracy": 0.75,
+        "interval_low": 0.3,
+        "interval_high": 0.95,
+        "num_frozen": 12,
+        "frozen_seconds": 1.0,
+        "device": "CPU",
+        "precision": "float32",
+        "versions": {"catsdogs": "0"},
+    }
+
+
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory):
     """A function that writes a small model which tells reddish photos from bluish ones.
@@ -155,3 +182,41 @@ def unsure_model(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "unsure.h5"
     save_model(path, model, metadata)
     return path
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory):
+    """A working folder with a training, its fine-tuning and the report of it; do not change it.
+
+    One class is named like a script; of the validation photos, one cannot be read and one lies
+    in the wrong folder.
+    """
+    from click.testing import CliRunner
+
+    from catsdogs.cli import main
+
+    folder = tmp_path_factory.mktemp("reported")
+    generator = np.random.default_rng(0)
+    for split, count in (("train", 6), ("validation", 5)):
+        for channel, name in enumerate(("<script>alert(1)", "dogs & 'wolves'")):
+            (folder / "data" / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.integers(0, 256, (40, 50, 3)).astype(np.uint8)
+                pixels[..., channel] //= 2
+                Image.fromarray(pixels).save(folder / "data" / split / name / f"{number}.png")
+    first, second = sorted((folder / "data" / "validation").iterdir())
+    (second / "bad.jpg").write_bytes(b"no picture")
+    (first / "4.png").rename(second / "wrong.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        for arguments in (
+            "train --epochs 3 --set model.image_size=[32,32] --set model.weights=random "
+            "--set run.tensorboard=true",
+            "finetune --epochs 2",
+            "report --output report.html",
+        ):
+            result = CliRunner().invoke(main, arguments.split())
+            assert result.exit_code == 0, result.output + repr(result.exception)
+    (folder / "answer.txt").write_text(result.stdout)
+    return folder

@@ -9,6 +9,7 @@ from catsdogs.cli.evaluation import compare, evaluate, explain
 from catsdogs.cli.group import main
 from catsdogs.cli.housekeeping import cache, info, sample
 from catsdogs.cli.prediction import predict
+from catsdogs.cli.reports import report, runs
 from catsdogs.cli.training import finetune, train
 
 __all__ = ["main"]
@@ -22,6 +23,8 @@ for command in (  # the order of use
     evaluate,
     compare,
     explain,
+    report,
+    runs,
     info,
     cache,
 ):

@@ -52,7 +52,7 @@ def finetune(config: Config, model_path: Path, console: Console) -> TrainResult:
         keep="best",
         start_counts=True,
     )
-    recorder.begin()
+    recorder.begin(metadata.created)
     with recorder.listing_skipped(dataset):
         history = train_above(model, boundary, dataset, plan, config, console, recorder.epoch_ended)
     if metadata.stage == "train":

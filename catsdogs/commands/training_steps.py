@@ -11,6 +11,7 @@ from typing import Literal
 from catsdogs.config import Config
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
 from catsdogs.data.skipping import describe_skipped
+from catsdogs.errors import DataError
 from catsdogs.modeling.device import device_name
 from catsdogs.modeling.model_file import (
     Metadata,
@@ -21,7 +22,9 @@ from catsdogs.modeling.model_file import (
 from catsdogs.modeling.precision import Precision
 from catsdogs.modeling.training import History
 from catsdogs.reporting.console import Console
+from catsdogs.reporting.curves import Stage, curves_png
 from catsdogs.reporting.metrics import Score
+from catsdogs.reporting.tensorboard import TensorBoardLog
 from catsdogs.run import Command, RunMetrics, create_run_dir
 
 
@@ -70,6 +73,9 @@ class RunRecorder:
         command: which one it is.
         config: where the run directory is made, and what is kept in it.
         console: is logged into it.
+
+    Raises:
+        ConfigError: `run.tensorboard` is on and its package is not installed.
     """
 
     def __init__(self, command: Command, config: Config, console: Console) -> None:
@@ -78,20 +84,29 @@ class RunRecorder:
         self._command = command
         self._config = config
         self._console = console
+        self._tensorboard = TensorBoardLog() if config.run.tensorboard else None
 
-    def begin(self) -> None:
+    def begin(self, start_created: str = "") -> None:
         """Make the run directory: once nothing about the request is found to be wrong.
+
+        Args:
+            start_created: time of the model that fine-tuning starts from; empty for `train`.
 
         Raises:
             DataError: it cannot be written.
         """
+        self._start_created = start_created
         self.run_dir = create_run_dir(Path(self._config.run.dir), self._command)
         self.run_dir.write_config(self._config)
         self._console.log_to(self.run_dir.log_path)
+        if self._tensorboard:
+            self._tensorboard.open(self.run_dir.tensorboard_path)
 
     def epoch_ended(self, history: History) -> None:
         """Keep the figures of all epochs so far."""
         self.run_dir.write_history(asdict(epoch) for epoch in history.epochs)
+        if self._tensorboard:
+            self._tensorboard.write(asdict(history.epochs[-1]))
 
     @contextmanager
     def listing_skipped(self, dataset: Dataset) -> Iterator[None]:
@@ -119,6 +134,7 @@ class RunRecorder:
                 data=self._config.data.dir,
                 class_names=dataset.class_names,
                 num_photos={split: dataset.count(split) for split in dataset.splits},
+                num_class_photos={split: dataset.class_counts(split) for split in dataset.splits},
                 num_skipped=len(dataset.unreadable),
                 kept_epoch=history.kept.number,
                 num_epochs=history.epochs[-1].number,
@@ -131,8 +147,12 @@ class RunRecorder:
                 device=device_name(),
                 precision=precision.name,
                 versions=package_versions(),
+                start_created=self._start_created,
             )
         )
+        self._draw_curves(history)
+        if self._tensorboard:
+            self._tensorboard.close()
         return TrainResult(
             self.run_dir.path,
             Path(self._config.output),
@@ -141,6 +161,16 @@ class RunRecorder:
             len(dataset.unreadable),
             seconds,
         )
+
+    def _draw_curves(self, history: History) -> None:
+        """Keep the picture; where it cannot be kept, the run has succeeded all the same."""
+        rows = [asdict(epoch) for epoch in history.epochs]
+        try:
+            self.run_dir.write_curves(
+                curves_png(Stage(self.run_dir.path.name, rows, history.kept.number))
+            )
+        except DataError as error:
+            self._console.warn(str(error))
 
 
 def _now() -> str:

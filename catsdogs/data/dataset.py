@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -59,6 +60,11 @@ class Dataset:
     def count(self, split: str) -> int:
         """Number of photos in a split; 0 where the split does not exist."""
         return len(self.splits.get(split, ()))
+
+    def class_counts(self, split: str) -> dict[str, int]:
+        """Class names to numbers of photos in a split."""
+        counts = Counter(sample.label for sample in self.splits[split])
+        return {name: counts[label] for label, name in enumerate(self.class_names)}
 
     def fingerprint(self) -> str:
         """A SHA-256 (hex) of splits, class names and contents; file names do not matter."""
