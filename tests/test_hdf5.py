@@ -180,6 +180,17 @@ def test_texts_are_read_however_they_are_stored(tmp_path, value):
         assert read_text(file, "other") is None
 
 
+def test_texts_that_would_keep_the_library_forever_are_refused(tmp_path):
+    write(tmp_path / "m.h5", nothing)
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        file.attrs["text"] = "a text of variable length"
+    content = bytearray((tmp_path / "m.h5").read_bytes())
+    first_text = content.index(b"GCOL") + 16
+    content[first_text : first_text + 16] = bytes(16)  # free, and of length zero
+    (tmp_path / "m.h5").write_bytes(content)
+    assert refusal(tmp_path / "m.h5") == damage("its texts have no end")
+
+
 def test_what_is_no_ordinary_file_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe.h5")
     (tmp_path / "folder.h5").mkdir()
