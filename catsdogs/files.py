@@ -40,7 +40,7 @@ def replacing(path: Path, option: str = "--output") -> Iterator[Path]:
     except OSError as error:
         raise not_writable(path, error, option) from None
     finally:
-        with suppress(FileNotFoundError, NotADirectoryError):
+        with suppress(OSError):  # the error before this one is the one to tell
             part.unlink()
 
 

@@ -86,7 +86,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         DataError: it is damaged, or of another version.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return _parse(path, {name: arrays[name] for name in arrays.files})
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
