@@ -7,6 +7,7 @@ runs/20261125-101530-train/
 ├── curves.png     loss and accuracy over the epochs, drawn at the end
 ├── tensorboard/   event files, with `run.tensorboard`
 ├── skipped.csv    photos that could not be used, with the reason
+├── checkpoint.npz what `--resume` goes on from; gone when the run has come to its end
 ├── metrics.json   a run without it did not come to its end
 └── report.html    where `catsdogs report` writes it
 """
@@ -15,7 +16,9 @@ import csv
 import datetime
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,8 +27,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from catsdogs.config import Config
 from catsdogs.errors import DataError
-from catsdogs.files import not_writable, replacing
+from catsdogs.files import not_writable, remove_abandoned_parts, replacing
 from catsdogs.reporting.text import csv_cell
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two processes may resume the same run
+    fcntl = None  # type: ignore[assignment]
 
 Command = Literal["train", "finetune"]
 
@@ -93,6 +101,7 @@ class RunDir:
         self.history_path = path / "history.csv"
         self.log_path = path / "log.txt"
         self.skipped_path = path / "skipped.csv"
+        self.checkpoint_path = path / "checkpoint.npz"
         self.metrics_path = path / "metrics.json"
         self.curves_path = path / "curves.png"
         self.tensorboard_path = path / "tensorboard"
@@ -102,6 +111,27 @@ class RunDir:
     def command(self) -> str:
         """`train` or `finetune`, from the folder's name."""
         return self.path.name.split("-")[2]
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes from going on with the run meanwhile; a kill ends it as well.
+
+        Raises:
+            DataError: another process has it.
+        """
+        if fcntl is None:
+            yield
+            return
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise DataError(
+                f"{self.path} is still running: wait for it, or stop it first"
+            ) from None
+        finally:
+            os.close(folder)
 
     def write_config(self, config: Config) -> None:
         """Keep the whole configuration, defaults included."""
@@ -174,6 +204,11 @@ class RunDir:
         with replacing(self.curves_path, "--set run.dir=DIR") as part:
             part.write_bytes(png)
 
+    def remove_checkpoint(self) -> None:
+        """Give its space free: nothing is left to resume."""
+        with suppress(OSError):
+            self.checkpoint_path.unlink()
+
     def read_metrics(self) -> RunMetrics | None:
         """The result; None where the run did not come to its end.
 
@@ -192,6 +227,8 @@ class RunDir:
 def create_run_dir(parent: Path, command: Command) -> RunDir:
     """Make a new folder `<time>-<command>` in local time, with a number where that is taken.
 
+    What killed processes left of no use in the other runs goes.
+
     Raises:
         DataError: it cannot be made.
     """
@@ -203,6 +240,10 @@ def create_run_dir(parent: Path, command: Command) -> RunDir:
         path.mkdir()
     except OSError as error:
         raise not_writable(parent, error, "--set run.dir=DIR") from None
+    for other in list_run_dirs(parent):
+        remove_abandoned_parts(other.path)
+        if other.metrics_path.exists():
+            other.remove_checkpoint()
     return RunDir(path)
 
 

@@ -5,9 +5,7 @@ arrays far larger than itself (never written, or compressed). Here an array is r
 its numbers stand in the file as they are, after their size was compared with the file's.
 """
 
-import mmap
 import stat
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,9 +63,9 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
             it is open.
     """
     _check_regular(path)
+    if is_endless(path):
+        raise damaged(path, "its texts have no end")
     try:
-        if is_endless(path):
-            raise ValueError("a text heap without an end")
         file = h5py.File(path, "r")
     except _READ_ERRORS:
         raise ModelFileError(f"{path} is no HDF5 file, or is damaged: {WAY_OUT}") from None
@@ -89,12 +87,7 @@ def _check_regular(path: Path) -> None:
     try:
         status = path.stat()
         if stat.S_ISREG(status.st_mode) and status.st_size:
-            with (
-                path.open("rb") as file,
-                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-            ):
-                if not _texts_have_an_end(content):
-                    raise damaged(path, "its texts have no end")
+            with path.open("rb"):
                 return
     except (FileNotFoundError, NotADirectoryError):
         raise ModelFileError(
@@ -110,27 +103,6 @@ def _check_regular(path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ModelFileError(f"{path} is no ordinary file: give a model file by --model FILE")
     raise ModelFileError(f"{path} is empty: {WAY_OUT}")
-
-
-def _texts_have_an_end(content: mmap.mmap) -> bool:
-    """Whether the HDF5 library will come to an end with the collections of texts in a file.
-
-    A collection is a chain of texts, each with its length; a free piece of length zero in it
-    keeps the library (1.14) at the same place forever, where nothing can interrupt it. ("III.E.
-    Disk Format: Level 1E - Global Heap" of the HDF5 file format specification.)
-    """
-    start = content.find(b"GCOL\x01")
-    while start >= 0:
-        (size,) = struct.unpack_from("<Q", content[start : start + 16].ljust(16, b"\0"), 8)
-        place, end = start + 16, min(start + size, len(content))
-        while place + 16 <= end:
-            number, length = struct.unpack_from("<H6xQ", content, place)
-            step = (16 + (length + 7) // 8 * 8) % 2**64 if number else length
-            if not step:
-                return False
-            place += step
-        start = content.find(b"GCOL\x01", start + 1)
-    return True
 
 
 def read_text(item: Any, name: str) -> str | None:
