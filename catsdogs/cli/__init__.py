@@ -7,10 +7,10 @@ The only package that knows Click. Everything heavy is imported inside the callb
 from catsdogs.cli.group import main
 from catsdogs.cli.housekeeping import cache, info, sample
 from catsdogs.cli.prediction import predict
-from catsdogs.cli.reports import runs
+from catsdogs.cli.reports import report, runs
 from catsdogs.cli.training import finetune, train
 
 __all__ = ["main"]
 
-for command in (sample, train, finetune, predict, runs, info, cache):  # the order of use
+for command in (sample, train, finetune, predict, report, runs, info, cache):  # the order of use
     main.add_command(command)

@@ -6,6 +6,50 @@ import click
 
 
 @click.command()
+@click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    metavar="FILE.html",
+    type=click.Path(path_type=Path),
+    help="The page.  [default: report.html in the run's folder]",
+)
+@click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The photos to evaluate.  [default: test/, else validation/, of the run's data]",
+)
+@click.option(
+    "--model",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The model to evaluate.  [default: the one that the run saved]",
+)
+def report(
+    run: Path | None, output: Path | None, data: Path | None, model: Path | None
+) -> None:
+    """Write a page about a run: how good its model is, where it fails.
+
+    RUN is a folder in runs/, or its name; the newest finished one by default.
+
+    \b
+    catsdogs report
+    """
+    from catsdogs.modeling.backend import import_backend
+
+    import_backend()
+    from catsdogs.commands.report import report
+    from catsdogs.reporting.console import Console
+    from catsdogs.reporting.text import printable
+
+    result = report(run, output, data, model, Console())
+    if result.num_unreadable:
+        click.echo(f"{result.num_unreadable:,} photos could not be read and are not counted")
+    click.echo(str(result.score))
+    click.echo(f"saved {printable(str(result.path))} ({result.num_bytes / 1e6:.1f} MB)")
+
+
+@click.command()
 @click.option(
     "--dir",
     "folder",

@@ -45,6 +45,8 @@ def draw_curves(
         stages: one or more, in their order.
         quantity: which one.
     """
+    from matplotlib.ticker import PercentFormatter
+
     widths = [max(2, len(stage.epochs)) for stage in stages]
     panels: list[Axes] = list(
         figure.subplots(1, len(stages), sharey=True, width_ratios=widths, squeeze=False)[0]
@@ -53,6 +55,8 @@ def draw_curves(
         _draw_stage(axes, stage, quantity)
         axes.set_title(stage.title if len(stages) > 1 else "", fontsize=9)
     panels[0].set_ylabel("log loss (nats)" if quantity == "loss" else "accuracy")
+    if quantity == "accuracy":
+        panels[0].yaxis.set_major_formatter(PercentFormatter(1))
     return panels
 
 
@@ -106,7 +110,7 @@ def curves_png(stage: Stage) -> bytes:
     draw_curves(left, [stage], "loss")
     (axes,) = draw_curves(right, [stage], "accuracy")
     handles, labels = axes.get_legend_handles_labels()
-    figure.suptitle(stage.title, fontsize=11)
+    figure.suptitle(stage.title, fontsize=11, parse_math=False)
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
