@@ -4,6 +4,7 @@ The only package that knows Click. Everything heavy is imported inside the callb
 `--help` answers at once. The answer goes to stdout, progress to stderr.
 """
 
+from catsdogs.cli.evaluation import compare, evaluate, explain
 from catsdogs.cli.group import main
 from catsdogs.cli.housekeeping import cache, info, sample
 from catsdogs.cli.prediction import predict
@@ -12,5 +13,17 @@ from catsdogs.cli.training import finetune, train
 
 __all__ = ["main"]
 
-for command in (sample, train, finetune, predict, report, runs, info, cache):  # the order of use
+for command in (  # the order of use
+    sample,
+    train,
+    finetune,
+    predict,
+    evaluate,
+    compare,
+    explain,
+    report,
+    runs,
+    info,
+    cache,
+):
     main.add_command(command)

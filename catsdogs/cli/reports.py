@@ -25,9 +25,7 @@ import click
     type=click.Path(path_type=Path),
     help="The model to evaluate.  [default: the one that the run saved]",
 )
-def report(
-    run: Path | None, output: Path | None, data: Path | None, model: Path | None
-) -> None:
+def report(run: Path | None, output: Path | None, data: Path | None, model: Path | None) -> None:
     """Write a page about a run: how good its model is, where it fails.
 
     RUN is a folder in runs/, or its name; the newest finished one by default.

@@ -235,7 +235,7 @@ def _facts(path: Path, metadata: Metadata, metrics: RunMetrics) -> dict[str, str
         "network": f"{metadata.backbone}, photos at {height} x {width} pixels, "
         f"{metadata.architecture.pooling} pooling",
         "pretrained weights": metadata.weights.source,
-        "their SHA-256": metadata.weights.sha256 or "–",
+        "their SHA-256": metadata.weights.sha256 or "unknown",
         "fingerprint of the data": metadata.data_fingerprint,
         "trained on": f"{metrics.device}, in {metrics.precision}",
         **{f"version of {name}": version for name, version in metadata.versions.items()},

@@ -29,7 +29,7 @@ def find_run(named: Path | None, console: Console) -> FinishedRun:
         finished = list_finished(parent, console)
         if not finished:
             raise DataError(
-                f"no finished run in {parent}: run `catsdogs train` first, or give the folder of one"
+                f"no finished run in {parent}: run `catsdogs train` first, or give its folder"
             )
         return finished[-1]
     path = next((path for path in (named, parent / named) if path.is_dir()), None)

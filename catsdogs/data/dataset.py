@@ -104,8 +104,8 @@ def load_dataset(
     """
     root = Path(config.dir)
     notes: list[str] = []
-    folders = _split_folders(root)
-    listed = {split: _list_classes(folder, notes) for split, folder in folders.items()}
+    folders = _training_folders(root)
+    listed = {split: list_classes(folder, notes) for split, folder in folders.items()}
     names = _class_names(listed, folders, class_names, notes)
     splits = {
         split: [Sample(path, names.index(name)) for name in names for path in classes.get(name, ())]
@@ -151,7 +151,23 @@ def _subfolders(folder: Path) -> list[Path]:
         raise DataError(f"{folder} cannot be read: {error.strerror}") from None
 
 
-def _split_folders(root: Path) -> dict[str, Path]:
+def find_split_folders(root: Path) -> dict[str, Path]:
+    """Which folder in `root` holds which split; those of `train`, `validation`, `test` there are.
+
+    Raises:
+        DataError: two folders are the same split, or `root` cannot be read.
+    """
+    found: dict[str, Path] = {}
+    for folder in _subfolders(root):
+        split = _SPLIT_FOLDERS.get(folder.name.lower())
+        if split in found:
+            raise DataError(f"{found[split]} and {folder} are both {split}: keep one of them")
+        if split:
+            found[split] = folder
+    return found
+
+
+def _training_folders(root: Path) -> dict[str, Path]:
     """Which folder holds which split; `train` alone where the photos are not split."""
     if not root.exists():
         raise DataError(
@@ -160,13 +176,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
         )
     if not root.is_dir():
         raise DataError(f"{root} is a file: expected a folder with one folder per class")
-    found: dict[str, Path] = {}
-    for folder in _subfolders(root):
-        split = _SPLIT_FOLDERS.get(folder.name.lower())
-        if split in found:
-            raise DataError(f"{found[split]} and {folder} are both {split}: keep one of them")
-        if split:
-            found[split] = folder
+    found = find_split_folders(root)
     if TRAIN in found:
         return {split: found[split] for split in (TRAIN, VALIDATION) if split in found}
     if VALIDATION in found:
@@ -174,8 +184,16 @@ def _split_folders(root: Path) -> dict[str, Path]:
     return {TRAIN: root}
 
 
-def _list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
-    """Class names to photo paths; says what was left out."""
+def list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
+    """Class names to photo paths, those of each sorted.
+
+    Args:
+        folder: holds a folder per class.
+        notes: is told what was left out.
+
+    Raises:
+        DataError: it holds no class folders with photos.
+    """
     classes = {}
     others = 0
     for subfolder in _subfolders(folder):

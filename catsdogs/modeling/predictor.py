@@ -7,7 +7,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from pydantic import ValidationError
 
+from catsdogs.config import DataConfig
 from catsdogs.data.batches import decode_ahead, fill_batch, num_decode_threads
 from catsdogs.data.images import read_photo
 from catsdogs.modeling.model_file import Metadata, load_model
@@ -63,6 +65,17 @@ class Predictor:
         self.model, self.metadata = load_model(model_path, choose_precision(precision).policy)
         self.class_names = self.metadata.class_names
         self.image_size = self.metadata.image_size
+
+    @property
+    def trained_on(self) -> DataConfig | None:
+        """Where the training photos lay and how they were split; None where that is not known."""
+        try:
+            section = self.metadata.config["data"]
+            return DataConfig(
+                dir=section["dir"], validation_fraction=section["validation_fraction"]
+            )
+        except (KeyError, TypeError, ValidationError):
+            return None
 
     def predict(self, paths: Sequence[Path], console: Console | None) -> Iterator[Prediction]:
         """Answer for photos in the order of their paths; memory does not grow with them.

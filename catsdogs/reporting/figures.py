@@ -40,7 +40,9 @@ def curves_svg(stages: Sequence[Stage], quantity: Quantity) -> Markup:
             f"{stage.title}: {len(stage.epochs)} epochs, epoch {stage.kept_epoch} kept"
             for stage in stages
         )
-        label = f"{what} over the epochs, training and validation. {kept}. The table has all values."
+        label = (
+            f"{what} over the epochs, training and validation. {kept}. The table has all values."
+        )
         return inline_svg(figure, quantity, label, _COLOURS)
 
 

@@ -8,14 +8,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from catsdogs.reporting.text import printable
 
-_LONG_SIDE = 512
+LONG_SIDE = 512
 """Pixels; smaller photos are enlarged, so that something can be seen."""
 _MARGIN, _TITLE_SIZE = 12, 20  # pixels
 _FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 _MOST_OPAQUE = 0.75
 
 
-def shown_size(photo: Image.Image, long_side: int = _LONG_SIDE) -> tuple[int, int]:
+def shown_size(photo: Image.Image, long_side: int = LONG_SIDE) -> tuple[int, int]:
     """Width and height of a photo whose long side is brought to a length."""
     scale = long_side / max(photo.size)
     return max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
@@ -42,7 +42,7 @@ def overlay(photo: Image.Image, heat: np.ndarray) -> Image.Image:
 
 
 def draw_explanation(
-    photo: Image.Image, heat: np.ndarray, title: str, long_side: int = _LONG_SIDE
+    photo: Image.Image, heat: np.ndarray, title: str, long_side: int = LONG_SIDE
 ) -> Image.Image:
     """Draw a photo and its heat side by side, with a line of text above them.
 

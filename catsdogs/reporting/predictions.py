@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
+from catsdogs.files import replacing
 from catsdogs.reporting.text import printable
 
 
@@ -55,7 +56,7 @@ def write_predictions(
             lines = (line for p in counted() for line in _text_lines(p, top))
         case "csv":
             header = _csv_row(["path", "class", "probability", *class_names, "error"])
-            lines = chain([header], (_csv_line(p, class_names) for p in counted()))
+            lines = chain([header], (_csv_row(_csv_values(p, class_names)) for p in counted()))
         case "jsonl":
             lines = (_json(p) for p in counted())
         case _:
@@ -63,6 +64,39 @@ def write_predictions(
     for line in lines:
         write(line)
     return num_failed
+
+
+def save_labelled_predictions(
+    path: Path,
+    predictions: Iterable[Prediction],
+    labels: Iterable[str],
+    class_names: Sequence[str],
+    option: str,
+) -> None:
+    """Write a CSV with what each photo is and what it was taken for.
+
+    Its columns are those of `predict --format csv` with `label`, the true class, after `path`.
+    Probabilities are written so that they read back to the same numbers.
+
+    Args:
+        path: the file.
+        predictions: in the order of the lines.
+        labels: the class that each photo belongs to.
+        class_names: columns of probabilities.
+        option: what the user chooses another place by.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    with (
+        replacing(path, option) as part,
+        part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "class", "probability", *class_names, "error"])
+        for prediction, label in zip(predictions, labels, strict=True):
+            name, *values = _csv_values(prediction, class_names)
+            writer.writerow([name, label, *values])
 
 
 def _text_lines(prediction: Prediction, top: int) -> list[str]:
@@ -99,12 +133,12 @@ def _json_array_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
     yield "]"
 
 
-def _csv_line(prediction: Prediction, class_names: Sequence[str]) -> str:
+def _csv_values(prediction: Prediction, class_names: Sequence[str]) -> list[Any]:
     if prediction.error:
-        return _csv_row([prediction.path, "", "", *("" for _ in class_names), prediction.error])
+        return [prediction.path, "", "", *("" for _ in class_names), prediction.error]
     name, probability = next(iter(prediction.probabilities.items()))
     values = [prediction.probabilities[name] for name in class_names]
-    return _csv_row([prediction.path, name, probability, *values, ""])
+    return [prediction.path, name, probability, *values, ""]
 
 
 def _csv_row(values: Sequence[Any]) -> str:

@@ -23,6 +23,9 @@ MOST_MATRIX_CLASSES = 15
 
 _MOST_CONFUSED = 20
 
+_NOTHING = "\N{EN DASH}"
+"""Where there is no figure."""
+
 Interval = tuple[float, float]
 
 
@@ -125,7 +128,6 @@ def render_report(report: Report) -> str:
         "rate": _format_rate,
         "value": _format_value,
         "time": _format_time,
-        "numeral": lambda number: f"{number:.2f}".rstrip("0").rstrip("."),
     }
     stages = [run.stage for run in report.runs if run.epochs]
     evaluation = report.evaluation
@@ -184,7 +186,7 @@ def _most_confused(evaluation: Evaluation) -> list[tuple[str, str, int]]:
 def format_percent(share: float | None) -> str:
     """A share as people say it; what is short of all or of nothing never reads as it."""
     if share is None or math.isnan(share):
-        return "–"
+        return _NOTHING
     for digits in range(1, 8):
         text = f"{share:.{digits}%}"
         if share in (0, 1) or float(text[:-1]) not in (0, 100):
@@ -194,16 +196,16 @@ def format_percent(share: float | None) -> str:
 
 def _format_points(interval: Interval | None) -> str:
     """An interval of a share."""
-    return "–" if interval is None else f"{interval[0]:.1%} to {interval[1]:.1%}"
+    return _NOTHING if interval is None else f"{interval[0]:.1%} to {interval[1]:.1%}"
 
 
 def _format_figure(value: float | None, digits: int = 4) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+    return _NOTHING if value is None else f"{value:.{digits}f}"
 
 
 def _format_rate(count: float, seconds: float) -> str:
     """Photos a second."""
-    return f"{count / seconds:,.0f}" if count and seconds else "–"
+    return f"{count / seconds:,.0f}" if count and seconds else _NOTHING
 
 
 def _format_value(value: Any) -> str:
@@ -213,12 +215,7 @@ def _format_value(value: Any) -> str:
     return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
-def _format_time(moment: str | datetime.datetime) -> str:
+def _format_time(moment: datetime.datetime) -> str:
     """`25 November 2026, 10:15`, in local time."""
-    if isinstance(moment, str):
-        try:
-            moment = datetime.datetime.fromisoformat(moment)
-        except ValueError:
-            return moment
     local = moment.astimezone()
     return f"{local.day} {local:%B %Y, %H:%M}"

@@ -5,7 +5,7 @@ The page's style sheet decides what `--training` and the like look like in light
 
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from markupsafe import Markup
@@ -19,7 +19,7 @@ _TEXT_COLOUR = "#010203"
 _FONT_DECLARATIONS = re.compile(r"font(-family|-style|-variant|-weight|-stretch)?:[^;]*;?\s*")
 
 
-def page_style() -> dict[str, object]:
+def page_style() -> Any:
     """Settings of Matplotlib that a figure for the page is drawn with."""
     names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     return {
@@ -62,7 +62,7 @@ def inline_svg(figure: "Figure", name: str, label: str, colours: dict[str, str])
     root.attrib |= {"viewBox": box, "class": "chart", "role": "img", "aria-label": label}
     ElementTree.indent(root, "")
     # ElementTree escapes all text and attributes
-    return Markup(ElementTree.tostring(root, encoding="unicode", short_empty_elements=False))  # noqa: S704
+    return Markup(ElementTree.tostring(root, encoding="unicode", short_empty_elements=False))
 
 
 def _drop_namespaces(root: ElementTree.Element) -> None:
