@@ -28,7 +28,7 @@ from catsdogs.reporting.console import Console
 from catsdogs.reporting.evaluation import Mistake
 from catsdogs.reporting.intervals import auc_interval, loss_interval
 from catsdogs.reporting.metrics import Score
-from catsdogs.reporting.report import Picture, Report, ReportedRun, render_report
+from catsdogs.reporting.report import Picture, Report, ReportedRun, format_time, render_report
 from catsdogs.reporting.thumbnails import heat_thumbnail, thumbnail
 from catsdogs.run import RunMetrics
 
@@ -163,12 +163,12 @@ def _remarks_on_model(path: Path, metadata: Metadata, metrics: RunMetrics) -> li
         return []
     return [
         f"The figures are those of {path}, which is not the model that this run saved: it was "
-        f"made by {metadata.stage} at {metadata.created}."
+        f"made by {metadata.stage} on {format_time(metadata.created)}."
     ]
 
 
 def _remarks_on_chain(chain: Sequence[FinishedRun]) -> list[str]:
-    if not chain[0][1].start_created:
+    if chain[0][1].command == "train":
         return []
     return [
         f"The run that {chain[0][0].path.name} started from was not found beside it: "
@@ -206,7 +206,7 @@ def _show_examples(
     answered: Sequence[tuple[Prediction, str]], class_names: Sequence[str]
 ) -> dict[str, list[Picture]]:
     """Some photos of each class, evenly spread over their folder."""
-    count = min(8, max(1, _MOST_EXAMPLES // len(class_names)))
+    count = min(6, max(1, _MOST_EXAMPLES // len(class_names)))
     pixels = _EXAMPLE_PIXELS if len(class_names) <= _MOST_EXAMPLES else _TINY_PIXELS
     examples = {}
     for name in class_names:
@@ -231,12 +231,12 @@ def _facts(path: Path, metadata: Metadata, metrics: RunMetrics) -> dict[str, str
     stage = "head only" if metadata.stage == "train" else "fine-tuned"
     return {
         "model": str(path),
-        "made": f"{stage}, epoch {metadata.kept_epoch} kept, {metadata.created}",
+        "made": f"{stage}, epoch {metadata.kept_epoch} kept, {format_time(metadata.created)}",
         "network": f"{metadata.backbone}, photos at {height} x {width} pixels, "
         f"{metadata.architecture.pooling} pooling",
         "pretrained weights": metadata.weights.source,
         "their SHA-256": metadata.weights.sha256 or "unknown",
         "fingerprint of the data": metadata.data_fingerprint,
         "trained on": f"{metrics.device}, in {metrics.precision}",
-        **{f"version of {name}": version for name, version in metadata.versions.items()},
+        "versions": ", ".join(f"{name} {number}" for name, number in metadata.versions.items()),
     }

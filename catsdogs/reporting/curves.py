@@ -53,7 +53,7 @@ def draw_curves(
     )
     for axes, stage in zip(panels, stages, strict=True):
         _draw_stage(axes, stage, quantity)
-        axes.set_title(stage.title if len(stages) > 1 else "", fontsize=9)
+        axes.set_title(stage.title if len(stages) > 1 else "")
     panels[0].set_ylabel("log loss (nats)" if quantity == "loss" else "accuracy")
     if quantity == "accuracy":
         panels[0].yaxis.set_major_formatter(PercentFormatter(1))

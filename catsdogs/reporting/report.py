@@ -121,13 +121,14 @@ def render_report(report: Report) -> str:
     )
     environment.filters |= {
         "percent": format_percent,
+        "sure": _format_probability,
         "points": _format_points,
         "figure": _format_figure,
         "count": lambda number: f"{number:,}",
         "duration": format_duration,
         "rate": _format_rate,
         "value": _format_value,
-        "time": _format_time,
+        "time": format_time,
     }
     stages = [run.stage for run in report.runs if run.epochs]
     evaluation = report.evaluation
@@ -194,6 +195,11 @@ def format_percent(share: float | None) -> str:
     return text
 
 
+def _format_probability(probability: float) -> str:
+    """A model's own probability, of which more digits mean nothing."""
+    return "over 99.9%" if probability > 0.999 else f"{probability:.1%}"
+
+
 def _format_points(interval: Interval | None) -> str:
     """An interval of a share."""
     return _NOTHING if interval is None else f"{interval[0]:.1%} to {interval[1]:.1%}"
@@ -215,7 +221,12 @@ def _format_value(value: Any) -> str:
     return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
-def _format_time(moment: datetime.datetime) -> str:
-    """`25 November 2026, 10:15`, in local time."""
+def format_time(moment: datetime.datetime | str) -> str:
+    """`25 November 2026, 10:15`, in local time; a text that is no ISO 8601 stays as it is."""
+    if isinstance(moment, str):
+        try:
+            moment = datetime.datetime.fromisoformat(moment)
+        except ValueError:
+            return str(moment)
     local = moment.astimezone()
     return f"{local.day} {local:%B %Y, %H:%M}"

@@ -24,7 +24,11 @@ def page_style() -> Any:
     names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     return {
         **dict.fromkeys(names, _TEXT_COLOUR),
-        "font.size": 9,
+        "font.size": 10,
+        "axes.titlesize": 10,
+        "legend.fontsize": 10,
+        "xtick.labelsize": 9.5,
+        "ytick.labelsize": 9.5,
         "grid.color": _TEXT_COLOUR,
         "axes.linewidth": 0.6,
         "xtick.major.width": 0.6,
