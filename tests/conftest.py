@@ -155,3 +155,38 @@ def call():
         return result
 
     return run
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory):
+    """A working folder with a training, its fine-tuning and the report of it; do not change it.
+
+    One class is named like a script, one validation photo cannot be read.
+    """
+    from click.testing import CliRunner
+
+    from catsdogs.cli import main
+
+    folder = tmp_path_factory.mktemp("reported")
+    generator = np.random.default_rng(0)
+    for split, count in (("train", 6), ("validation", 5)):
+        for channel, name in enumerate(("<script>alert(1)", "dogs & 'wolves'")):
+            (folder / "data" / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.integers(0, 256, (40, 50, 3)).astype(np.uint8)
+                pixels[..., channel] //= 2
+                Image.fromarray(pixels).save(folder / "data" / split / name / f"{number}.png")
+    (folder / "data" / "validation" / "dogs & 'wolves'" / "bad.jpg").write_bytes(b"no picture")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        for arguments in (
+            "train --epochs 3 --set model.image_size=[32,32] --set model.weights=random "
+            "--set run.tensorboard=true",
+            "finetune --epochs 2",
+            "report --output report.html",
+        ):
+            result = CliRunner().invoke(main, arguments.split())
+            assert result.exit_code == 0, result.output + repr(result.exception)
+    (folder / "answer.txt").write_text(result.stdout)
+    return folder

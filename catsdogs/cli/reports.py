@@ -42,7 +42,9 @@ def report(run: Path | None, output: Path | None, data: Path | None, model: Path
 
     result = report(run, output, data, model, Console())
     if result.num_unreadable:
-        click.echo(f"{result.num_unreadable:,} photos could not be read and are not counted")
+        one = result.num_unreadable == 1
+        count = "1 photo" if one else f"{result.num_unreadable:,} photos"
+        click.echo(f"{count} could not be read and {'is' if one else 'are'} not counted")
     click.echo(str(result.score))
     click.echo(f"saved {printable(str(result.path))} ({result.num_bytes / 1e6:.1f} MB)")
 
