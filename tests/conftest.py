@@ -161,7 +161,8 @@ def call():
 def reported(tmp_path_factory):
     """A working folder with a training, its fine-tuning and the report of it; do not change it.
 
-    One class is named like a script, one validation photo cannot be read.
+    One class is named like a script; of the validation photos, one cannot be read and one lies
+    in the wrong folder.
     """
     from click.testing import CliRunner
 
@@ -176,7 +177,9 @@ def reported(tmp_path_factory):
                 pixels = generator.integers(0, 256, (40, 50, 3)).astype(np.uint8)
                 pixels[..., channel] //= 2
                 Image.fromarray(pixels).save(folder / "data" / split / name / f"{number}.png")
-    (folder / "data" / "validation" / "dogs & 'wolves'" / "bad.jpg").write_bytes(b"no picture")
+    first, second = sorted((folder / "data" / "validation").iterdir())
+    (second / "bad.jpg").write_bytes(b"no picture")
+    (first / "4.png").rename(second / "wrong.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))

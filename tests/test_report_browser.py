@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
+    "--disable-background-networking --disable-component-update --disable-sync --hide-scrollbars"
 )
 
 
