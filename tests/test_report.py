@@ -300,6 +300,19 @@ def test_a_chain_of_runs_is_followed_to_its_start_and_never_in_a_circle(run_fact
     assert len(stands_on(*circle, Console())) == 3
 
 
+def test_photos_that_are_gone_can_be_given_by_an_option(reported, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run, metrics = finished(reported, 1)
+    moved = RunDir(tmp_path / "elsewhere" / "runs" / run.path.name)
+    moved.path.mkdir(parents=True)
+    moved.write_metrics(metrics)
+    result = CliRunner().invoke(main, ["report", str(moved.path)])
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"error: no folder data, where {moved.path} had its photos: give --data DIR\n"
+    )
+
+
 def test_missing_and_unfinished_runs_name_the_way_out(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as caught:

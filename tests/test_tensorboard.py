@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from catsdogs.errors import ConfigError
+from catsdogs.errors import ConfigError, DataError
 from catsdogs.reporting.tensorboard import TensorBoardLog
 
 EPOCHS = [
@@ -54,6 +54,16 @@ def test_event_files_hold_the_epochs_under_the_names_that_keras_uses(tmp_path):
         "epoch_loss": [(0, 0.75), (1, 0.375)],
         "epoch_accuracy": [(0, 0.5), (1, 1.0)],
     }
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_with_the_way_out(tmp_path):
+    (tmp_path / "blocked").write_text("a file in its place")
+    with pytest.raises(DataError) as caught:
+        TensorBoardLog().open(tmp_path / "blocked")
+    assert str(caught.value) == (
+        f"{tmp_path / 'blocked'} cannot be written (not a directory): "
+        "choose another place by --set run.dir=DIR"
+    )
 
 
 def test_writing_needs_no_tensorflow():

@@ -53,7 +53,7 @@ def _share(_: click.Context, __: click.Parameter, value: float | None) -> float 
     metavar="X",
     type=float,
     callback=_share,
-    help="Exit with status 1 where the accuracy, 0 to 1, is below.",
+    help="Exit with status 1 where the accuracy is below, 0 to 1.",
 )
 @click.option(
     "--predictions",
@@ -70,10 +70,10 @@ def evaluate(
     predictions: Path | None,
     precision: str,
 ) -> None:
-    """Measure a model on DIR's test photos, else its validation photos.
+    """Measure a model on the test photos of DIR (default: data).
 
     \b
-    catsdogs evaluate data/test --min-accuracy 0.95
+    catsdogs evaluate --predictions answers.csv
     """
     from catsdogs.modeling.backend import import_backend
 
@@ -124,7 +124,7 @@ def _evaluate_record(result: "EvaluateResult") -> dict[str, Any]:
 @_format
 @_precision
 def compare(a: Path, b: Path, folder: Path, format_name: str, precision: str) -> None:
-    """Tell which of two models is better, on photos as for evaluate.
+    """Tell which of two models is better on the same photos.
 
     \b
     catsdogs compare models/catsdogs.head.h5 models/catsdogs.h5
@@ -222,7 +222,7 @@ def explain(
     output: Path | None,
     precision: str,
 ) -> None:
-    """Show where in photos the model sees what it names, as PNG.
+    """Show where in a photo the model sees what it names.
 
     \b
     catsdogs explain image.jpg

@@ -19,7 +19,7 @@ from catsdogs.commands.run_lookup import (
     stands_on,
 )
 from catsdogs.config import Config, differences, load_config
-from catsdogs.errors import CatsdogsError
+from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.files import check_writable, replacing
 from catsdogs.modeling.gradcam import explain_photos
 from catsdogs.modeling.model_file import Metadata, read_metadata
@@ -83,13 +83,19 @@ def report(
     run_dir, metrics = find_run(run, console)
     output = output or run_dir.report_path
     check_writable(output)
+    if data is None:
+        data = find_path(run_dir, metrics.data)
+        if not data.is_dir():
+            raise DataError(
+                f"no folder {data}, where {run_dir.path} had its photos: give --data DIR"
+            )
     if model is None:
         model, metadata = find_model(run_dir, metrics)
     else:
         metadata = read_metadata(model)
     chain = stands_on(run_dir, metrics, console)
     predictor = Predictor(model)
-    photos = load_photos(data or find_path(run_dir, metrics.data), [predictor], console)
+    photos = load_photos(data, [predictor], console)
     start = time.perf_counter()
     predictions = list(predictor.predict(photos.paths, console))
     seconds = time.perf_counter() - start

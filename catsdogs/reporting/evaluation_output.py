@@ -153,5 +153,10 @@ def _mistake_lines(evaluation: Evaluation) -> list[str]:
         which = f", the {len(shown)} most confident"
     return [
         f"{count}{which}",
-        *align((f"{m.probability:.4f}", f"{m.class_name}", str(m.path)) for m in shown),
+        *align(
+            [
+                ("probability", "predicted", "photo"),
+                *((f"{m.probability:.4f}", m.class_name, str(m.path)) for m in shown),
+            ]
+        ),
     ]

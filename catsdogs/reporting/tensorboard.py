@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from catsdogs.errors import ConfigError
+from catsdogs.files import not_writable
+
+_OPTION = "--set run.dir=DIR"
 
 
 class TensorBoardLog:
@@ -26,12 +29,24 @@ class TensorBoardLog:
         self._writers: dict[str, Any] = {}
 
     def open(self, path: Path) -> None:
-        """Begin the event files, in a folder of their own."""
-        for name in ("train", "validation"):
-            self._writers[name] = self._writer_type(str(path / name))
+        """Begin the event files, in a folder of their own.
+
+        Raises:
+            DataError: they cannot be written.
+        """
+        self._path = path
+        try:
+            for name in ("train", "validation"):
+                self._writers[name] = self._writer_type(str(path / name))
+        except OSError as error:
+            raise not_writable(path, error, _OPTION) from None
 
     def write(self, epoch: Mapping[str, float | None]) -> None:
-        """Add an epoch; its number is TensorBoard's step."""
+        """Add an epoch; its number is TensorBoard's step.
+
+        Raises:
+            DataError: it cannot be written.
+        """
         step = int(epoch["number"] or 0)
         for name, prefix in (("train", ""), ("validation", "validation_")):
             for quantity in ("loss", "accuracy"):
@@ -40,8 +55,11 @@ class TensorBoardLog:
                     self._writers[name].add_scalar(f"epoch_{quantity}", value, step)
         if epoch["loss"] is not None:
             self._writers["train"].add_scalar("epoch_learning_rate", epoch["learning_rate"], step)
-        for writer in self._writers.values():
-            writer.flush()
+        try:
+            for writer in self._writers.values():
+                writer.flush()
+        except OSError as error:
+            raise not_writable(self._path, error, _OPTION) from None
 
     def close(self) -> None:
         """End the files."""
