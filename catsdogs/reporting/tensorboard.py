@@ -7,8 +7,6 @@ from typing import Any
 from catsdogs.errors import ConfigError
 from catsdogs.files import not_writable
 
-_OPTION = "--set run.dir=DIR"
-
 
 class TensorBoardLog:
     """Event files of a run, in sub-runs `train` and `validation`.
@@ -34,19 +32,15 @@ class TensorBoardLog:
         Raises:
             DataError: they cannot be written.
         """
-        self._path = path
         try:
             for name in ("train", "validation"):
+                (path / name).mkdir(parents=True, exist_ok=True)
                 self._writers[name] = self._writer_type(str(path / name))
         except OSError as error:
-            raise not_writable(path, error, _OPTION) from None
+            raise not_writable(path, error, "--set run.dir=DIR") from None
 
     def write(self, epoch: Mapping[str, float | None]) -> None:
-        """Add an epoch; its number is TensorBoard's step.
-
-        Raises:
-            DataError: it cannot be written.
-        """
+        """Add an epoch; its number is TensorBoard's step."""
         step = int(epoch["number"] or 0)
         for name, prefix in (("train", ""), ("validation", "validation_")):
             for quantity in ("loss", "accuracy"):
@@ -55,11 +49,8 @@ class TensorBoardLog:
                     self._writers[name].add_scalar(f"epoch_{quantity}", value, step)
         if epoch["loss"] is not None:
             self._writers["train"].add_scalar("epoch_learning_rate", epoch["learning_rate"], step)
-        try:
-            for writer in self._writers.values():
-                writer.flush()
-        except OSError as error:
-            raise not_writable(self._path, error, _OPTION) from None
+        for writer in self._writers.values():
+            writer.flush()
 
     def close(self) -> None:
         """End the files."""
