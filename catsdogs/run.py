@@ -194,6 +194,22 @@ class RunDir:
         except (OSError, KeyError, csv.Error) as error:
             raise DataError(f"{self.skipped_path} cannot be read ({error})") from None
 
+    def read_skipped(self) -> list[tuple[str, str]]:
+        """The photos that could not be used, with the reason.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        if not self.skipped_path.exists():
+            return []
+        try:
+            with self.skipped_path.open(
+                newline="", encoding="utf-8", errors="surrogateescape"
+            ) as file:
+                return [(row["path"], row["reason"]) for row in csv.DictReader(file)]
+        except (OSError, KeyError, csv.Error) as error:
+            raise DataError(f"{self.skipped_path} cannot be read ({error})") from None
+
     def write_metrics(self, metrics: RunMetrics) -> None:
         """Mark the run as finished, with its result."""
         with replacing(self.metrics_path, "--set run.dir=DIR") as part:
