@@ -254,9 +254,7 @@ def test_one_whole_batch_that_gets_lost_ends_a_streamed_training_in_one_line(dat
             sample.path.unlink(missing_ok=True)
 
     console = Meddler("epoch 1/", meddle)
-    with pytest.raises(
-        DataError, match=r"^the photos of a whole batch got lost, e.g. .*: no such "
-    ):
+    with pytest.raises(DataError, match=r"^the photos of a whole batch got lost, e.g. "):
         Run(data, epochs=3, console=console, augment__views=0, data__max_unreadable=1)
 
 
