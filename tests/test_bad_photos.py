@@ -258,7 +258,7 @@ def test_files_without_permission_are_named(folder):
         [
             "permission denied",
             "closed/photo.jpg cannot be read (permission denied)",
-            "closed holds no photos: expected jpg, png, webp, gif, bmp or tiff",
+            "closed cannot be read: Permission denied",
         ],
     )
 
