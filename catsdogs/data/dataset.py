@@ -143,7 +143,7 @@ def list_photos(folder: Path) -> list[Path]:
 def _walk(folder: Path) -> tuple[list[Path], int]:
     """Photos below a folder, and how many other files lie among them."""
     photos, others = [], 0
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_refuse_folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = Path(parent, name)
@@ -152,6 +152,11 @@ def _walk(folder: Path) -> tuple[list[Path], int]:
             else:
                 others += 1
     return sorted(photos), others
+
+
+def _refuse_folder(error: OSError) -> None:
+    """Stop at a folder that cannot be read, rather than pass over what is in it."""
+    raise DataError(f"{error.filename} cannot be read: {error.strerror}")
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -239,7 +239,9 @@ def _strip_to_rgb(image: Image.Image, scale: int) -> Image.Image:
         ).convert("RGB")
     if image.mode == "F":
         values = np.nan_to_num(np.asarray(image))
-        return Image.fromarray(np.clip(values * scale, 0, 255).astype(np.uint8)).convert("RGB")
+        return Image.fromarray((np.clip(values, 0, 255 / scale) * scale).astype(np.uint8)).convert(
+            "RGB"
+        )
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

@@ -19,7 +19,7 @@ size changes 4 at most; the nearest two that show different things are 12 apart.
 
 _NUM_PARTS, _PART_BITS = 4, 16
 
-_MAX_NEIGHBOURS = 64
+_MAX_NEIGHBOURS = 32
 """Pictures looked at in one bucket: thousands that look alike are still tied to its first ones."""
 
 _THUMBNAIL_SIDE = 16
@@ -65,14 +65,13 @@ def find_near_copies(looks: Sequence[Look]) -> list[tuple[int, int]]:
     hashes = np.array([look.perceptual_hash for look in looks], np.uint64)  # (n,)
     thumbnails = np.frombuffer(b"".join(look.thumbnail for look in looks), np.uint8)
     thumbnails = thumbnails.reshape(len(looks), -1)  # (n, 768)
-    found: set[tuple[int, int]] = set()
-    for first, second in _candidates(hashes):
-        for start in range(0, len(first), _PAIRS_AT_ONCE):
-            chosen = slice(start, start + _PAIRS_AT_ONCE)
-            pairs = np.stack([first[chosen], second[chosen]], axis=1)  # (pairs, 2)
-            agree = _correlate(thumbnails[pairs[:, 0]], thumbnails[pairs[:, 1]]) >= _MIN_CORRELATION
-            found.update((int(one), int(other)) for one, other in pairs[agree])
-    return sorted(found)
+    numbers = np.unique(np.concatenate([a * len(looks) + b for a, b in _candidates(hashes)]))
+    found: list[tuple[int, int]] = []
+    for start in range(0, len(numbers), _PAIRS_AT_ONCE):
+        first, second = np.divmod(numbers[start : start + _PAIRS_AT_ONCE], len(looks))
+        agree = _correlate(thumbnails[first], thumbnails[second]) >= _MIN_CORRELATION
+        found += zip(first[agree].tolist(), second[agree].tolist(), strict=True)
+    return found
 
 
 def _candidates(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
