@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from catsdogs.config import Config
 from catsdogs.errors import DataError
 from catsdogs.files import not_writable, remove_abandoned_parts, replacing
-from catsdogs.reporting.text import csv_cell
+from catsdogs.reporting.text import csv_cell, csv_text
 
 try:
     import fcntl
@@ -190,23 +190,9 @@ class RunDir:
             with self.skipped_path.open(
                 newline="", encoding="utf-8", errors="surrogateescape"
             ) as file:
-                return [(row["path"], row["reason"]) for row in csv.DictReader(file)]
-        except (OSError, KeyError, csv.Error) as error:
-            raise DataError(f"{self.skipped_path} cannot be read ({error})") from None
-
-    def read_skipped(self) -> list[tuple[str, str]]:
-        """The photos that could not be used, with the reason.
-
-        Raises:
-            DataError: the file is damaged.
-        """
-        if not self.skipped_path.exists():
-            return []
-        try:
-            with self.skipped_path.open(
-                newline="", encoding="utf-8", errors="surrogateescape"
-            ) as file:
-                return [(row["path"], row["reason"]) for row in csv.DictReader(file)]
+                return [
+                    (csv_text(row["path"]), csv_text(row["reason"])) for row in csv.DictReader(file)
+                ]
         except (OSError, KeyError, csv.Error) as error:
             raise DataError(f"{self.skipped_path} cannot be read ({error})") from None
 
