@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from catsdogs.errors import ModelFileError
-from catsdogs.modeling.hdf5 import open_hdf5, read_array, read_text, stored_layers
+from catsdogs.modeling.hdf5 import WAY_OUT, open_hdf5, read_array, read_text, stored_layers
 
 
 def write(path, make):
@@ -180,15 +180,26 @@ def test_texts_are_read_however_they_are_stored(tmp_path, value):
         assert read_text(file, "other") is None
 
 
-def test_texts_that_would_keep_the_library_forever_are_refused(tmp_path):
+@pytest.mark.parametrize("ignored", [b"\0\0\0", b"any"])
+def test_texts_that_would_keep_the_library_forever_are_refused(tmp_path, ignored):
     write(tmp_path / "m.h5", nothing)
     with h5py.File(tmp_path / "m.h5", "r+") as file:
         file.attrs["text"] = "a text of variable length"
     content = bytearray((tmp_path / "m.h5").read_bytes())
-    first_text = content.index(b"GCOL") + 16
-    content[first_text : first_text + 16] = bytes(16)  # free, and of length zero
+    heap = content.index(b"GCOL")
+    content[heap + 5 : heap + 8] = ignored  # by the library
     (tmp_path / "m.h5").write_bytes(content)
-    assert refusal(tmp_path / "m.h5") == damage("its texts have no end")
+    with open_hdf5(tmp_path / "m.h5") as file:
+        assert read_text(file, "text") == "a text of variable length"
+    content[heap + 16 : heap + 32] = bytes(16)  # the first text: free, and of length zero
+    (tmp_path / "m.h5").write_bytes(content)
+    assert refusal(tmp_path / "m.h5") == f"is damaged (its texts have no end): {WAY_OUT}"
+
+
+def test_weights_that_look_like_the_start_of_texts_are_read(tmp_path):
+    values = np.frombuffer(b"GCOL\x01\x07\x07\x07" + b"\x05" * 56, np.uint8)
+    write(tmp_path / "m.h5", lambda group, name: group.create_dataset(name, data=values))
+    np.testing.assert_array_equal(read(tmp_path / "m.h5")["dense"][0], values)
 
 
 def test_what_is_no_ordinary_file_is_refused_without_waiting(tmp_path):

@@ -75,6 +75,8 @@ def test_skipped_photos_of_any_name_are_one_cell_and_no_formula(tmp_path):
             [r"caf\udce9.jpg", "'-damaged"],
             ["\u202egpj.exe", "'-damaged"],
         ]
+    expected = ["=1+1.jpg", "a\nb.jpg", r"caf\udce9.jpg", "\u202egpj.exe"]
+    assert run.read_skipped() == [(name, "-damaged") for name in expected]
 
 
 def test_run_directory_that_cannot_be_made_names_the_way_out(tmp_path):

@@ -105,18 +105,29 @@ def _walk_argument(argument: str) -> Iterable[str]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """All photos below a folder, sorted by path; hidden and linked folders are left out."""
+    """All photos below a folder, sorted by path; hidden and linked folders are left out.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
-    except OSError:
-        return
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}") from None
     for entry in found:
-        if entry.is_dir():
+        if _is_folder(entry):
             if not entry.name.startswith(".") and not entry.is_symlink():
                 yield from _walk(str(Path(folder, entry.name)))
         elif is_photo(Path(entry.name)):
             yield str(Path(folder, entry.name))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: whoever reads it gets the reason
+        return False
 
 
 def read_path_list(stream: BinaryIO) -> Iterator[str]:

@@ -9,7 +9,7 @@ import mmap
 import struct
 from pathlib import Path
 
-_SIGNATURE = b"GCOL\x01\0\0\0"  # HDF5 file format specification 3.0, III.E, with its version
+_SIGNATURE = b"GCOL\x01"  # HDF5 file format specification 3.0, III.E, with its version
 _HEADER_BYTES = 16  # of a collection, and of each object in it
 
 
@@ -25,27 +25,35 @@ def is_endless(path: Path) -> bool:
     ):
         start = content.find(_SIGNATURE)
         while start >= 0:
-            if not _comes_to_its_end(content, start):
+            if _goes_in_circles(content, start):
                 return True
             start = content.find(_SIGNATURE, start + 1)
     return False
 
 
-def _comes_to_its_end(content: mmap.mmap, start: int) -> bool:
-    """Whether each object of the collection that starts here leads forward and stays inside."""
+def _goes_in_circles(content: mmap.mmap, start: int) -> bool:
+    """Whether an object of the collection that starts here leads nowhere, or out of it.
+
+    Three zeros follow the signature, which the library does not look at. Without them these
+    five bytes may as well be weights that happen to read so: then only what leads nowhere
+    counts, which among such numbers is as good as impossible.
+    """
+    is_heap = content[start + 5 : start + 8] == bytes(3)
     if start + _HEADER_BYTES > len(content):
-        return False
+        return is_heap
     (size,) = struct.unpack_from("<Q", content, start + 8)
     end = start + size
-    if end > len(content):
-        return False
+    if end > len(content) and is_heap:
+        return True
     at = start + _HEADER_BYTES
-    while at + _HEADER_BYTES <= end:
+    while at + _HEADER_BYTES <= min(end, len(content)):
         number, _, _, size = struct.unpack_from("<HHIQ", content, at)
         # objects are padded to 8 bytes and counted without their header; free space, number 0,
         # is counted with it
-        step = size if number == 0 else _HEADER_BYTES + (size + 7) // 8 * 8
+        step = size if number == 0 else (_HEADER_BYTES + (size + 7) // 8 * 8) % 2**64
+        if not step:
+            return True
         if step < _HEADER_BYTES or at + step > end:
-            return False
+            return is_heap
         at += step
-    return True
+    return False

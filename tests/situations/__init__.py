@@ -85,6 +85,7 @@ def _steady(line: str) -> str:
     line = re.sub(r"\d{8}-\d{6}(-\d+)?-", "TIME-", line.strip())
     line = re.sub(r"\b[0-9a-f]{32}\b", "HASH", line)
     line = re.sub(r"\b\d\.\d{4,}(e-\d+)?", "N", line)
+    line = re.sub(r"after epoch \d+", "after epoch N", line)
     return re.sub(r"(\(|after )[\d.]+ (s|bytes)\b", r"\1N \2", line)
 
 

@@ -4,11 +4,21 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import Situation, configuration, models, names, outputs, photos, training, working_folder
+from . import (
+    Situation,
+    configuration,
+    interruptions,
+    models,
+    names,
+    outputs,
+    photos,
+    training,
+    working_folder,
+)
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "robustness.md"
 
-SECTIONS = [photos, training, outputs, models, configuration, names]
+SECTIONS = [photos, training, interruptions, outputs, models, configuration, names]
 
 HEAD = """# What can go wrong, and what is said then
 

@@ -1,6 +1,7 @@
 """Photos to predict that are none."""
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -33,6 +34,14 @@ def png_bomb(folder: Path) -> None:
     )
 
 
+def broken_tiff(folder: Path) -> None:
+    buffer = io.BytesIO()
+    Image.open(folder / "photo.png").save(buffer, "TIFF", compression="tiff_lzw")
+    content = bytearray(buffer.getvalue())
+    content[300:3000:7] = b"\xff" * len(content[300:3000:7])
+    (folder / "bad.tif").write_bytes(content)
+
+
 SITUATIONS = [
     Situation(
         "a file that is no picture",
@@ -55,7 +64,35 @@ SITUATIONS = [
     Situation(
         "a PNG of 60,000 x 60,000 pixels", "catsdogs predict bad.png", png_bomb, shows="bad.png"
     ),
+    Situation(
+        "a GIF without a frame",
+        "catsdogs predict bad.gif",
+        lambda folder: (folder / "bad.gif").write_bytes(b"GIF89a\x28\0\x1e\0\0\0\0;"),
+        shows="bad.gif",
+    ),
+    Situation(
+        "a TIFF that libtiff complains about",
+        "catsdogs predict bad.tif",
+        broken_tiff,
+        shows="bad.tif",
+    ),
+    Situation(
+        "a pipe in place of a photo",
+        "catsdogs predict bad.jpg",
+        lambda folder: os.mkfifo(folder / "bad.jpg"),
+        shows="bad.jpg",
+    ),
+    Situation(
+        "a link to itself",
+        "catsdogs predict bad.jpg",
+        lambda folder: (folder / "bad.jpg").symlink_to("bad.jpg"),
+        shows="bad.jpg",
+    ),
     Situation("a missing file", "catsdogs predict none.jpg"),
+    Situation(
+        "several arguments that cannot be used",
+        'catsdogs predict none.jpg photo.png "none*.jpg"',
+    ),
     Situation("a glob without a match", 'catsdogs predict "none*.jpg"'),
     Situation(
         "a folder without photos",

@@ -19,6 +19,15 @@ def duplicate(folder: Path) -> None:
     shutil.copy(folder / "data/train/cats/0.png", folder / "data/validation/cats/copy.png")
 
 
+def two_bad(folder: Path) -> None:
+    (folder / "data/train/cats/bad.png").write_text("no picture")
+    os.mkfifo(folder / "data/train/dogs/pipe.png")
+
+
+def conflict(folder: Path) -> None:
+    shutil.copy(folder / "data/train/cats/0.png", folder / "data/train/dogs/copy.png")
+
+
 def rename_class(folder: Path) -> None:
     (folder / "data/train/dogs").rename(folder / "data/train/wolves")
 
@@ -58,6 +67,19 @@ SITUATIONS = [
         lambda folder: (folder / "data/train/cats/bad.png").write_text("no picture"),
         shows="bad.png",
         hidden=("--epochs", "1", *TINY),
+    ),
+    Situation(
+        "more photos that cannot be read than `data.max_unreadable` allows",
+        "catsdogs train",
+        two_bad,
+        hidden=("--epochs", "1", *TINY),
+    ),
+    Situation("the same, checked first", "catsdogs check", two_bad, shows="unreadable"),
+    Situation(
+        "the same picture under two classes",
+        "catsdogs check",
+        conflict,
+        shows="exact copies",
     ),
     Situation(
         "a copy of a validation photo among those to train on",
