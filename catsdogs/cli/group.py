@@ -10,8 +10,6 @@ from catsdogs import __version__
 from catsdogs.errors import CatsdogsError
 from catsdogs.reporting.text import printable
 
-INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
-
 
 class _Group(click.Group):
     """Turns errors that a user can mend into one line and an exit code."""
@@ -28,9 +26,6 @@ class _Group(click.Group):
         except CatsdogsError as error:
             click.echo(f"error: {printable(str(error))}", err=True)
             context.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("stopped: nothing that was saved before has changed", err=True)
-            context.exit(INTERRUPTED)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,10 +1,11 @@
 """`catsdogs train` and `catsdogs finetune`."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -70,7 +71,7 @@ def train(**flags: Any) -> None:
         result = train(config, Console(), brake, run)
     _print_result(result)
     if result.history.interrupted:
-        sys.exit(brake.exit_code)
+        _end_process(brake.exit_code)
 
 
 @click.command()
@@ -110,7 +111,7 @@ def finetune(model: Path | None, **flags: Any) -> None:
     click.echo(_compare_with_start(result))
     _print_result(result)
     if result.history.interrupted:
-        sys.exit(brake.exit_code)
+        _end_process(brake.exit_code)
 
 
 @contextmanager
@@ -124,7 +125,17 @@ def _ending_gently() -> Iterator["SignalBrake"]:
         yield brake
     except StopRequested as stopped:
         click.echo(stopped, err=True)
-        sys.exit(brake.exit_code)
+        _end_process(brake.exit_code)
+
+
+def _end_process(exit_code: int) -> NoReturn:
+    """End a stopped training, whose pass over the photos is still open.
+
+    TensorFlow would complain of that while Python shuts down. Nothing is left to be tidied up.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)
 
 
 def _find_request(command: "Command", flags: dict[str, Any]) -> "tuple[Config, RunDir | None]":
