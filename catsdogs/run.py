@@ -191,7 +191,8 @@ class RunDir:
                 newline="", encoding="utf-8", errors="surrogateescape"
             ) as file:
                 return [
-                    (csv_text(row["path"]), csv_text(row["reason"])) for row in csv.DictReader(file)
+                    (csv_text(row["path"]), csv_text(row["reason"] or ""))  # cut short: no reason
+                    for row in csv.DictReader(file)
                 ]
         except (OSError, KeyError, csv.Error) as error:
             raise DataError(f"{self.skipped_path} cannot be read ({error})") from None

@@ -79,6 +79,12 @@ def test_skipped_photos_of_any_name_are_one_cell_and_no_formula(tmp_path):
     assert run.read_skipped() == [(name, "-damaged") for name in expected]
 
 
+def test_skipped_list_cut_short_still_names_its_photos(tmp_path):
+    run = RunDir(tmp_path)
+    run.skipped_path.write_text("path,reason\na.jpg,damaged\nb.jpg\n")
+    assert run.read_skipped() == [("a.jpg", "damaged"), ("b.jpg", "")]
+
+
 def test_run_directory_that_cannot_be_made_names_the_way_out(tmp_path):
     blocked = tmp_path / "runs"
     blocked.write_text("a file in its place")
