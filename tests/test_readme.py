@@ -48,6 +48,6 @@ def test_every_key_that_is_mentioned_exists():
 
 def test_every_make_target_that_is_mentioned_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    mentioned = set(re.findall(r"`?make ([a-z-]+)`?", README))
+    mentioned = set(re.findall(r"(?:`|^ {4})make ([a-z-]+)", README, re.MULTILINE))
     assert mentioned
     assert mentioned <= targets
