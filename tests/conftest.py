@@ -88,6 +88,24 @@ def run_facts():
     }
 
 
+def describe(config, class_names):
+    """What the file of a model with random weights says."""
+    return Metadata(
+        class_names=class_names,
+        image_size=config.model.image_size,
+        stage="train",
+        kept_epoch=1,
+        config=config.model_dump(mode="json"),
+        backbone="vgg16",
+        weights=WeightsRecord(source="random", sha256=""),
+        data_fingerprint="",
+        num_photos={"train": 8, "validation": 4},
+        validation=ValidationRecord(
+            loss=0.5, accuracy=0.75, num_photos=4, interval_low=0.3, interval_high=0.95
+        ),
+    )
+
+
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory):
     """A function that writes a small model which tells reddish photos from bluish ones.
@@ -120,22 +138,7 @@ def make_model(tmp_path_factory):
         bias = np.full(len(class_names), -abs(sureness))
         bias[:2] = 0
         model.set_weights([*model.get_weights()[:-4], hidden, middle, to_class, bias])
-        validation = ValidationRecord(
-            loss=0.5, accuracy=0.75, num_photos=4, interval_low=0.3, interval_high=0.95
-        )
-        metadata = Metadata(
-            class_names=class_names,
-            image_size=image_size,
-            stage="train",
-            kept_epoch=1,
-            config=config.model_dump(mode="json"),
-            backbone="vgg16",
-            weights=WeightsRecord(source="random", sha256=""),
-            data_fingerprint="",
-            num_photos={"train": 8, "validation": 4},
-            validation=validation,
-        )
-        save_model(path, model, metadata)
+        save_model(path, model, describe(config, class_names))
 
     def make(path, class_names=("cats", "dogs"), image_size=(32, 32), sureness=4.0, data="data"):
         """With a negative `sureness` it is wrong; `data` is where it says it was trained."""
@@ -170,22 +173,8 @@ def unsure_model(tmp_path_factory):
     set_backbone_weights(model, load_weights("random"))
     dense = model.get_layer("dense")
     dense.set_weights([dense.get_weights()[0] / 50, dense.get_weights()[1]])
-    metadata = Metadata(
-        class_names=("cats", "dogs"),
-        image_size=(32, 32),
-        stage="train",
-        kept_epoch=1,
-        config=config.model_dump(mode="json"),
-        backbone="vgg16",
-        weights=WeightsRecord(source="random", sha256=""),
-        data_fingerprint="f" * 64,
-        num_photos={"train": 480, "validation": 120},
-        validation=ValidationRecord(
-            loss=0.5, accuracy=0.75, num_photos=120, interval_low=0.6, interval_high=0.8
-        ),
-    )
     path = tmp_path_factory.mktemp("models") / "unsure.h5"
-    save_model(path, model, metadata)
+    save_model(path, model, describe(config, ("cats", "dogs")))
     return path
 
 
@@ -196,10 +185,6 @@ def reported(tmp_path_factory):
     One class is named like a script; of the validation photos, one cannot be read and one lies
     in the wrong folder.
     """
-    from click.testing import CliRunner
-
-    from catsdogs.cli import main
-
     folder = tmp_path_factory.mktemp("reported")
     generator = np.random.default_rng(0)
     for split, count in (("train", 6), ("validation", 5)):

@@ -11,11 +11,11 @@ from catsdogs.data.batches import (
     ViewBatches,
     decode_ahead,
     fill_batch,
-    num_decode_threads,
     shuffled,
 )
 from catsdogs.data.dataset import Sample, load_dataset
 from catsdogs.data.images import read_photo
+from catsdogs.data.threads import num_decode_threads
 from catsdogs.errors import DataError
 
 SIZE = (16, 24)

@@ -228,13 +228,13 @@ def test_class_folders_alone_are_checked_as_train_would_split_them(data):
     [
         (
             "nowhere",
-            "no folder nowhere: expected a folder with one folder per class in it; "
-            "`catsdogs sample` unpacks the built-in photos",
+            "no folder nowhere: give a folder with one folder per class in it, "
+            "or run `catsdogs sample` for the built-in photos",
         ),
         (
             "file",
-            "file is a file: expected a folder with one folder per class in it; "
-            "`catsdogs sample` unpacks the built-in photos",
+            "file is a file: give a folder with one folder per class in it, "
+            "or run `catsdogs sample` for the built-in photos",
         ),
         (
             "empty",

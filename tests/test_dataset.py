@@ -197,7 +197,10 @@ def test_missing_folder_is_refused(root):
 
 def test_file_in_place_of_the_folder_is_refused(root):
     root.write_text("")
-    assert refusal(root) == f"{root} is a file: expected a folder with one folder per class"
+    assert refusal(root) == (
+        f"{root} is a file: give --data DIR with one folder per class in it, "
+        "or run `catsdogs sample` for the built-in photos"
+    )
 
 
 def test_folder_without_class_folders_is_refused(root):

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from catsdogs.cli.options import format_option
 from catsdogs.errors import CatsdogsError, ConfigError
-from catsdogs.reporting.text import printable
+from catsdogs.reporting.text import counted, printable
 
 if TYPE_CHECKING:
     from catsdogs.commands.check import CheckResult
@@ -15,14 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default="data", type=click.Path(path_type=Path))
-@click.option(
-    "--format",
-    "format_name",
-    default="text",
-    show_default=True,
-    type=click.Choice(["text", "json"]),
-    help="JSON gives the same, for programs.",
-)
+@format_option("JSON gives the same, for programs.")
 @click.option("--fast", is_flag=True, help="No decoding, no near copies: headers and contents.")
 @click.option(
     "--quarantine",
@@ -76,7 +70,7 @@ def _tell_about_quarantine(result: "CheckResult", folder: Path | None) -> None:
     if result.moved is not None:
         where = printable(str(folder))
         undone = f"; `catsdogs check --restore {where}` brings them back" if result.moved else ""
-        click.echo(f"{_files(len(result.moved))} moved to {where}{undone}", err=True)
+        click.echo(f"{counted(len(result.moved), 'file')} moved to {where}{undone}", err=True)
 
 
 def _restore(folder: Path) -> None:
@@ -85,10 +79,6 @@ def _restore(folder: Path) -> None:
     result = undo(folder)
     for path, reason in result.left:
         click.echo(f"{printable(str(path))} stays where it is: {printable(reason)}", err=True)
-    click.echo(f"{_files(len(result.undone))} brought back from {printable(str(folder))}")
+    click.echo(f"{counted(len(result.undone), 'file')} brought back from {printable(str(folder))}")
     if result.left:
         sys.exit(CatsdogsError.exit_code)
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count:,} files"

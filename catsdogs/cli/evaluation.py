@@ -6,37 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from catsdogs.cli.prediction import class_names_option
+from catsdogs.cli.options import (
+    class_names_option,
+    format_option,
+    model_option,
+    precision_option,
+)
 from catsdogs.errors import CatsdogsError
-from catsdogs.reporting.text import printable
+from catsdogs.reporting.text import counted, printable
 
 if TYPE_CHECKING:
     from catsdogs.commands.compare import CompareResult
     from catsdogs.commands.evaluate import EvaluateResult
 
-_model = click.option(
-    "--model",
-    metavar="FILE",
-    default="models/catsdogs.h5",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The model to ask.",
-)
-_format = click.option(
-    "--format",
-    "format_name",
-    default="text",
-    show_default=True,
-    type=click.Choice(["text", "json"]),
-    help="JSON has every figure at full precision.",
-)
-_precision = click.option(
-    "--precision",
-    default="auto",
-    show_default=True,
-    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
-    help="What the network computes in.",
-)
+_format = format_option("JSON has every figure at full precision.")
 
 
 def _share(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
@@ -47,7 +30,7 @@ def _share(_: click.Context, __: click.Parameter, value: float | None) -> float 
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default="data", type=click.Path(path_type=Path))
-@_model
+@model_option
 @class_names_option
 @_format
 @click.option(
@@ -63,7 +46,7 @@ def _share(_: click.Context, __: click.Parameter, value: float | None) -> float 
     type=click.Path(path_type=Path),
     help="Write the answer for each photo, as CSV.",
 )
-@_precision
+@precision_option
 def evaluate(
     folder: Path,
     model: Path,
@@ -126,7 +109,7 @@ def _evaluate_record(result: "EvaluateResult") -> dict[str, Any]:
 @click.argument("folder", metavar="[DIR]", default="data", type=click.Path(path_type=Path))
 @class_names_option
 @_format
-@_precision
+@precision_option
 def compare(
     a: Path,
     b: Path,
@@ -211,7 +194,7 @@ def _compare_record(result: "CompareResult") -> dict[str, Any]:
 
 @click.command()
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@_model
+@model_option
 @click.option(
     "--class",
     "class_name",
@@ -225,7 +208,7 @@ def _compare_record(result: "CompareResult") -> dict[str, Any]:
     help="A .png for one photo, or a folder.  [default: the current folder; "
     "explained/ for several]",
 )
-@_precision
+@precision_option
 def explain(
     images: tuple[str, ...],
     model: Path,
@@ -263,8 +246,9 @@ def explain(
 
 
 def _photos(num_read: int, num_unreadable: int) -> str:
-    photos = "1 photo" if num_read == 1 else f"{num_read:,} photos"
-    return photos + (f", {num_unreadable:,} more could not be read" if num_unreadable else "")
+    return counted(num_read, "photo") + (
+        f", {num_unreadable:,} more could not be read" if num_unreadable else ""
+    )
 
 
 def _reasons(unreadable: tuple[tuple[Path, str], ...]) -> list[dict[str, str]]:

@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from catsdogs.cli.options import (
+    class_names_option,
+    format_option,
+    model_option,
+    precision_option,
+)
 from catsdogs.errors import CatsdogsError, ConfigError
 from catsdogs.reporting.text import printable
 
@@ -15,32 +21,9 @@ if TYPE_CHECKING:
     from catsdogs.modeling.predictor import Prediction
 
 
-def _split_names(
-    context: click.Context, parameter: click.Parameter, value: str | None
-) -> list[str] | None:
-    return None if value is None else [name.strip() for name in value.split(",")]
-
-
-class_names_option = click.option(
-    "--classes",
-    "class_names",
-    metavar="NAME,NAME",
-    callback=_split_names,
-    help="Of a plain Keras model, in the order of its output.",
-)
-"""For every command that asks a model."""
-
-
 @click.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option(
-    "--model",
-    metavar="FILE",
-    default="models/catsdogs.h5",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The model to ask.",
-)
+@model_option
 @class_names_option
 @click.option(
     "--top",
@@ -50,21 +33,10 @@ class_names_option = click.option(
     type=click.IntRange(1),
     help="Lines a photo, the most probable class first; text only.",
 )
-@click.option(
-    "--format",
-    "format_name",
-    default="text",
-    show_default=True,
-    type=click.Choice(["text", "json", "jsonl", "csv"]),
-    help="All but text give the probabilities of all classes.",
+@format_option(
+    "All but text give the probabilities of all classes.", ("text", "json", "jsonl", "csv")
 )
-@click.option(
-    "--precision",
-    default="auto",
-    show_default=True,
-    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
-    help="What the network computes in.",
-)
+@precision_option
 @click.option("--shard", metavar="I/N", help="Answer for the I-th of N parts of the photos.")
 @click.option(
     "--output",

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import click
 
+from catsdogs.cli.options import format_option
+from catsdogs.reporting.text import counted, printable
+
 
 @click.command()
 @click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
@@ -38,13 +41,12 @@ def report(run: Path | None, output: Path | None, data: Path | None, model: Path
     import_backend()
     from catsdogs.commands.report import report
     from catsdogs.reporting.console import Console
-    from catsdogs.reporting.text import printable
 
     result = report(run, output, data, model, Console())
     if result.num_unreadable:
-        one = result.num_unreadable == 1
-        count = "1 photo" if one else f"{result.num_unreadable:,} photos"
-        click.echo(f"{count} could not be read and {'is' if one else 'are'} not counted")
+        verb = "is" if result.num_unreadable == 1 else "are"
+        photos = counted(result.num_unreadable, "photo")
+        click.echo(f"{photos} could not be read and {verb} not counted")
     click.echo(str(result.score))
     click.echo(f"saved {printable(str(result.path))} ({result.num_bytes / 1e6:.1f} MB)")
 
@@ -60,14 +62,7 @@ def report(run: Path | None, output: Path | None, data: Path | None, model: Path
     help="The folder that holds the runs.",
 )
 @click.option("--best", is_flag=True, help="By accuracy, the best first; otherwise by time.")
-@click.option(
-    "--format",
-    "format_name",
-    default="text",
-    show_default=True,
-    type=click.Choice(["text", "json"]),
-    help="JSON gives all that metrics.json holds.",
-)
+@format_option("JSON gives all that metrics.json holds.")
 def runs(folder: Path, best: bool, format_name: str) -> None:
     """List the trainings so far with what each gave.
 
@@ -76,7 +71,6 @@ def runs(folder: Path, best: bool, format_name: str) -> None:
     """
     from catsdogs.commands.runs import runs
     from catsdogs.reporting.run_table import format_json, format_table
-    from catsdogs.reporting.text import printable
 
     found = runs(folder, best)
     for run in found:

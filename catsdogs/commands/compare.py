@@ -11,6 +11,7 @@ from catsdogs.errors import DataError
 from catsdogs.modeling.predictor import Predictor
 from catsdogs.reporting.console import Console
 from catsdogs.reporting.evaluation import Evaluation
+from catsdogs.reporting.text import counted
 
 SIGNIFICANT = 0.05
 """A difference counts as shown where the p-value is below."""
@@ -51,7 +52,7 @@ class CompareResult:
         if self.p_value < SIGNIFICANT:
             better = "B" if self.num_only_b > self.num_only_a else "A"
             return f"{better} is better ({p}, below {SIGNIFICANT})"
-        photos = "1 photo" if self.a.num_photos == 1 else f"{self.a.num_photos:,} photos"
+        photos = counted(self.a.num_photos, "photo")
         return f"no difference that {photos} can show ({p}, not below {SIGNIFICANT})"
 
 

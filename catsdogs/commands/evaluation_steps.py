@@ -63,20 +63,31 @@ def judge(
     Raises:
         ModelFileError: the model answers with something that is no probability.
     """
-    answered = [
-        (prediction, label)
-        for prediction, label in zip(predictions, labels, strict=True)
-        if not prediction.error
-    ]
-    probabilities = np.array([[p.probabilities[name] for name in class_names] for p, _ in answered])
+    paths, indices, probabilities = gather(class_names, predictions, labels)
     if not np.isfinite(probabilities).all():
         raise ModelFileError(
             f"{model_path} answers with probabilities that are no numbers: train it again, "
             "or try --precision float32"
         )
-    return evaluate_predictions(
+    return evaluate_predictions(paths, indices, probabilities, class_names)
+
+
+def gather(
+    class_names: Sequence[str], predictions: Sequence[Prediction], labels: Sequence[str]
+) -> tuple[list[Path], np.ndarray, np.ndarray]:
+    """Put the answers together, those without one left out.
+
+    Args:
+        class_names: in the order of the columns.
+        predictions: one or more of them with an answer.
+        labels: the class of each photo, by name.
+
+    Returns:
+        The photos; what they are, `(n,)`, indices of classes; probabilities `(n, classes)`.
+    """
+    answered = [(p, label) for p, label in zip(predictions, labels, strict=True) if not p.error]
+    return (
         [prediction.path for prediction, _ in answered],
-        [class_names.index(label) for _, label in answered],
-        probabilities,
-        class_names,
+        np.array([class_names.index(label) for _, label in answered]),
+        np.array([[p.probabilities[name] for name in class_names] for p, _ in answered]),
     )

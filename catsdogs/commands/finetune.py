@@ -72,7 +72,7 @@ def finetune(
         if metadata.stage == "train":
             copy_model(model_path, head_path(path))
         save_model(path, model, describe("finetune", config, dataset, history, metadata.weights))
-        return recorder.finish(dataset, history, precision)
+        return recorder.finish(history)
 
 
 def head_path(path: Path) -> Path:

@@ -3,7 +3,7 @@
 import keras
 
 from catsdogs.config import CacheConfig
-from catsdogs.data.batches import num_decode_threads
+from catsdogs.data.threads import num_decode_threads
 from catsdogs.modeling.device import device_name
 from catsdogs.modeling.feature_store import cache_dir
 from catsdogs.modeling.model_file import package_versions

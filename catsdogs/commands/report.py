@@ -7,9 +7,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from catsdogs.commands.evaluation_steps import judge, load_photos, report_unreadable
+from catsdogs.commands.evaluation_steps import gather, judge, load_photos, report_unreadable
 from catsdogs.commands.run_lookup import (
     FinishedRun,
     find_model,
@@ -103,13 +101,7 @@ def report(
     start = time.perf_counter()
     names = predictor.class_names
     evaluation = judge(model, names, predictions, photos.labels)
-    answered = [
-        (prediction, label)
-        for prediction, label in zip(predictions, photos.labels, strict=True)
-        if not prediction.error
-    ]
-    labels = np.array([names.index(label) for _, label in answered])
-    probabilities = np.array([[p.probabilities[name] for name in names] for p, _ in answered])
+    _, labels, probabilities = gather(names, predictions, photos.labels)
     page = render_report(
         Report(
             runs=[_reported(one) for one in chain],
@@ -124,7 +116,7 @@ def report(
             ],
             unreadable=[(str(path), reason) for path, reason in unreadable],
             mistakes=_show_mistakes(predictor, evaluation.mistakes[:_MOST_MISTAKES], console),
-            examples=_show_examples(answered, names),
+            examples=_show_examples(predictions, photos.labels, names),
             seconds=seconds,
             facts=_facts(model, metadata, metrics),
         )
@@ -209,14 +201,18 @@ def _show_mistakes(
 
 
 def _show_examples(
-    answered: Sequence[tuple[Prediction, str]], class_names: Sequence[str]
+    predictions: Sequence[Prediction], labels: Sequence[str], class_names: Sequence[str]
 ) -> dict[str, list[Picture]]:
     """Some photos of each class, evenly spread over their folder."""
     count = min(6, max(1, _MOST_EXAMPLES // len(class_names)))
     pixels = _EXAMPLE_PIXELS if len(class_names) <= _MOST_EXAMPLES else _TINY_PIXELS
     examples = {}
     for name in class_names:
-        own = [prediction for prediction, label in answered if label == name]
+        own = [
+            prediction
+            for prediction, label in zip(predictions, labels, strict=True)
+            if label == name and not prediction.error
+        ]
         places = sorted({round(i * (len(own) - 1) / max(1, count - 1)) for i in range(count)})
         examples[name] = [
             Picture(

@@ -210,15 +210,15 @@ class RunRecorder:
         """Wall time of all parts of the run so far."""
         return (self.begun.seconds if self.begun else 0.0) + time.perf_counter() - self._start
 
-    def finish(self, dataset: Dataset, history: History, precision: Precision) -> TrainResult:
+    def finish(self, history: History) -> TrainResult:
         """Keep what came out, and put it together for the caller; the model is saved by now."""
         seconds = self._seconds
-        score = kept_score(history, dataset)
+        score = kept_score(history, self._dataset)
         try:
             if history.interrupted:
                 self._console.note(f"stopped {self._reached}: `{self._resume_command}` carries on")
             else:
-                self._write_metrics(dataset, history, precision, score, seconds)
+                self._write_metrics(history, score, seconds)
                 self._draw_curves(history)
                 self.run_dir.remove_checkpoint()
         except DataError as error:
@@ -228,18 +228,12 @@ class RunRecorder:
             Path(self._config.output),
             score,
             history,
-            len(dataset.unreadable),
+            len(self._dataset.unreadable),
             seconds,
         )
 
-    def _write_metrics(
-        self,
-        dataset: Dataset,
-        history: History,
-        precision: Precision,
-        score: Score,
-        seconds: float,
-    ) -> None:
+    def _write_metrics(self, history: History, score: Score, seconds: float) -> None:
+        dataset = self._dataset
         low, high = score.interval
         self.run_dir.write_metrics(
             RunMetrics(
@@ -262,7 +256,7 @@ class RunRecorder:
                 num_frozen=history.num_frozen,
                 frozen_seconds=history.frozen_seconds,
                 device=device_name(),
-                precision=precision.name,
+                precision=self._facts.precision,
                 versions=package_versions(),
                 start_created=self._facts.model_created,
             )

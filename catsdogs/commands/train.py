@@ -62,7 +62,7 @@ def train(
         history = train_above(model, POOLING_NAME, dataset, plan, config, console, supervision)
         record = WeightsRecord(source=weights.source, sha256=weights.sha256)
         save_model(path, model, describe("train", config, dataset, history, record))
-        return recorder.finish(dataset, history, precision)
+        return recorder.finish(history)
 
 
 def default_batch_size(num_photos: int) -> int:

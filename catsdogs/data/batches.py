@@ -14,7 +14,6 @@ import numpy as np
 from catsdogs.config import AugmentConfig
 from catsdogs.data.augmentation import read_view
 from catsdogs.data.dataset import Sample
-from catsdogs.data.threads import num_decode_threads as num_decode_threads
 from catsdogs.errors import DataError
 
 Item = TypeVar("Item")

@@ -12,6 +12,7 @@ from catsdogs.config import DataConfig
 from catsdogs.data.contents import new_hash, open_file
 from catsdogs.data.images import is_photo
 from catsdogs.errors import DataError
+from catsdogs.reporting.text import counted
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -166,6 +167,24 @@ def _subfolders(folder: Path) -> list[Path]:
         raise DataError(f"{folder} cannot be read: {error.strerror}") from None
 
 
+def require_folder(root: Path, option: str = "a folder") -> None:
+    """Make sure that there is a folder to look for photos in.
+
+    Args:
+        root: the folder.
+        option: what the user gives another by.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not root.is_dir():
+        problem = f"{root} is a file" if root.exists() else f"no folder {root}"
+        raise DataError(
+            f"{problem}: give {option} with one folder per class in it, "
+            "or run `catsdogs sample` for the built-in photos"
+        )
+
+
 def find_split_folders(root: Path) -> dict[str, Path]:
     """Which folder in `root` holds which split; those of `train`, `validation`, `test` there are.
 
@@ -184,13 +203,7 @@ def find_split_folders(root: Path) -> dict[str, Path]:
 
 def _training_folders(root: Path) -> dict[str, Path]:
     """Which folder holds which split; `train` alone where the photos are not split."""
-    if not root.exists():
-        raise DataError(
-            f"no folder {root}: give --data DIR with one folder per class in it, "
-            "or run `catsdogs sample` for the built-in photos"
-        )
-    if not root.is_dir():
-        raise DataError(f"{root} is a file: expected a folder with one folder per class")
+    require_folder(root, "--data DIR")
     found = find_split_folders(root)
     if TRAIN in found:
         return {split: found[split] for split in (TRAIN, VALIDATION) if split in found}
@@ -224,11 +237,11 @@ def list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
             notes.append(f"{subfolder} holds no photos and is left out")
     if others:
         notes.append(
-            f"{folder}: left out, hidden or no photos by their names: {_count(others, 'file')}"
+            f"{folder}: left out, hidden or no photos by their names: {counted(others, 'file')}"
         )
     loose = sum(1 for path in folder.iterdir() if path.is_file() and is_photo(path))
     if loose:
-        notes.append(f"{folder}: left out, in no class folder: {_count(loose, 'photo')}")
+        notes.append(f"{folder}: left out, in no class folder: {counted(loose, 'photo')}")
     if not classes:
         raise DataError(
             f"{folder} has no class folders with photos: expected one folder per class, "
@@ -240,10 +253,6 @@ def list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
 def _is_unicode(name: str) -> bool:
     """Whether a file name came out of its bytes as text."""
     return name.encode("utf-8", "ignore").decode() == name
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _class_names(
@@ -375,9 +384,7 @@ def _warn_of_leakage(dataset: Dataset) -> None:
     leaks = [s for s in dataset.splits[VALIDATION] if s.content_hash in trained]
     if leaks:
         first = leaks[0]
-        count = (
-            "1 validation photo is" if len(leaks) == 1 else f"{len(leaks):,} validation photos are"
-        )
+        count = f"{counted(len(leaks), 'validation photo')} {'is' if len(leaks) == 1 else 'are'}"
         dataset.warnings.append(
             f"{count} also trained on and will flatter the accuracy, "
             f"e.g. {first.path} = {trained[first.content_hash]} "

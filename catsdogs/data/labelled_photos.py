@@ -12,8 +12,10 @@ from catsdogs.data.dataset import (
     find_split_folders,
     list_classes,
     load_dataset,
+    require_folder,
 )
 from catsdogs.errors import DataError
+from catsdogs.reporting.text import counted
 
 _CHOSE_THE_EPOCH = "chose the epoch that was kept: the figures are slightly flattering"
 
@@ -56,12 +58,7 @@ def find_labelled_photos(
     Raises:
         DataError: no folder, no photos, or a folder that is no class of the model.
     """
-    if not root.is_dir():
-        problem = f"{root} is a file" if root.exists() else f"no folder {root}"
-        raise DataError(
-            f"{problem}: give a folder with one folder per class in it, "
-            "or run `catsdogs sample` for the built-in photos"
-        )
+    require_folder(root)
     folders = find_split_folders(root)
     split = next((s for s in (TEST, VALIDATION) if s in folders), None)
     if split is None:
@@ -88,7 +85,7 @@ def find_labelled_photos(
     for name, paths in classes.items():
         found.paths += paths
         found.labels += [name] * len(paths)
-    found.notes.append(f"evaluating {_count(found.paths)} of {folder}")
+    found.notes.append(f"evaluating {counted(len(found.paths), 'photo')} of {folder}")
     known = [find_split_folders(Path(data.dir)) for data in trained_on if Path(data.dir).is_dir()]
     if any(_same(folder, splits.get(TRAIN)) for splits in known):
         found.warnings.append(
@@ -111,7 +108,8 @@ def _held_back(root: Path, class_names: Sequence[str], trained_on: DataConfig) -
     )
     found.warnings = [f"{path} is left out: {reason}" for path, reason in dataset.unreadable]
     found.notes = [
-        f"evaluating {_count(found.paths)} of {root}, those that training on it holds back",
+        f"evaluating {counted(len(found.paths), 'photo')} of {root}, "
+        "those that training on it holds back",
         f"they {_CHOSE_THE_EPOCH}",
     ]
     return found
@@ -119,7 +117,3 @@ def _held_back(root: Path, class_names: Sequence[str], trained_on: DataConfig) -
 
 def _same(folder: Path, other: Path | None) -> bool:
     return other is not None and folder.resolve() == other.resolve()
-
-
-def _count(paths: Sequence[Path]) -> str:
-    return "1 photo" if len(paths) == 1 else f"{len(paths):,} photos"

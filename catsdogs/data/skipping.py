@@ -5,6 +5,7 @@ from pathlib import Path
 
 from catsdogs.data.dataset import TRAIN, Dataset, Sample
 from catsdogs.errors import DataError
+from catsdogs.reporting.text import counted
 
 _NUM_NAMED = 3
 """So many skipped photos are named in one line; all of them stand in a file."""
@@ -51,7 +52,7 @@ def refuse_too_many(dataset: Dataset, max_unreadable: float) -> None:
 
 def describe_skipped(skipped: Sequence[tuple[Path, str]], list_path: Path) -> str:
     """All skipped photos in one line: their number, the first of them, where the rest stands."""
-    count = "1 photo is" if len(skipped) == 1 else f"{len(skipped):,} photos are"
+    count = f"{counted(len(skipped), 'photo')} {'is' if len(skipped) == 1 else 'are'}"
     named = [f"{path} ({reason})" for path, reason in skipped[:_NUM_NAMED]]
     if len(skipped) > _NUM_NAMED:
         named.append(f"… and {len(skipped) - _NUM_NAMED:,} more, see {list_path}")

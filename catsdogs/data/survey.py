@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catsdogs.data.dataset import SPLIT_FOLDERS, TEST, TRAIN
+from catsdogs.data.dataset import SPLIT_FOLDERS, TEST, TRAIN, require_folder
 from catsdogs.data.findings import Finding
 from catsdogs.data.images import is_photo
 from catsdogs.errors import DataError
@@ -56,12 +56,7 @@ def survey_folder(root: Path) -> Survey:
     Raises:
         DataError: there is no such folder, or no photo in it.
     """
-    if not root.is_dir():
-        what = f"{root} is a file" if root.exists() else f"no folder {root}"
-        raise DataError(
-            f"{what}: expected a folder with one folder per class in it; "
-            "`catsdogs sample` unpacks the built-in photos"
-        )
+    require_folder(root)
     survey = Survey(root)
     folders = _folders(root, survey)
     splits = {folder: SPLIT_FOLDERS[folder.name.lower()] for folder in folders if _is_split(folder)}

@@ -78,12 +78,13 @@ def _captured_stderr() -> Iterator[None]:
     with tempfile.TemporaryFile() as captured:
         stderr = os.dup(2)
         os.dup2(captured.fileno(), 2)
+        failed = True
         try:
             yield
-        except BaseException:
-            captured.seek(0)
-            os.write(stderr, captured.read())
-            raise
+            failed = False
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+            if failed:
+                captured.seek(0)
+                os.write(2, captured.read())

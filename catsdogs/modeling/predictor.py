@@ -10,8 +10,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from catsdogs.config import DataConfig
-from catsdogs.data.batches import decode_each, fill_batch, num_decode_threads
+from catsdogs.data.batches import decode_each, fill_batch
 from catsdogs.data.images import read_photo
+from catsdogs.data.threads import num_decode_threads
 from catsdogs.errors import ModelFileError
 from catsdogs.modeling.model_file import Metadata, open_model
 from catsdogs.modeling.precision import choose_precision

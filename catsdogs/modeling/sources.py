@@ -7,9 +7,10 @@ import numpy as np
 
 from catsdogs.config import Config
 from catsdogs.data.augmentation import read_view
-from catsdogs.data.batches import ViewBatches, decode_ahead, num_decode_threads, shuffled
+from catsdogs.data.batches import ViewBatches, decode_ahead, shuffled
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
 from catsdogs.data.skipping import drop_unreadable, refuse_too_many
+from catsdogs.data.threads import num_decode_threads
 from catsdogs.errors import DataError
 from catsdogs.modeling.classifier import POOLING_NAME, convolution_layers, freeze_below, split_at
 from catsdogs.modeling.feature_store import (

@@ -7,7 +7,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from catsdogs.reporting.evaluation import NUM_BINS, Evaluation
-from catsdogs.reporting.text import printable
+from catsdogs.reporting.text import counted, printable
 
 _MOST_MISTAKES = 10
 _MOST_COLUMNS = 10
@@ -147,7 +147,7 @@ def _mistake_lines(evaluation: Evaluation) -> list[str]:
     if not mistakes:
         return ["no mistakes"]
     shown = mistakes[:_MOST_MISTAKES]
-    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes):,} mistakes"
+    count = counted(len(mistakes), "mistake")
     which = ", the most confident first" if len(mistakes) > 1 else ""
     if len(shown) < len(mistakes):
         which = f", the {len(shown)} most confident"

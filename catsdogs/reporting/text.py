@@ -17,6 +17,11 @@ _FORMULA_STARTS = (
 """The first four in full width as well."""
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 photo`, `2,000 photos`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def printable(text: str) -> str:
     """Write out control characters, so that no name can break a line or act on a terminal."""
     if text.isprintable():

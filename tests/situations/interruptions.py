@@ -48,33 +48,19 @@ def finished_run(folder: Path) -> None:
 
 def killed_run(folder: Path) -> None:
     """As a kill leaves it: the checkpoint stays."""
-    process = [sys.executable, "-m", "catsdogs", "train", "--epochs", "5000", *TINY]
-    with subprocess.Popen(
-        process,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    ) as running:
-        for line in running.stderr or ():
-            if line.startswith("epoch 1/"):
-                running.kill()
-                break
+    signalled(signal.SIGKILL, "epoch 1/")(folder, ["train", "--epochs", "5000", *TINY])
 
 
 SITUATIONS = [
-    Situation(
-        "Ctrl-C while it trains",
-        "catsdogs train",
-        shows="carries on",
-        hidden=("--epochs", "5000", *TINY),
-        run=signalled(signal.SIGINT, "epoch 1/"),
-    ),
-    Situation(
-        "SIGTERM while it trains",
-        "catsdogs train",
-        shows="carries on",
-        hidden=("--epochs", "5000", *TINY),
-        run=signalled(signal.SIGTERM, "epoch 1/"),
+    *(
+        Situation(
+            f"{name} while it trains",
+            "catsdogs train",
+            shows="carries on",
+            hidden=("--epochs", "5000", *TINY),
+            run=signalled(number, "epoch 1/"),
+        )
+        for name, number in (("Ctrl-C", signal.SIGINT), ("SIGTERM", signal.SIGTERM))
     ),
     Situation(
         "other settings than the killed run has",

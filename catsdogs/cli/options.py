@@ -1,0 +1,53 @@
+"""Options that several commands share, each with one name and one meaning."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _split_names(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> list[str] | None:
+    return None if value is None else [name.strip() for name in value.split(",")]
+
+
+model_option: Decorator = click.option(
+    "--model",
+    metavar="FILE",
+    default="models/catsdogs.h5",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The model to ask.",
+)
+
+class_names_option: Decorator = click.option(
+    "--classes",
+    "class_names",
+    metavar="NAME,NAME",
+    callback=_split_names,
+    help="Of a plain Keras model, in the order of its output.",
+)
+
+precision_option: Decorator = click.option(
+    "--precision",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
+    help="What the network computes in.",
+)
+
+
+def format_option(help_text: str, formats: tuple[str, ...] = ("text", "json")) -> Decorator:
+    """How the answer is written; the first of the formats is the default."""
+    return click.option(
+        "--format",
+        "format_name",
+        default=formats[0],
+        show_default=True,
+        type=click.Choice(formats),
+        help=help_text,
+    )
