@@ -109,10 +109,11 @@ def trunk(settings: Settings) -> list[Row]:
     from catsdogs.modeling.classifier import build_classifier, split_at
     from catsdogs.modeling.feature_store import MemoryStore
     from catsdogs.modeling.features import FeatureSource, View
+    from catsdogs.modeling.forward import forward_batch_size
     from catsdogs.modeling.precision import choose_precision
-    from catsdogs.modeling.sources import TRUNK_BATCH_SIZE
 
     precision = choose_precision()
+    batch_size = forward_batch_size((settings.size, settings.size))
     model = build_classifier(
         ModelConfig(image_size=(settings.size, settings.size)), 2, precision.policy
     )
@@ -120,20 +121,20 @@ def trunk(settings: Settings) -> list[Row]:
     samples = load_dataset(DataConfig(dir=str(settings.data)), 0).splits["train"][:_TRUNK_PHOTOS]
     views = [View(sample, 0) for sample in samples]
     images = np.random.default_rng(0).integers(
-        0, 256, (TRUNK_BATCH_SIZE, settings.size, settings.size, 3), np.uint8
+        0, 256, (batch_size, settings.size, settings.size, 3), np.uint8
     )
     layers.predict_on_batch(images)
 
     def bare() -> float:
-        num_batches = max(1, len(views) // TRUNK_BATCH_SIZE)
+        num_batches = max(1, len(views) // batch_size)
         start = time.perf_counter()
         for _ in range(num_batches):
             layers.predict_on_batch(images)
-        return num_batches * TRUNK_BATCH_SIZE / (time.perf_counter() - start)
+        return num_batches * batch_size / (time.perf_counter() - start)
 
     def end_to_end() -> float:
         source = FeatureSource(layers, MemoryStore(), AugmentConfig(), seed=0)
-        done = source.ensure(views, TRUNK_BATCH_SIZE, num_decode_threads(0), lambda _: None)
+        done = source.ensure(views, batch_size, num_decode_threads(0), lambda _: None)
         return done.num_computed / done.seconds
 
     pairs = [(end_to_end(), bare()) for _ in range(settings.repeats)]

@@ -12,9 +12,10 @@ import numpy as np
 
 from catsdogs.config import AugmentConfig
 from catsdogs.data.augmentation import read_view
-from catsdogs.data.batches import decode_ahead, fill_batch
+from catsdogs.data.batches import decode_ahead
 from catsdogs.data.dataset import Sample
 from catsdogs.modeling.feature_store import FeatureStore
+from catsdogs.modeling.forward import ForwardPass
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,18 @@ class FeatureSource:
         store: where features are kept.
         augment: bounds of the views.
         seed: of the views.
+        warn: told in a line where the device's memory asks for smaller batches.
     """
 
     def __init__(
-        self, trunk: keras.Model, store: FeatureStore, augment: AugmentConfig, seed: int
+        self,
+        trunk: keras.Model,
+        store: FeatureStore,
+        augment: AugmentConfig,
+        seed: int,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._trunk = trunk
+        self._forward = ForwardPass(trunk, warn)
         self._store = store
         self._augment = augment
         self._seed = seed
@@ -108,6 +115,7 @@ class FeatureSource:
 
         Raises:
             StoreError: the features cannot be kept.
+        OutOfMemoryError: the device's memory is too small for a single photo.
         """
         start = time.perf_counter()
         view_keys = self.keys(views)
@@ -125,9 +133,10 @@ class FeatureSource:
             )
 
         failed: dict[bytes, str] = {}
-        for batch in decode_ahead(read, len(wanted), batch_size, num_threads):
-            if batch.positions:
-                features = self._compute(batch.images, batch_size)
+        batches = decode_ahead(read, len(wanted), batch_size, num_threads)
+        for batch, outputs in self._forward.over(batches, batch_size):
+            if outputs is not None:
+                features = _as_float16(outputs)
                 self._store.write([keys[position] for position in batch.positions], features)
             failed |= {keys[position]: reason for position, reason in batch.failures}
             on_computed(len(batch.positions) + len(batch.failures))
@@ -139,17 +148,16 @@ class FeatureSource:
         ]
         return Extraction(len(wanted) - len(failed), len(by_key) - len(wanted), seconds, failures)
 
-    def _compute(self, images: np.ndarray, batch_size: int) -> np.ndarray:
-        """Features of one batch: float16 `(n, *shape)`."""
-        features = np.asarray(self._trunk.predict_on_batch(fill_batch(images, batch_size)))
-        features = features[: len(images)]
-        largest = np.finfo(np.float16).max
-        return np.clip(features.astype(np.float32), -largest, largest).astype(np.float16)
-
     def batches(self, views: Sequence[View], batch_size: int) -> "FeatureBatches":
         """Batches of features that `ensure` has put into the store, in the order of `views`."""
         labels = np.array([view.sample.label for view in views], np.int32)
         return FeatureBatches(self._store, self.keys(views), labels, self.shape, batch_size)
+
+
+def _as_float16(outputs: np.ndarray) -> np.ndarray:
+    """What a store keeps; numbers beyond its range become its largest."""
+    largest = np.finfo(np.float16).max
+    return np.clip(outputs.astype(np.float32), -largest, largest).astype(np.float16)
 
 
 class FeatureBatches(keras.utils.PyDataset):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from catsdogs.data.batches import decode_each, fill_batch, num_decode_threads
+from catsdogs.data.batches import decode_each, num_decode_threads
 from catsdogs.data.images import read_photo
+from catsdogs.modeling.forward import ForwardPass, forward_batch_size
 from catsdogs.modeling.model_file import Metadata, load_model
 from catsdogs.modeling.precision import choose_precision
-from catsdogs.modeling.sources import TRUNK_BATCH_SIZE
 from catsdogs.modeling.training import Console
 
 
@@ -73,8 +73,10 @@ class Predictor:
         """
         if isinstance(paths, Sized):
             total = len(paths)
-        batch_size = min(TRUNK_BATCH_SIZE, total or TRUNK_BATCH_SIZE)
         size = self.image_size
+        batch_size = forward_batch_size(size)
+        batch_size = min(batch_size, total or batch_size)
+        forward = ForwardPass(self._model, console.warn if console else lambda _: None)
         batches = decode_each(
             lambda item: read_photo(item[1], size),
             enumerate(paths),
@@ -83,16 +85,13 @@ class Predictor:
         )
         progress = console.task("predicting", total) if console else nullcontext()
         with progress as task:
-            for batch in batches:
+            for batch, rows in forward.over(batches, batch_size):
                 answers = {
                     (position, path): Prediction(path, {}, reason)
                     for (position, path), reason in batch.failures
                 }
-                if batch.positions:
-                    rows = np.asarray(
-                        self._model.predict_on_batch(fill_batch(batch.images, batch_size))
-                    )
-                    for (position, path), row in zip(batch.positions, rows, strict=False):
+                if rows is not None:
+                    for (position, path), row in zip(batch.positions, rows, strict=True):
                         answers[position, path] = Prediction(path, self._ranked(row))
                 if task is not None:
                     task.advance(len(answers))

@@ -19,10 +19,11 @@ from catsdogs.modeling.feature_store import (
     cache_dir,
 )
 from catsdogs.modeling.features import FeatureSource, View, hash_weights
+from catsdogs.modeling.forward import forward_batch_size
 from catsdogs.modeling.training import Console, History, Plan, fit_epochs
 
-TRUNK_BATCH_SIZE = 32
-"""Photos in one pass of the frozen layers."""
+VALIDATION_BATCH_SIZE = 32
+"""Features in a step of validation."""
 
 
 def train_above(
@@ -67,7 +68,7 @@ def train_above(
             weights=hash_weights(trunk),
         )
         for store in _stores(card, config, console):
-            features = FeatureSource(trunk, store, config.augment, config.seed)
+            features = FeatureSource(trunk, store, config.augment, config.seed, console.warn)
             try:
                 source = FeatureEpochs(tail, features, dataset, plan, config, console)
                 return fit_epochs(source, plan, console, on_epoch)
@@ -137,7 +138,7 @@ class FeatureEpochs:
         with self._console.task("frozen layers", missing) as task:
             done = self._features.ensure(
                 views,
-                TRUNK_BATCH_SIZE,
+                forward_batch_size(self._config.model.image_size),
                 num_decode_threads(self._config.data.decode_threads),
                 task.advance,
             )
@@ -156,7 +157,7 @@ class FeatureEpochs:
 
     def validation_batches(self) -> keras.utils.PyDataset:
         views = [View(sample, 0) for sample in self._dataset.splits[VALIDATION]]
-        return self._features.batches(views, TRUNK_BATCH_SIZE)
+        return self._features.batches(views, VALIDATION_BATCH_SIZE)
 
 
 class StreamedEpochs:
@@ -205,7 +206,7 @@ class StreamedEpochs:
         batches = decode_ahead(
             lambda position: read_photo(samples[position].path, size),
             len(samples),
-            TRUNK_BATCH_SIZE,
+            VALIDATION_BATCH_SIZE,
             self._num_threads,
         )
         failures = []

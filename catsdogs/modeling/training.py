@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import keras
 
+from catsdogs.modeling.device import answering_out_of_memory
+
 _FINAL_SHARE = 0.05
 """What the cosine leaves of the learning rate at its end."""
 
@@ -169,10 +171,17 @@ def fit_epochs(
         plan: how to train.
         console: gets each step's and each epoch's figures.
         on_epoch: called as each epoch ends, with all epochs so far.
+
+    Raises:
+        OutOfMemoryError: the device's memory is too small for a step.
     """
     model = source.model
     compile_for(model, plan.learning_rate)
-    with _giving_logits(model):
+    too_much = (
+        f"for steps of {plan.batch_size} photos: give a smaller train.batch_size or "
+        f"finetune.batch_size, for example {max(1, plan.batch_size // 2)}"
+    )
+    with _giving_logits(model), answering_out_of_memory(too_much):
         return _fit_compiled(source, plan, console, on_epoch)
 
 

@@ -1,0 +1,121 @@
+"""What one device does, against the classic Keras recipe on it, with the same backend.
+
+    KERAS_BACKEND=jax python -m benchmarks.device --data data
+
+Photos per second of each stage tell what bounds the whole: decoding, the frozen layers, or
+what lies between them. It runs on a GPU and on a CPU.
+"""
+
+import json
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measure import run_classic
+from benchmarks.parts import Row, Settings, finetune, train, trunk
+from catsdogs.modeling.backend import import_backend
+
+_TAIL_BATCHES = 10
+
+
+def decoding(settings: Settings) -> list[Row]:
+    """Photos per second that the decode threads deliver when nobody else needs the cores."""
+    from catsdogs.data.batches import decode_ahead, num_decode_threads
+    from catsdogs.data.dataset import list_photos
+    from catsdogs.data.images import read_photo
+
+    paths = list_photos(settings.data / "train")[:1000]
+    size = (settings.size, settings.size)
+    start = time.perf_counter()
+    batches = decode_ahead(
+        lambda i: read_photo(paths[i], size), len(paths), 32, num_threads := num_decode_threads(0)
+    )
+    count = sum(len(batch.positions) for batch in batches)
+    rate = count / (time.perf_counter() - start)
+    return [Row(f"decode and resize, {num_threads} threads", f"{rate:,.0f} photos/s")]
+
+
+def tail(settings: Settings) -> list[Row]:
+    """Photos per second of fine-tuning block5 on features, against all layers at once."""
+    import keras
+
+    from catsdogs.config import Config, ModelConfig
+    from catsdogs.modeling.classifier import build_classifier, freeze_below, split_at
+    from catsdogs.modeling.precision import choose_precision
+    from catsdogs.modeling.training import compile_for
+
+    batch_size = Config().finetune.batch_size
+    model = build_classifier(
+        ModelConfig(image_size=(settings.size, settings.size)), 2, choose_precision().policy
+    )
+    freeze_below(model, "block4_pool")
+    _, layers = split_at(model, "block4_pool")
+    compile_for(layers, 1e-5)
+    features = np.zeros((batch_size * _TAIL_BATCHES, *layers.input.shape[1:]), np.float16)
+    labels = np.zeros(len(features), np.int32)
+    layers.fit(features[:batch_size], labels[:batch_size], batch_size=batch_size, verbose=0)
+    start = time.perf_counter()
+    layers.fit(features, labels, batch_size=batch_size, verbose=0)
+    ours = len(features) / (time.perf_counter() - start)
+    keras.utils.clear_session(free_memory=True)
+    photos = min(settings.classic_photos, settings.num_training)
+    classic = {}
+    for what in ("train", "finetune"):
+        seconds = run_classic(
+            what,
+            settings.data,
+            settings.work,
+            photos=photos,
+            validation_photos=32,
+            size=settings.size,
+        )["seconds"]
+        classic[what] = (photos + 32) / seconds
+    return [
+        Row("classic recipe, frozen VGG16", f"{classic['train']:.1f} photos/s"),
+        Row(
+            "block5 and head trained on features, against the classic recipe",
+            f"{ours:.1f} photos/s",
+            f"{classic['finetune']:.1f} photos/s",
+            ours / classic["finetune"],
+        ),
+    ]
+
+
+@click.command()
+@click.option("--data", default="data", type=click.Path(exists=True, path_type=Path))
+@click.option("--size", default=224, show_default=True, help="Height and width in pixels.")
+@click.option("--repeats", default=3, show_default=True)
+@click.option("--classic-photos", default=200, show_default=True)
+@click.option("--commands/--no-commands", default=True, help="Time whole commands too.")
+@click.option("--output", default="device.json", type=click.Path(path_type=Path))
+def main(
+    data: Path, size: int, repeats: int, classic_photos: int, commands: bool, output: Path
+) -> None:
+    """Measure every stage on the device that the Keras backend uses."""
+    import_backend()
+    from catsdogs.commands.info import info
+
+    facts = info()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as work:
+        settings = Settings(data.resolve(), Path(work), size, repeats, classic_photos)
+        for part in (decoding, trunk, tail, *((train, finetune) if commands else ())):
+            rows += part(settings)
+    table = Table("what", "ours", "compared with", "ratio")
+    for row in rows:
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        table.add_row(row.what, row.ours, row.compared, ratio)
+    console = Console()
+    console.print(table)
+    console.print(f"{facts['backend']}, {facts['device']}, {facts['memory']}, {facts['precision']}")
+    output.write_text(json.dumps({"facts": facts, "rows": [asdict(row) for row in rows]}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
