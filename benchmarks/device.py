@@ -48,7 +48,7 @@ def tail(settings: Settings) -> list[Row]:
     from catsdogs.config import Config, ModelConfig
     from catsdogs.modeling.classifier import build_classifier, freeze_below, split_at
     from catsdogs.modeling.precision import choose_precision
-    from catsdogs.modeling.training import compile_for
+    from catsdogs.modeling.training import compile_for, giving_logits
 
     batch_size = Config().finetune.batch_size
     model = build_classifier(
@@ -59,9 +59,10 @@ def tail(settings: Settings) -> list[Row]:
     compile_for(layers, 1e-5)
     features = np.zeros((batch_size * _TAIL_BATCHES, *layers.input.shape[1:]), np.float16)
     labels = np.zeros(len(features), np.int32)
-    layers.fit(features[:batch_size], labels[:batch_size], batch_size=batch_size, verbose=0)
-    start = time.perf_counter()
-    layers.fit(features, labels, batch_size=batch_size, verbose=0)
+    with giving_logits(layers):
+        layers.fit(features[:batch_size], labels[:batch_size], batch_size=batch_size, verbose=0)
+        start = time.perf_counter()
+        layers.fit(features, labels, batch_size=batch_size, verbose=0)
     ours = len(features) / (time.perf_counter() - start)
     keras.utils.clear_session(free_memory=True)
     photos = min(settings.classic_photos, settings.num_training)

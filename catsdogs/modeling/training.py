@@ -144,7 +144,7 @@ def compile_for(model: keras.Model, learning_rate: float) -> None:
 
 
 @contextmanager
-def _giving_logits(model: keras.Model) -> Iterator[None]:
+def giving_logits(model: keras.Model) -> Iterator[None]:
     """Leave out the softmax at the end of a model while it is trained and validated.
 
     From probabilities, Keras computes the loss no further than 1e-7, and no gradient beyond
@@ -181,7 +181,7 @@ def fit_epochs(
         f"for steps of {plan.batch_size} photos: give a smaller train.batch_size or "
         f"finetune.batch_size, for example {max(1, plan.batch_size // 2)}"
     )
-    with _giving_logits(model), answering_out_of_memory(too_much):
+    with giving_logits(model), answering_out_of_memory(too_much):
         return _fit_compiled(source, plan, console, on_epoch)
 
 
