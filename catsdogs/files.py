@@ -1,11 +1,18 @@
 """Writing files so that a reader finds the old one whole, or the new one whole."""
 
 import os
+import re
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from catsdogs.errors import DataError
+
+_PART_NAME = re.compile(r"\..+\.(?P<host>[^.]*)\.(?P<pid>\d+)\.part(\.\w+)?")
+_ABANDONED_SECONDS = 24 * 60 * 60
+"""A part that nobody has written to for so long is nobody's any more."""
 
 
 @contextmanager
@@ -13,7 +20,8 @@ def replacing(path: Path, option: str = "--output") -> Iterator[Path]:
     """Give a path beside `path` to write to, and rename it into place at the end.
 
     It has the suffix of `path`. Where anything goes wrong, the old file stays as it was and
-    nothing is left behind.
+    nothing is left behind. The new file is on the disk before it takes the old one's name, so
+    that a power cut leaves one of the two.
 
     Args:
         path: what is written.
@@ -22,25 +30,29 @@ def replacing(path: Path, option: str = "--output") -> Iterator[Path]:
     Raises:
         DataError: the folder cannot be made or written, or the disk is full.
     """
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    part = _part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
         raise not_writable(path, error, option) from None
     finally:
-        with suppress(FileNotFoundError, NotADirectoryError):
+        with suppress(OSError):  # the error before this one is the one to tell
             part.unlink()
 
 
 def check_writable(path: Path) -> None:
     """Find out before long work whether its result can be written.
 
+    What killed processes left half written in its folder goes.
+
     Raises:
         DataError: the folder cannot be made or written, or a folder stands in the way.
     """
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    part = _part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -49,9 +61,46 @@ def check_writable(path: Path) -> None:
         part.unlink()
     except OSError as error:
         raise not_writable(path, error, "--output") from None
+    remove_abandoned_parts(path.parent)
+
+
+def remove_abandoned_parts(folder: Path) -> None:
+    """Delete what killed processes left half written in a folder.
+
+    That is what a dead process of this machine wrote, and what any wrote a day ago.
+    """
+    with suppress(OSError):
+        for path in folder.glob(".*.part*"):
+            found = _PART_NAME.fullmatch(path.name)
+            if found is None:
+                continue
+            died = found["host"] == _host_name() and not _is_alive(int(found["pid"]))
+            if died or time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                path.unlink()
 
 
 def not_writable(path: Path, error: OSError, option: str) -> DataError:
     """The error for a path that cannot be written, with the option that gives another."""
     reason = (error.strerror or str(error)).lower()
     return DataError(f"{path} cannot be written ({reason}): choose another place by {option}")
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{_host_name()}.{os.getpid()}.part{path.suffix}")
+
+
+def _host_name() -> str:
+    """This machine's name, or its container's: process ids mean something within it alone."""
+    return re.sub(r"\W", "-", socket.gethostname(), flags=re.ASCII)[:64]
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":  # where asking would end it
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True

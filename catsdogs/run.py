@@ -5,6 +5,7 @@ runs/20261125-101530-train/
 ├── history.csv    an epoch a line, written as each one ends
 ├── log.txt        what the console said
 ├── skipped.csv    photos that could not be used, with the reason
+├── checkpoint.npz what `--resume` goes on from; gone when the run has come to its end
 └── metrics.json   written last: a run without it did not come to its end
 """
 
@@ -12,7 +13,9 @@ import csv
 import datetime
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +24,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from catsdogs.config import Config
 from catsdogs.errors import DataError
-from catsdogs.files import not_writable, replacing
+from catsdogs.files import not_writable, remove_abandoned_parts, replacing
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two processes may resume the same run
+    fcntl = None  # type: ignore[assignment]
 
 Command = Literal["train", "finetune"]
 
@@ -84,12 +92,34 @@ class RunDir:
         self.history_path = path / "history.csv"
         self.log_path = path / "log.txt"
         self.skipped_path = path / "skipped.csv"
+        self.checkpoint_path = path / "checkpoint.npz"
         self.metrics_path = path / "metrics.json"
 
     @property
     def command(self) -> str:
         """`train` or `finetune`, from the folder's name."""
         return self.path.name.split("-")[2]
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes from going on with the run meanwhile; a kill ends it as well.
+
+        Raises:
+            DataError: another process has it.
+        """
+        if fcntl is None:
+            yield
+            return
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise DataError(
+                f"{self.path} is still running: wait for it, or stop it first"
+            ) from None
+        finally:
+            os.close(folder)
 
     def write_config(self, config: Config) -> None:
         """Keep the whole configuration, defaults included."""
@@ -140,6 +170,11 @@ class RunDir:
         with replacing(self.metrics_path, "--set run.dir=DIR") as part:
             part.write_text(json.dumps(metrics.model_dump(mode="json"), indent=1))
 
+    def remove_checkpoint(self) -> None:
+        """Give its space free: nothing is left to resume."""
+        with suppress(OSError):
+            self.checkpoint_path.unlink()
+
     def read_metrics(self) -> RunMetrics | None:
         """The result; None where the run did not come to its end.
 
@@ -158,6 +193,8 @@ class RunDir:
 def create_run_dir(parent: Path, command: Command) -> RunDir:
     """Make a new folder `<time>-<command>` in local time, with a number where that is taken.
 
+    What killed processes left of no use in the other runs goes.
+
     Raises:
         DataError: it cannot be made.
     """
@@ -169,6 +206,10 @@ def create_run_dir(parent: Path, command: Command) -> RunDir:
         path.mkdir()
     except OSError as error:
         raise not_writable(parent, error, "--set run.dir=DIR") from None
+    for other in list_run_dirs(parent):
+        remove_abandoned_parts(other.path)
+        if other.metrics_path.exists():
+            other.remove_checkpoint()
     return RunDir(path)
 
 

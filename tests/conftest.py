@@ -1,5 +1,10 @@
 """Photos and stores for the tests: small, real, and the same in every run."""
 
+import os
+import resource
+import subprocess
+from contextlib import contextmanager
+
 import keras
 import numpy as np
 import pytest
@@ -79,3 +84,51 @@ def unsure_model(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "unsure.h5"
     save_model(path, model, metadata)
     return path
+
+
+@pytest.fixture
+def file_size_limit():
+    """A context manager in which no file may grow beyond so many bytes, as under a quota."""
+
+    @contextmanager
+    def limit(num_bytes):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limit
+
+
+@contextmanager
+def mounted(folder, options):
+    """A file system of its own on a folder; skips where the user may not mount."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("only root may mount a file system, and not in every container")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 16 MiB."""
+    with mounted(tmp_path / "small", "size=16m") as folder:
+        yield folder
+
+
+@pytest.fixture
+def read_only_folder(tmp_path):
+    """A folder that nobody may write to, root included."""
+    if os.geteuid():
+        folder = tmp_path / "read_only"
+        folder.mkdir(mode=0o555)
+        yield folder
+        return
+    with mounted(tmp_path / "read_only", "ro") as folder:
+        yield folder

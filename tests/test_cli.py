@@ -2,7 +2,6 @@ import csv
 import io
 import json
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from catsdogs.cli import main
 from catsdogs.data.images import read_photo
 from catsdogs.modeling.feature_store import list_stores
 from catsdogs.modeling.model_file import read_metadata
+from catsdogs.run import list_run_dirs
 
 NO_MODEL = "error: no model at models/catsdogs.h5: run `catsdogs train` first, or give --model FILE"
 SMALL = ["--set", "model.image_size=[32, 32]", "--set", "model.weights=random"]
@@ -278,29 +278,16 @@ def test_a_killed_run_leaves_a_sound_store_and_the_next_one_carries_on(many_phot
     assert computed + cached == 324
 
 
-def test_two_runs_at_once_share_one_sound_store(many_photos):
-    both = [start_training("--output", f"{name}.h5") for name in ("one", "other")]
+def test_two_runs_at_once_share_one_sound_store_and_end_with_one_whole_file(many_photos):
+    both = [start_training("--output", "out/both.h5") for _ in range(2)]
     for process in both:
         _, stderr = process.communicate()
         assert process.returncode == 0, stderr
         assert "warning" not in stderr
-    one, other = (read_metadata(many_photos / f"{name}.h5") for name in ("one", "other"))
-    assert one.validation == other.validation
+    assert [path.name for path in (many_photos / "out").iterdir()] == ["both.h5"]
+    metadata = read_metadata(many_photos / "out" / "both.h5")
+    runs = [run.read_metrics() for run in list_run_dirs(many_photos / "runs")]
+    assert [run.loss for run in runs] == [metadata.validation.loss] * 2
+    call("predict", "data/train/red/0.png", "--model", "out/both.h5")
     assert "frozen layers" not in call("train", *SMALL).stderr
     assert "324 features" in call("cache").stdout
-
-
-def test_ctrl_c_ends_in_one_line_and_leaves_the_model_alone(trained):
-    model = (trained / "models" / "catsdogs.h5").read_bytes()
-    command = [sys.executable, "-m", "catsdogs", "train", "--epochs", "5000", *SMALL]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if line.startswith("epoch 1/"):
-            break
-    process.send_signal(signal.SIGINT)
-    rest = process.stderr.read().splitlines()
-    process.stderr.close()
-    assert process.wait(timeout=60) == 130
-    assert rest[-1] == "stopped: nothing that was saved before has changed"
-    assert not [line for line in rest if "Traceback" in line]
-    assert (trained / "models" / "catsdogs.h5").read_bytes() == model

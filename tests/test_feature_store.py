@@ -152,3 +152,33 @@ def test_cache_folder_is_the_configured_one(tmp_path):
 def test_memory_store_refuses_what_does_not_fit():
     with pytest.raises(StoreError):
         MemoryStore(max_bytes=100).reserve(2, 51)
+
+
+def test_full_disk_is_a_store_error_and_what_was_there_stays(tmp_path, file_size_limit):
+    store = DiskStore(tmp_path, card(), 64 * MIB)
+    store.write(keys_of([0]), np.ones((1, *SHAPE), np.float16))
+    with file_size_limit(MIB), pytest.raises(StoreError) as error:
+        store.write(keys_of(range(1, 9)), np.ones((8, MIB // 2), np.float16))
+    path = tmp_path / card().fingerprint
+    assert str(error.value) == f"{path} cannot be written (the disk is full, or fails)"
+    store.close()
+    again = DiskStore(tmp_path, card(), 64 * MIB)
+    assert again.missing(keys_of(range(9))) == set(keys_of(range(1, 9)))
+    np.testing.assert_array_equal(again.read(keys_of([0]), SHAPE), np.ones((1, *SHAPE)))
+    again.close()
+
+
+def test_damaged_store_is_a_store_error(tmp_path):
+    path = tmp_path / card().fingerprint
+    path.mkdir()
+    (path / "data.mdb").write_bytes(b"nothing of the kind" * 1000)
+    with pytest.raises(StoreError) as error:
+        DiskStore(tmp_path, card(), MIB)
+    assert str(error.value) == f"{path} cannot be used (file is not an lmdb file)"
+
+
+def test_read_only_folder_is_a_store_error(read_only_folder):
+    with pytest.raises(StoreError) as error:
+        DiskStore(read_only_folder, card(), MIB)
+    reason = "read-only file system" if os.geteuid() == 0 else "permission denied"
+    assert str(error.value) == f"{read_only_folder / card().fingerprint} cannot be used ({reason})"

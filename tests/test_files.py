@@ -1,9 +1,12 @@
 import errno
+import os
+import subprocess
+import time
 
 import pytest
 
 from catsdogs.errors import DataError
-from catsdogs.files import check_writable, replacing
+from catsdogs.files import check_writable, remove_abandoned_parts, replacing
 
 
 @pytest.fixture
@@ -100,4 +103,73 @@ def test_check_refuses_a_file_at_the_place_of_the_folder(old):
     with pytest.raises(DataError) as caught:
         check_writable(path)
     message = f"{path} cannot be written (file exists): choose another place by --output"
+    assert str(caught.value) == message
+
+
+def make_part(folder, host, pid, age_seconds=0):
+    path = folder / f".model.{host}.{pid}.part.h5"
+    path.write_text("half")
+    os.utime(path, (time.time() - age_seconds,) * 2)
+    return path
+
+
+@pytest.fixture
+def dead_pid():
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+def own_host(folder):
+    with replacing(folder / "model.h5") as part:
+        part.write_text("new")
+        return part.name.split(".")[2]
+
+
+def test_what_a_killed_process_left_half_written_goes_at_the_next_check(tmp_path, dead_pid):
+    host = own_host(tmp_path)
+    make_part(tmp_path, host, dead_pid)
+    check_writable(tmp_path / "other.h5")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.h5"]
+
+
+def test_what_may_still_be_written_stays(tmp_path, dead_pid):
+    host = own_host(tmp_path)
+    running = make_part(tmp_path, host, os.getppid())
+    elsewhere = make_part(tmp_path, "other-host", dead_pid)
+    mine = tmp_path / ".not.ours.part.h5"
+    mine.write_text("a user's")
+    remove_abandoned_parts(tmp_path)
+    assert all(path.exists() for path in (running, elsewhere, mine))
+
+
+def test_what_nobody_has_written_to_for_a_day_goes(tmp_path):
+    make_part(tmp_path, "other-host", 1, age_seconds=25 * 3600)
+    remove_abandoned_parts(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(small_disk):
+    path = small_disk / "model.h5"
+    path.write_text("old")
+    with pytest.raises(DataError) as caught, replacing(path) as part:
+        part.write_bytes(bytes(20 * 2**20))
+    assert str(caught.value) == (
+        f"{path} cannot be written (no space left on device): choose another place by --output"
+    )
+    assert path.read_text() == "old"
+    assert list(small_disk.iterdir()) == [path]
+
+
+def test_a_read_only_folder_is_one_line(read_only_folder):
+    reason = "read-only file system" if os.geteuid() == 0 else "permission denied"
+    message = (
+        f"{read_only_folder / 'model.h5'} cannot be written ({reason}): "
+        "choose another place by --output"
+    )
+    with pytest.raises(DataError) as caught:
+        check_writable(read_only_folder / "model.h5")
+    assert str(caught.value) == message
+    with pytest.raises(DataError) as caught, replacing(read_only_folder / "model.h5") as part:
+        part.write_text("new")
     assert str(caught.value) == message

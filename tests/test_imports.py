@@ -65,7 +65,8 @@ def test_imports_point_down_only():
 
 def test_only_the_cli_knows_click():
     users = {module for module, path in modules() if "click" in imports_of(path)}
-    assert users == {module for module, _ in modules() if module.startswith("catsdogs.cli.")}
+    assert users
+    assert [module for module in users if not module.startswith("catsdogs.cli.")] == []
 
 
 def test_tensorflow_is_imported_only_where_keras_has_no_call():

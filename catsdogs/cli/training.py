@@ -1,14 +1,18 @@
 """`catsdogs train` and `catsdogs finetune`."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from catsdogs.cli.brake import SignalBrake
     from catsdogs.commands.training_steps import TrainResult
     from catsdogs.config import Config, ModelConfig
+    from catsdogs.run import Command, RunDir
 
 
 def _training_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -40,6 +44,7 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--output", metavar="FILE", help="The model file.  [default: models/catsdogs.h5]"
         ),
+        click.option("--resume", is_flag=True, help="Go on with the newest run that did not end."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -56,12 +61,16 @@ def train(**flags: Any) -> None:
     """
     from catsdogs.modeling.backend import import_backend
 
-    config = _load_config("train", flags)
+    config, run = _find_request("train", flags)
     import_backend()
     from catsdogs.commands.train import train
     from catsdogs.reporting.console import Console
 
-    _print_result(train(config, Console()))
+    with _ending_gently() as brake:
+        result = train(config, Console(), brake, run)
+    _print_result(result)
+    if result.history.interrupted:
+        sys.exit(brake.exit_code)
 
 
 @click.command()
@@ -80,26 +89,70 @@ def finetune(model: Path | None, **flags: Any) -> None:
     """
     from catsdogs.modeling.backend import import_backend
 
-    import_backend()
+    if flags["resume"]:
+        config, run = _find_request("finetune", flags)
+        import_backend()
+    else:
+        import_backend()
+        from catsdogs.modeling.model_file import read_metadata
+
+        if model is None:
+            model = Path(_load_config("finetune", flags).output)
+        elif not flags["output"]:
+            flags["output"] = str(model)
+        config = _load_config("finetune", flags, fixed_model=read_metadata(model).architecture)
+        run = None
     from catsdogs.commands.finetune import finetune
-    from catsdogs.modeling.model_file import read_metadata
     from catsdogs.reporting.console import Console
 
-    if model is None:
-        model = Path(_load_config("finetune", flags).output)
-    elif not flags["output"]:
-        flags["output"] = str(model)
-    config = _load_config("finetune", flags, fixed_model=read_metadata(model).architecture)
-    result = finetune(config, model, Console())
+    with _ending_gently() as brake:
+        result = finetune(config, model, Console(), brake, run)
     click.echo(_compare_with_start(result))
     _print_result(result)
+    if result.history.interrupted:
+        sys.exit(brake.exit_code)
+
+
+@contextmanager
+def _ending_gently() -> Iterator["SignalBrake"]:
+    """Let the first Ctrl-C or SIGTERM end a training with what is best so far."""
+    from catsdogs.cli.brake import SignalBrake
+    from catsdogs.modeling.training import StopRequested
+
+    brake = SignalBrake()
+    try:
+        yield brake
+    except StopRequested as stopped:
+        click.echo(stopped, err=True)
+        sys.exit(brake.exit_code)
+
+
+def _find_request(command: "Command", flags: dict[str, Any]) -> "tuple[Config, RunDir | None]":
+    """The configuration of a training, and the run that it goes on with."""
+    if not flags["resume"]:
+        return _load_config(command, flags), None
+    from catsdogs.commands.resuming import resumed_config, unfinished_run
+    from catsdogs.errors import ConfigError
+
+    if flags["config_path"]:
+        raise ConfigError("--resume goes on with the run's own configuration: leave out --config")
+    overrides = _overrides(command, flags)
+    run = unfinished_run(command, overrides)
+    return resumed_config(run, overrides), run
 
 
 def _load_config(
     section: str, flags: dict[str, Any], fixed_model: "ModelConfig | None" = None
 ) -> "Config":
     """The configuration of a command: file, then --set, then the flags."""
-    from catsdogs.config import assignments, load_config
+    from catsdogs.config import load_config
+
+    return load_config(flags["config_path"], _overrides(section, flags), fixed_model)
+
+
+def _overrides(section: str, flags: dict[str, Any]) -> dict[str, Any]:
+    """Whole keys to values: --set, then the flags."""
+    from catsdogs.config import assignments
 
     keys = {
         "data": "data.dir",
@@ -109,8 +162,7 @@ def _load_config(
         "output": "output",
     }
     overrides = assignments(flags["settings"])
-    overrides |= {key: flags[flag] for flag, key in keys.items() if flags[flag] is not None}
-    return load_config(flags["config_path"], overrides, fixed_model)
+    return overrides | {k: flags[flag] for flag, k in keys.items() if flags[flag] is not None}
 
 
 def _compare_with_start(result: "TrainResult") -> str:

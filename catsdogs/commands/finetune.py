@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from catsdogs.commands.run_recorder import Brake, RunRecorder
 from catsdogs.commands.training_steps import (
-    RunRecorder,
     TrainResult,
     describe,
     read_photos,
@@ -14,31 +14,43 @@ from catsdogs.files import check_writable
 from catsdogs.modeling.backbone import get_backbone
 from catsdogs.modeling.classifier import finetune_boundary
 from catsdogs.modeling.model_file import copy_model, load_model, save_model
-from catsdogs.modeling.precision import choose_precision
 from catsdogs.modeling.sources import train_above
 from catsdogs.modeling.training import Plan
 from catsdogs.reporting.console import Console
+from catsdogs.run import RunDir
 
 
-def finetune(config: Config, model_path: Path, console: Console) -> TrainResult:
+def finetune(
+    config: Config,
+    model_path: Path | None,
+    console: Console,
+    brake: Brake | None = None,
+    resumed: RunDir | None = None,
+) -> TrainResult:
     """Unfreeze the top of a trained classifier and save it if that makes it better.
 
     The model as it was counts as epoch 0: the weights with the best validation loss are
     what is saved. A head-only model stays beside it, as `<name>.head.h5`.
 
     Args:
-        config: its `model` section is that of the model file.
-        model_path: the model to start from.
+        config: its `model` section is that of the model file; all of it that of the run, where
+            one is resumed.
+        model_path: the model to start from; None: the one that the resumed run started from.
         console: where progress is shown.
+        brake: ends the training early, with the best epoch so far.
+        resumed: the run to go on with; None: a new one.
 
     Raises:
         CatsdogsError: model, photos, configuration or output cannot be used.
+        StopRequested: the brake was pulled before the start was validated.
     """
-    recorder = RunRecorder("finetune", config, console)
+    recorder = RunRecorder("finetune", config, console, brake, resumed)
+    if model_path is None:
+        model_path = Path(recorder.begun.model if recorder.begun else config.output)
     path = Path(config.output)
     check_writable(path)
     boundary = finetune_boundary(get_backbone(config.model.backbone), config.finetune.block)
-    precision = choose_precision(config.precision)
+    precision = recorder.choose_precision()
     model, metadata = load_model(model_path, precision.policy)
     dataset = read_photos(config, console, metadata.class_names)
     console.note(
@@ -52,14 +64,15 @@ def finetune(config: Config, model_path: Path, console: Console) -> TrainResult:
         patience=config.finetune.patience,
         keep="best",
         start_counts=True,
+        seed=config.seed,
     )
-    recorder.begin()
-    history = train_above(model, boundary, dataset, plan, config, console, recorder.epoch_ended)
-    report_unreadable(dataset, console)
-    if metadata.stage == "train":
-        copy_model(model_path, head_path(path))
-    save_model(path, model, describe("finetune", config, dataset, history, metadata.weights))
-    return recorder.finish(dataset, history, precision)
+    with recorder.begin(dataset, model, boundary, precision, model_path) as supervision:
+        history = train_above(model, boundary, dataset, plan, config, console, supervision)
+        report_unreadable(dataset, console)
+        if metadata.stage == "train":
+            copy_model(model_path, head_path(path))
+        save_model(path, model, describe("finetune", config, dataset, history, metadata.weights))
+        return recorder.finish(dataset, history, precision)
 
 
 def head_path(path: Path) -> Path:

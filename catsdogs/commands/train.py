@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from catsdogs.commands.run_recorder import Brake, RunRecorder
 from catsdogs.commands.training_steps import (
-    RunRecorder,
     TrainResult,
     describe,
     read_photos,
@@ -15,25 +15,34 @@ from catsdogs.files import check_writable
 from catsdogs.modeling.backbone import get_backbone
 from catsdogs.modeling.classifier import POOLING_NAME, build_classifier, set_backbone_weights
 from catsdogs.modeling.model_file import WeightsRecord, save_model
-from catsdogs.modeling.precision import choose_precision
 from catsdogs.modeling.sources import train_above
 from catsdogs.modeling.training import Plan
 from catsdogs.modeling.weights import load_weights
 from catsdogs.reporting.console import Console
+from catsdogs.run import RunDir
 
 
-def train(config: Config, console: Console) -> TrainResult:
+def train(
+    config: Config, console: Console, brake: Brake | None = None, resumed: RunDir | None = None
+) -> TrainResult:
     """Train the head on photos from class folders and save the classifier.
+
+    Args:
+        config: that of the run, where one is resumed.
+        console: where progress is shown.
+        brake: ends the training early, with the best epoch so far.
+        resumed: the run to go on with; None: a new one.
 
     Raises:
         CatsdogsError: photos, weights, configuration or output cannot be used.
+        StopRequested: the brake was pulled before the first epoch had ended.
     """
-    recorder = RunRecorder("train", config, console)
+    recorder = RunRecorder("train", config, console, brake, resumed)
     path = Path(config.output)
     check_writable(path)
     backbone = get_backbone(config.model.backbone)
     dataset = read_photos(config, console)
-    precision = choose_precision(config.precision)
+    precision = recorder.choose_precision()
     weights = load_weights(config.model.weights, backbone, config.seed)
     console.note(
         f"{backbone.name} with weights from {weights.source}, "
@@ -48,13 +57,14 @@ def train(config: Config, console: Console) -> TrainResult:
         patience=config.train.patience,
         keep=config.train.keep,
         start_counts=False,
+        seed=config.seed,
     )
-    recorder.begin()
-    history = train_above(model, POOLING_NAME, dataset, plan, config, console, recorder.epoch_ended)
-    report_unreadable(dataset, console)
-    record = WeightsRecord(source=weights.source, sha256=weights.sha256)
-    save_model(path, model, describe("train", config, dataset, history, record))
-    return recorder.finish(dataset, history, precision)
+    with recorder.begin(dataset, model, POOLING_NAME, precision) as supervision:
+        history = train_above(model, POOLING_NAME, dataset, plan, config, console, supervision)
+        report_unreadable(dataset, console)
+        record = WeightsRecord(source=weights.source, sha256=weights.sha256)
+        save_model(path, model, describe("train", config, dataset, history, record))
+        return recorder.finish(dataset, history, precision)
 
 
 def default_batch_size(num_photos: int) -> int:

@@ -1,25 +1,15 @@
 """The steps that `train` and `finetune` have in common."""
 
-import datetime
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from catsdogs.config import Config
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
-from catsdogs.modeling.device import device_name
-from catsdogs.modeling.model_file import (
-    Metadata,
-    ValidationRecord,
-    WeightsRecord,
-    package_versions,
-)
-from catsdogs.modeling.precision import Precision
+from catsdogs.modeling.model_file import Metadata, ValidationRecord, WeightsRecord
 from catsdogs.modeling.training import History
 from catsdogs.reporting.console import Console
 from catsdogs.reporting.metrics import Score
-from catsdogs.run import Command, RunMetrics, create_run_dir
 
 
 @dataclass(frozen=True)
@@ -60,80 +50,6 @@ def read_photos(
     return dataset
 
 
-class RunRecorder:
-    """Keeps what a training does in its run directory, from its start to its end.
-
-    Args:
-        command: which one it is.
-        config: where the run directory is made, and what is kept in it.
-        console: is logged into it.
-    """
-
-    def __init__(self, command: Command, config: Config, console: Console) -> None:
-        self._start = time.perf_counter()
-        self._started = _now()
-        self._command = command
-        self._config = config
-        self._console = console
-
-    def begin(self) -> None:
-        """Make the run directory: once nothing about the request is found to be wrong.
-
-        Raises:
-            DataError: it cannot be written.
-        """
-        self.run_dir = create_run_dir(Path(self._config.run.dir), self._command)
-        self.run_dir.write_config(self._config)
-        self._console.log_to(self.run_dir.log_path)
-
-    def epoch_ended(self, history: History) -> None:
-        """Keep the figures of all epochs so far."""
-        self.run_dir.write_history(asdict(epoch) for epoch in history.epochs)
-
-    def finish(self, dataset: Dataset, history: History, precision: Precision) -> TrainResult:
-        """Keep what came out, and put it together for the caller."""
-        seconds = time.perf_counter() - self._start
-        score = kept_score(history, dataset)
-        low, high = score.interval
-        self.run_dir.write_skipped(dataset.unreadable)
-        self.run_dir.write_metrics(
-            RunMetrics(
-                command=self._command,
-                started=self._started,
-                finished=_now(),
-                seconds=seconds,
-                model=self._config.output,
-                data=self._config.data.dir,
-                class_names=dataset.class_names,
-                num_photos={split: dataset.count(split) for split in dataset.splits},
-                num_skipped=len(dataset.unreadable),
-                kept_epoch=history.kept.number,
-                num_epochs=history.epochs[-1].number,
-                loss=score.loss,
-                accuracy=score.accuracy,
-                interval_low=low,
-                interval_high=high,
-                num_frozen=history.num_frozen,
-                frozen_seconds=history.frozen_seconds,
-                device=device_name(),
-                precision=precision.name,
-                versions=package_versions(),
-            )
-        )
-        return TrainResult(
-            self.run_dir.path,
-            Path(self._config.output),
-            score,
-            history,
-            len(dataset.unreadable),
-            seconds,
-        )
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
 def report_unreadable(dataset: Dataset, console: Console) -> None:
     """Name the photos that could not be read."""
     for path, reason in dataset.unreadable:
@@ -161,6 +77,7 @@ def describe(
         image_size=config.model.image_size,
         stage=stage,
         kept_epoch=history.kept.number,
+        interrupted=history.interrupted,
         config=config.model_dump(mode="json"),
         backbone=config.model.backbone,
         weights=weights,

@@ -68,6 +68,15 @@ class Dataset:
         )
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
+    def order_fingerprint(self) -> str:
+        """A SHA-256 (hex) that changes with the order of the photos as well."""
+        lines = [
+            f"{split}/{self.class_names[sample.label]}/{sample.content_hash.hex()}"
+            for split in sorted(self.splits)
+            for sample in self.splits[split]
+        ]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
 
 Advance = Callable[[int], None]
 

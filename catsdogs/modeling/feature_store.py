@@ -99,6 +99,7 @@ class DiskStore:
             self._env = lmdb.open(
                 str(self._dir), map_size=self._max_bytes, max_readers=1024, meminit=False
             )
+            self._env.reader_check()  # killed readers hold on to old pages until then
         except (OSError, lmdb.Error) as error:
             raise StoreError(f"{self._dir} cannot be used ({_reason(error)})") from None
 
@@ -107,8 +108,11 @@ class DiskStore:
         self._env.close()
 
     def missing(self, keys: Sequence[bytes]) -> set[bytes]:
-        with self._env.begin(buffers=True) as transaction:
-            return {key for key in keys if transaction.get(key) is None}
+        try:
+            with self._env.begin(buffers=True) as transaction:
+                return {key for key in keys if transaction.get(key) is None}
+        except lmdb.Error as error:
+            raise StoreError(f"{self._dir} cannot be read ({_reason(error)})") from None
 
     def reserve(self, num_features: int, num_bytes: int) -> None:
         needed = math.ceil(num_features * num_bytes * _ENTRY_OVERHEAD) + 2**20
@@ -140,12 +144,15 @@ class DiskStore:
 
     def read(self, keys: Sequence[bytes], shape: tuple[int, ...]) -> np.ndarray:
         features = np.empty((len(keys), *shape), np.float16)
-        with self._env.begin(buffers=True) as transaction:
-            for index, key in enumerate(keys):
-                value = transaction.get(key)
-                if value is None:
-                    raise StoreError(f"{self._dir} was emptied by another process")
-                features[index] = np.frombuffer(value, np.float16).reshape(shape)
+        try:
+            with self._env.begin(buffers=True) as transaction:
+                for index, key in enumerate(keys):
+                    value = transaction.get(key)
+                    if value is None:
+                        raise StoreError(f"{self._dir} was emptied by another process")
+                    features[index] = np.frombuffer(value, np.float16).reshape(shape)
+        except lmdb.Error as error:
+            raise StoreError(f"{self._dir} cannot be read ({_reason(error)})") from None
         return features
 
 
@@ -231,4 +238,6 @@ def drop_store(path: Path) -> None:
 def _reason(error: Exception) -> str:
     """The last part of LMDB's and the system's messages, which repeat the path."""
     strerror = getattr(error, "strerror", None)
-    return (strerror or str(error).rpartition(": ")[2] or type(error).__name__).lower()
+    reason = (strerror or str(error).rpartition(": ")[2] or type(error).__name__).lower()
+    # LMDB calls a write that fell short by this name, which is what a full disk makes of it
+    return "the disk is full, or fails" if reason == "input/output error" else reason

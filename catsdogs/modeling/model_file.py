@@ -3,6 +3,8 @@
 import datetime
 import json
 import logging
+import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +56,7 @@ class Metadata(_Record):
         image_size: height and width of the input, in pixels.
         stage: which command wrote the file.
         kept_epoch: the epoch whose weights these are; 0 is the state before fine-tuning.
+        interrupted: the training was stopped before its end, and these are the best so far.
         config: the whole configuration, defaults included.
         backbone: its name.
         weights: of the backbone before any training.
@@ -69,6 +72,7 @@ class Metadata(_Record):
     image_size: tuple[int, int]
     stage: Literal["train", "finetune"]
     kept_epoch: int
+    interrupted: bool = False
     config: dict[str, Any]
     backbone: str
     weights: WeightsRecord
@@ -118,7 +122,7 @@ def save_model(path: Path, model: keras.Model, metadata: Metadata) -> None:
         metadata.architecture, len(metadata.class_names), keras.DTypePolicy("float32")
     )
     float32.set_weights(model.get_weights())
-    with replacing(path) as part:
+    with replacing(path) as part, _hdf5_errors_by_number():
         with _without_legacy_warning():
             float32.save(part, include_optimizer=False)
         with h5py.File(part, "r+") as file:
@@ -190,6 +194,22 @@ def read_metadata(path: Path) -> Metadata:
     except (ValueError, AttributeError) as error:  # pydantic's errors are ValueErrors
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise ModelFileError(f"{path} has damaged metadata ({reason}): train it again") from None
+
+
+@contextmanager
+def _hdf5_errors_by_number() -> Iterator[None]:
+    """Turn HDF5's account of a failed write into the system's error that is named in it.
+
+    On a full disk HDF5 raises OSError or RuntimeError, with a text of several lines.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        found = re.search(r"errno = (\d+)", str(error))
+        if found is None:
+            raise
+        number = int(found[1])
+        raise OSError(number, os.strerror(number)) from None
 
 
 @contextmanager

@@ -20,7 +20,16 @@ from catsdogs.modeling.feature_store import (
 )
 from catsdogs.modeling.features import FeatureSource, View, hash_weights
 from catsdogs.modeling.forward import forward_batch_size
-from catsdogs.modeling.training import Console, History, Plan, fit_epochs
+from catsdogs.modeling.model_state import ModelState
+from catsdogs.modeling.training import (
+    Console,
+    History,
+    Plan,
+    StopRequested,
+    Supervision,
+    compile_for,
+    fit_epochs,
+)
 
 VALIDATION_BATCH_SIZE = 32
 """Features in a step of validation."""
@@ -33,7 +42,7 @@ def train_above(
     plan: Plan,
     config: Config,
     console: Console,
-    on_epoch: Callable[[History], None] = lambda _: None,
+    supervision: Supervision | None = None,
 ) -> History:
     """Train the layers above a boundary and leave the kept epoch's weights in the model.
 
@@ -49,14 +58,14 @@ def train_above(
         plan: how to train.
         config: views, cache, threads, seed.
         console: where progress is shown.
-        on_epoch: called as each epoch ends, with all epochs so far.
+        supervision: where the training goes on, and who may end it.
 
     Raises:
         DataError: no readable photos are left to train on or to validate with.
+        StopRequested: it was asked to stop before the first epoch had ended.
     """
-    keras.utils.set_random_seed(config.seed)
+    supervision = supervision or Supervision()
     freeze_below(model, boundary)
-    start_weights = model.get_weights()
     if config.augment.views:
         trunk, tail = split_at(model, boundary)
         card = TrunkCard(
@@ -67,17 +76,21 @@ def train_above(
             precision=convolution_layers(model)[0].compute_dtype,
             weights=hash_weights(trunk),
         )
+        compile_for(tail, plan.learning_rate)
+        start = ModelState.of(tail)
         for store in _stores(card, config, console):
             features = FeatureSource(trunk, store, config.augment, config.seed, console.warn)
             try:
-                source = FeatureEpochs(tail, features, dataset, plan, config, console)
-                return fit_epochs(source, plan, console, on_epoch)
+                source = FeatureEpochs(
+                    tail, features, dataset, plan, config, console, supervision.should_stop
+                )
+                return fit_epochs(source, plan, console, supervision)
             except StoreError as error:
                 console.warn(f"feature store: {error}: going on without it")
-                model.set_weights(start_weights)
-                keras.utils.set_random_seed(config.seed)
-    streamed = StreamedEpochs(model, dataset, plan, config, console)
-    return fit_epochs(streamed, plan, console, on_epoch)
+                if supervision.progress.state is None:
+                    start.restore(tail)
+    streamed = StreamedEpochs(model, dataset, plan, config, console, supervision.should_stop)
+    return fit_epochs(streamed, plan, console, supervision)
 
 
 def _stores(card: TrunkCard, config: Config, console: Console) -> Iterator[FeatureStore]:
@@ -106,6 +119,7 @@ class FeatureEpochs:
         plan: Plan,
         config: Config,
         console: Console,
+        should_stop: Callable[[], bool],
     ) -> None:
         self.model = tail
         self._features = features
@@ -113,6 +127,7 @@ class FeatureEpochs:
         self._plan = plan
         self._config = config
         self._console = console
+        self._should_stop = should_stop
         self.num_frozen = 0
         self.frozen_seconds = 0.0
 
@@ -136,11 +151,17 @@ class FeatureEpochs:
         if not missing:
             return
         with self._console.task("frozen layers", missing) as task:
+
+            def on_computed(count: int) -> None:
+                task.advance(count)
+                if self._should_stop():
+                    raise StopRequested
+
             done = self._features.ensure(
                 views,
                 forward_batch_size(self._config.model.image_size),
                 num_decode_threads(self._config.data.decode_threads),
-                task.advance,
+                on_computed,
             )
         self._console.note(
             f"frozen layers: {done.num_computed:,} photos in {done.seconds:.1f} s "
@@ -173,12 +194,14 @@ class StreamedEpochs:
         plan: Plan,
         config: Config,
         console: Console,
+        should_stop: Callable[[], bool],
     ) -> None:
         self.model = model
         self._dataset = dataset
         self._plan = plan
         self._config = config
         self._console = console
+        self._should_stop = should_stop
         self._num_threads = num_decode_threads(config.data.decode_threads)
         self._checked = False
 
@@ -213,6 +236,8 @@ class StreamedEpochs:
         for batch in batches:
             failures += [(samples[position], reason) for position, reason in batch.failures]
             advance(len(batch.positions) + len(batch.failures))
+            if self._should_stop():
+                raise StopRequested
         return failures
 
     def training_batches(self, epoch: int) -> keras.utils.PyDataset:

@@ -4,12 +4,14 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import keras
+import numpy as np
 
 from catsdogs.modeling.device import answering_out_of_memory
+from catsdogs.modeling.model_state import ModelState, Values
 
 _FINAL_SHARE = 0.05
 """What the cosine leaves of the learning rate at its end."""
@@ -48,6 +50,7 @@ class Plan:
         patience: epochs without a better validation loss before stopping; 0: never.
         keep: which epoch's weights stay, the `best` or the `last`.
         start_counts: the weights before training are epoch 0, and may be the best.
+        seed: of what Keras may draw in an epoch besides dropout, which has its own.
     """
 
     epochs: int
@@ -56,6 +59,7 @@ class Plan:
     patience: int
     keep: str
     start_counts: bool
+    seed: int = 0
 
     def rate_share(self, epoch: int) -> float:
         """What the cosine leaves of the learning rate in an epoch, from 1: 1 down to 0.05."""
@@ -95,12 +99,68 @@ class History:
         kept: the one whose weights the model has at the end.
         num_frozen: photos and views that went through the frozen layers once, to be kept.
         frozen_seconds: wall time of that.
+        interrupted: it was asked to stop before its end.
     """
 
     epochs: list[Epoch]
     kept: Epoch
     num_frozen: int = 0
     frozen_seconds: float = 0.0
+    interrupted: bool = False
+
+
+@dataclass
+class Progress:
+    """How far a training has come: all that its next epoch depends on.
+
+    Attributes:
+        epochs: those that have ended.
+        state: of the model after the last of them; None before the first one's end.
+        kept_weights: trainable weights of the epoch that would be kept if it ended now.
+        num_frozen: photos and views that went through the frozen layers by then.
+        frozen_seconds: wall time of that.
+    """
+
+    epochs: list[Epoch] = field(default_factory=list)
+    state: ModelState | None = None
+    kept_weights: Values = field(default_factory=list)
+    num_frozen: int = 0
+    frozen_seconds: float = 0.0
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch with the best validation loss, the first of equals."""
+        return min(self.epochs, key=lambda epoch: epoch.validation_loss)
+
+    def history(self, plan: Plan, interrupted: bool = False) -> History:
+        """What the training would give if it ended now."""
+        kept = self.best if plan.keep == "best" else self.epochs[-1]
+        return History(self.epochs, kept, self.num_frozen, self.frozen_seconds, interrupted)
+
+    def is_out_of_patience(self, plan: Plan) -> bool:
+        """Whether the validation loss has not become better for too long."""
+        since_best = self.epochs[-1].number - self.best.number if self.epochs else 0
+        return bool(plan.patience) and since_best >= plan.patience
+
+
+class StopRequested(Exception):  # noqa: N818, it is nobody's error
+    """A training was asked to stop before its first epoch had ended: it has given nothing."""
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """What a training is watched and held by.
+
+    Attributes:
+        progress: where it goes on; brought up to date as each epoch ends.
+        on_epoch: called after that, with all epochs so far.
+        should_stop: asked after each step; once it says yes, the training ends with the kept
+            epoch of those that have ended.
+    """
+
+    progress: Progress = field(default_factory=Progress)
+    on_epoch: Callable[[History], None] = lambda _: None
+    should_stop: Callable[[], bool] = lambda: False
 
 
 class EpochSource(Protocol):
@@ -159,10 +219,7 @@ def giving_logits(model: keras.Model) -> Iterator[None]:
 
 
 def fit_epochs(
-    source: EpochSource,
-    plan: Plan,
-    console: Console,
-    on_epoch: Callable[[History], None] = lambda _: None,
+    source: EpochSource, plan: Plan, console: Console, supervision: Supervision | None = None
 ) -> History:
     """Train for the planned epochs and leave the kept epoch's weights in the model.
 
@@ -170,63 +227,83 @@ def fit_epochs(
         source: the model and its batches.
         plan: how to train.
         console: gets each step's and each epoch's figures.
-        on_epoch: called as each epoch ends, with all epochs so far.
+        supervision: where the training goes on, and who may end it.
 
     Raises:
+        StopRequested: it was asked to stop before the first epoch had ended.
         OutOfMemoryError: the device's memory is too small for a step.
     """
-    model = source.model
-    compile_for(model, plan.learning_rate)
+    supervision = supervision or Supervision()
+    progress = supervision.progress
+    compile_for(source.model, plan.learning_rate)
+    if progress.state is not None:
+        progress.state.restore(source.model)
     too_much = (
         f"for steps of {plan.batch_size} photos: give a smaller train.batch_size or "
         f"finetune.batch_size, for example {max(1, plan.batch_size // 2)}"
     )
-    with giving_logits(model), answering_out_of_memory(too_much):
-        return _fit_compiled(source, plan, console, on_epoch)
+    interrupted = False
+    try:
+        with giving_logits(source.model), answering_out_of_memory(too_much):
+            _run_epochs(source, plan, console, supervision)
+    except StopRequested:
+        if not progress.epochs:
+            raise
+        interrupted = True
+    for variable, value in zip(
+        source.model.trainable_variables, progress.kept_weights, strict=True
+    ):
+        variable.assign(value)
+    return progress.history(plan, interrupted)
 
 
-def _fit_compiled(
-    source: EpochSource, plan: Plan, console: Console, on_epoch: Callable[[History], None]
-) -> History:
-    model = source.model
-    epochs: list[Epoch] = []
-    best_weights: list[Any] = []
-    for number in range(0 if plan.start_counts else 1, plan.epochs + 1):
+def _run_epochs(
+    source: EpochSource, plan: Plan, console: Console, supervision: Supervision
+) -> None:
+    """Run the epochs that are left, and keep in `supervision.progress` what they give."""
+    progress, model = supervision.progress, source.model
+    num_frozen, frozen_seconds = progress.num_frozen, progress.frozen_seconds
+    first = progress.epochs[-1].number + 1 if progress.epochs else int(not plan.start_counts)
+    for number in range(first, plan.epochs + 1):
+        if progress.is_out_of_patience(plan):
+            break
         start = time.perf_counter()
+        # afresh in each epoch, so that one after a break draws what it would have drawn anyway
+        keras.utils.set_random_seed(
+            int(np.random.SeedSequence([plan.seed, number]).generate_state(1)[0])
+        )
         source.prepare(number)
         rate = plan.learning_rate * plan.rate_share(max(1, number))
-        training = _train_epoch(source, number, plan, rate, console) if number else {}
-        validation = model.evaluate(source.validation_batches(), verbose=0, return_dict=True)
+        training = _train_epoch(source, number, plan, rate, console, supervision) if number else {}
+        validation = _validate(source, supervision)
         epoch = Epoch(
             number=number,
             learning_rate=rate if number else 0.0,
             loss=training.get("loss"),
             accuracy=training.get("accuracy"),
-            validation_loss=float(validation["loss"]),
-            validation_accuracy=float(validation["accuracy"]),
+            validation_loss=validation["loss"],
+            validation_accuracy=validation["accuracy"],
             seconds=time.perf_counter() - start,
         )
-        epochs.append(epoch)
         console.note(_describe(epoch, plan))
-        best = min(epochs, key=lambda e: e.validation_loss)  # the first of equals
-        if best is epoch:
-            best_weights = [
-                keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables
-            ]
-        kept = best if plan.keep == "best" else epoch
-        history = History(epochs, kept, source.num_frozen, source.frozen_seconds)
-        on_epoch(history)
-        if plan.patience and number - best.number >= plan.patience:
-            console.note(f"stopped early: {plan.patience} epochs without a better validation loss")
-            break
-    if plan.keep == "best":
-        for variable, value in zip(model.trainable_variables, best_weights, strict=True):
-            variable.assign(value)
-    return history
+        progress.epochs.append(epoch)
+        progress.state = ModelState.of(model)
+        if plan.keep == "last" or progress.best is epoch:
+            progress.kept_weights = progress.state.weights
+        progress.num_frozen = num_frozen + source.num_frozen
+        progress.frozen_seconds = frozen_seconds + source.frozen_seconds
+        supervision.on_epoch(progress.history(plan))
+    if progress.is_out_of_patience(plan):
+        console.note(f"stopped early: {plan.patience} epochs without a better validation loss")
 
 
 def _train_epoch(
-    source: EpochSource, number: int, plan: Plan, rate: float, console: Console
+    source: EpochSource,
+    number: int,
+    plan: Plan,
+    rate: float,
+    console: Console,
+    supervision: Supervision,
 ) -> dict[str, float]:
     """One pass over the training photos; loss and accuracy over them."""
     source.model.optimizer.learning_rate = rate
@@ -236,9 +313,24 @@ def _train_epoch(
             source.training_batches(number),
             shuffle=False,  # the batches come in the epoch's own seeded order
             verbose=0,
-            callbacks=[_StepFigures(task, plan.batch_size, source.num_training)],
+            callbacks=[
+                _StepFigures(task, plan.batch_size, source.num_training),
+                _Stop(supervision),
+            ],
         ).history
+    if supervision.should_stop():
+        raise StopRequested
     return {name: float(values[-1]) for name, values in history.items()}
+
+
+def _validate(source: EpochSource, supervision: Supervision) -> dict[str, float]:
+    """Loss and accuracy over the validation photos."""
+    figures = source.model.evaluate(
+        source.validation_batches(), verbose=0, return_dict=True, callbacks=[_Stop(supervision)]
+    )
+    if supervision.should_stop():
+        raise StopRequested
+    return {name: float(value) for name, value in figures.items()}
 
 
 class _StepFigures(keras.callbacks.Callback):
@@ -255,6 +347,22 @@ class _StepFigures(keras.callbacks.Callback):
         self._left -= count
         figures = logs or {}
         self._task.advance(count, loss=figures["loss"], accuracy=figures["accuracy"])
+
+
+class _Stop(keras.callbacks.Callback):
+    """Ends the pass over the photos after the step in which that was asked for."""
+
+    def __init__(self, supervision: Supervision) -> None:
+        super().__init__()
+        self._supervision = supervision
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self._supervision.should_stop():
+            self.model.stop_training = True
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self._supervision.should_stop():
+            self.model.stop_evaluating = True
 
 
 def _describe(epoch: Epoch, plan: Plan) -> str:

@@ -1,0 +1,252 @@
+"""What a training leaves in its run directory, and takes from there when it goes on."""
+
+import datetime
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Protocol
+
+import keras
+
+from catsdogs.commands.resuming import check_same, resume_command
+from catsdogs.commands.training_steps import TrainResult, kept_score
+from catsdogs.config import Config
+from catsdogs.data.dataset import Dataset
+from catsdogs.errors import CatsdogsError, DataError
+from catsdogs.files import remove_abandoned_parts
+from catsdogs.modeling.checkpoint import Checkpoint, RunFacts, read_checkpoint, write_checkpoint
+from catsdogs.modeling.classifier import split_at
+from catsdogs.modeling.device import device_name
+from catsdogs.modeling.features import hash_weights
+from catsdogs.modeling.model_file import package_versions
+from catsdogs.modeling.precision import Precision, choose_precision
+from catsdogs.modeling.sources import drop_unreadable
+from catsdogs.modeling.training import History, Progress, StopRequested, Supervision
+from catsdogs.reporting.console import Console
+from catsdogs.reporting.metrics import Score
+from catsdogs.run import Command, RunDir, RunMetrics, create_run_dir
+
+
+class Brake(Protocol):
+    """Ends a training gently; in force as long as it is entered."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def is_pulled(self) -> bool:
+        """Whether the training shall end after the running step."""
+
+
+class RunRecorder:
+    """Keeps what a training does in its run directory, from its start to its end.
+
+    Args:
+        command: which one it is.
+        config: where the run directory is made, and what is kept in it.
+        console: is logged into it.
+        brake: who may end it; None: nobody.
+        resumed: the run that it goes on with; None: it is a new one.
+
+    Attributes:
+        begun: what the resumed run began with; None for a new one.
+
+    Raises:
+        DataError: the run's checkpoint is damaged.
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        config: Config,
+        console: Console,
+        brake: Brake | None = None,
+        resumed: RunDir | None = None,
+    ) -> None:
+        self._start = time.perf_counter()
+        self._started = _now()
+        self._command: Command = command
+        self._config = config
+        self._console = console
+        self._brake = brake
+        self._resumed = resumed
+        self._is_kept = True
+        self._progress = Progress()
+        self.begun: RunFacts | None = None
+        if resumed is not None:
+            checkpoint = read_checkpoint(resumed.checkpoint_path)
+            self.begun, self._progress = checkpoint.facts, checkpoint.progress
+
+    def choose_precision(self) -> Precision:
+        """What the configuration asks for, or what the resumed run began in."""
+        return choose_precision(self.begun.precision if self.begun else self._config.precision)
+
+    @contextmanager
+    def begin(
+        self,
+        dataset: Dataset,
+        model: keras.Model,
+        boundary: str,
+        precision: Precision,
+        model_path: Path | None = None,
+    ) -> Iterator[Supervision]:
+        """Make the run directory, or take the resumed run's: nothing is wrong with the request.
+
+        Within it the brake is in force.
+
+        Args:
+            dataset: the photos.
+            model: the classifier before the first epoch.
+            boundary: name of its last frozen layer.
+            precision: what it computes in.
+            model_path: where it was read from; None where it is new.
+
+        Raises:
+            DataError: the run directory cannot be written, or photos or model are not those
+                that the resumed run began with.
+            StopRequested: the brake was pulled before the first epoch had ended; says how to
+                go on.
+        """
+        self._dataset = dataset
+        self._facts = RunFacts(
+            started=self.begun.started if self.begun else self._started,
+            seconds=self.begun.seconds if self.begun else 0.0,
+            backend=keras.backend.backend(),
+            precision=precision.name,
+            model=str(model_path or ""),
+            photos=dataset.order_fingerprint(),
+            frozen_weights=hash_weights(split_at(model, boundary)[0]),
+            start_weights=hash_weights(model),
+        )
+        if self._resumed is not None and self.begun is not None:
+            self.run_dir = self._resumed
+            check_same(self.run_dir, self.begun, self._facts, bool(self._progress.epochs))
+            _drop_again(dataset, self.begun.unreadable)
+            remove_abandoned_parts(self.run_dir.path)
+        else:
+            self.run_dir = create_run_dir(Path(self._config.run.dir), self._command)
+            self.run_dir.write_config(self._config)
+        with self.run_dir.claimed(), self._brake or nullcontext():
+            self._console.log_to(self.run_dir.log_path)
+            if self._resumed is not None:
+                self._console.note(f"going on with {self.run_dir.path} {self._reached}")
+            self._keep()
+            try:
+                yield Supervision(
+                    self._progress,
+                    self._epoch_ended,
+                    self._brake.is_pulled if self._brake else lambda: False,
+                )
+            except StopRequested:
+                raise StopRequested(
+                    f"stopped before the first epoch had ended: `{self._resume_command}` carries on"
+                ) from None
+            except CatsdogsError as error:
+                if self._progress.epochs and self._is_kept:
+                    error.args = (f"{error}. `{self._resume_command}` carries on {self._reached}",)
+                raise
+
+    @property
+    def _reached(self) -> str:
+        epochs = self._progress.epochs
+        return f"after epoch {epochs[-1].number}" if epochs else "from its start"
+
+    @property
+    def _resume_command(self) -> str:
+        return resume_command(self._command, self._config)
+
+    def _epoch_ended(self, history: History) -> None:
+        """Keep the figures of all epochs so far, and what the next one depends on."""
+        self._keep(history)
+
+    def _keep(self, history: History | None = None) -> None:
+        """Write history and checkpoint; the run goes on where they cannot be written."""
+        facts = replace(
+            self._facts,
+            seconds=self._seconds,
+            unreadable=tuple((str(path), reason) for path, reason in self._dataset.unreadable),
+        )
+        try:
+            if history is not None:
+                self.run_dir.write_history(asdict(epoch) for epoch in history.epochs)
+            write_checkpoint(self.run_dir.checkpoint_path, Checkpoint(facts, self._progress))
+        except DataError as error:
+            if self._is_kept:
+                self._console.warn(f"{error}. This training goes on, but cannot be resumed")
+            self._is_kept = False
+        else:
+            self._is_kept = True
+
+    @property
+    def _seconds(self) -> float:
+        """Wall time of all parts of the run so far."""
+        return (self.begun.seconds if self.begun else 0.0) + time.perf_counter() - self._start
+
+    def finish(self, dataset: Dataset, history: History, precision: Precision) -> TrainResult:
+        """Keep what came out, and put it together for the caller; the model is saved by now."""
+        seconds = self._seconds
+        score = kept_score(history, dataset)
+        try:
+            self.run_dir.write_skipped(dataset.unreadable)
+            if history.interrupted:
+                self._console.note(f"stopped {self._reached}: `{self._resume_command}` carries on")
+            else:
+                self._write_metrics(dataset, history, precision, score, seconds)
+                self.run_dir.remove_checkpoint()
+        except DataError as error:
+            self._console.warn(f"{error}. The model is saved, the record of its run is not")
+        return TrainResult(
+            self.run_dir.path,
+            Path(self._config.output),
+            score,
+            history,
+            len(dataset.unreadable),
+            seconds,
+        )
+
+    def _write_metrics(
+        self,
+        dataset: Dataset,
+        history: History,
+        precision: Precision,
+        score: Score,
+        seconds: float,
+    ) -> None:
+        low, high = score.interval
+        self.run_dir.write_metrics(
+            RunMetrics(
+                command=self._command,
+                started=self._facts.started,
+                finished=_now(),
+                seconds=seconds,
+                model=self._config.output,
+                data=self._config.data.dir,
+                class_names=dataset.class_names,
+                num_photos={split: dataset.count(split) for split in dataset.splits},
+                num_skipped=len(dataset.unreadable),
+                kept_epoch=history.kept.number,
+                num_epochs=history.epochs[-1].number,
+                loss=score.loss,
+                accuracy=score.accuracy,
+                interval_low=low,
+                interval_high=high,
+                num_frozen=history.num_frozen,
+                frozen_seconds=history.frozen_seconds,
+                device=device_name(),
+                precision=precision.name,
+                versions=package_versions(),
+            )
+        )
+
+
+def _drop_again(dataset: Dataset, unreadable: Iterable[tuple[str, str]]) -> None:
+    """Leave out the photos that could not be used before the break."""
+    reasons = dict(unreadable)
+    samples = [sample for samples in dataset.splits.values() for sample in samples]
+    drop_unreadable(dataset, [(s, reasons[str(s.path)]) for s in samples if str(s.path) in reasons])
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

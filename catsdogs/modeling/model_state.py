@@ -1,0 +1,70 @@
+"""What training changes in a compiled model, as plain arrays: to go back to, or to keep."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from catsdogs.errors import CatsdogsError
+
+Values = list[np.ndarray]
+"""Of a list of variables, in its order."""
+
+
+class StateError(CatsdogsError):
+    """A state does not fit the model."""
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """A model at the end of an epoch. Frozen weights do not change and are left out.
+
+    Attributes:
+        weights: of the trainable variables.
+        optimizer: of the optimizer's: step count, rate, moments, loss scale.
+        seeds: of the generators that dropout draws from.
+    """
+
+    weights: Values
+    optimizer: Values
+    seeds: Values
+
+    @classmethod
+    def of(cls, model: keras.Model) -> "ModelState":
+        """Copy the state of a compiled model."""
+        return cls(
+            *(
+                [np.array(keras.ops.convert_to_numpy(v)) for v in group]
+                for group in _variables(model)
+            )
+        )
+
+    def restore(self, model: keras.Model) -> None:
+        """Give a compiled model of the same architecture this state.
+
+        Raises:
+            StateError: the architecture is another one.
+        """
+        groups = _variables(model)
+        values = (self.weights, self.optimizer, self.seeds)
+        shapes = [[tuple(variable.shape) for variable in group] for group in groups]
+        if shapes != [[value.shape for value in group] for group in values]:
+            raise StateError("it is of another network or optimizer")
+        for group, its_values in zip(groups, values, strict=True):
+            for variable, value in zip(group, its_values, strict=True):
+                variable.assign(value)
+
+
+def _copy(variable: keras.Variable) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def _variables(model: keras.Model) -> tuple[list[keras.Variable], ...]:
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    weights = {id(variable) for variable in model.weights}
+    return (
+        model.trainable_variables,
+        model.optimizer.variables,
+        [variable for variable in model.variables if id(variable) not in weights],
+    )
