@@ -116,6 +116,40 @@ def shuffled(samples: Sequence[Sample], seed: int, epoch: int) -> list[Sample]:
     return [samples[position] for position in order]
 
 
+@dataclass(frozen=True)
+class Share:
+    """The rows of each batch that one of several processes feeds to its devices.
+
+    Every device gets as many rows as the others: a batch that does not divide among them is
+    filled up with its last row, whose weight is zero.
+
+    Attributes:
+        process_id: which process this is, from 0.
+        num_processes: how many there are.
+        num_devices: of all of them.
+    """
+
+    process_id: int
+    num_processes: int
+    num_devices: int
+
+    def rows(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Which rows of a batch of `count` are this process's, with their weights.
+
+        Returns:
+            int array `(n,)` of rows, and float32 `(n,)`, 1 or, where it fills up, 0; None in
+            its place where there is one device and nothing to fill up.
+        """
+        if self.num_devices == 1:
+            return np.arange(count), None
+        size = math.ceil(count / self.num_devices) * self.num_devices // self.num_processes
+        places = np.arange(size) + self.process_id * size
+        return np.minimum(places, count - 1), (places < count).astype(np.float32)
+
+
+WHOLE = Share(0, 1, 1)
+
+
 class ViewBatches(keras.utils.PyDataset):
     """Batches of one view of each photo, as `fit` and `evaluate` take them.
 
@@ -131,6 +165,7 @@ class ViewBatches(keras.utils.PyDataset):
         seed: of the views.
         batch_size: photos in a batch.
         num_threads: batches in the making at once.
+        share: the rows of each batch that are wanted.
     """
 
     def __init__(
@@ -142,8 +177,10 @@ class ViewBatches(keras.utils.PyDataset):
         seed: int,
         batch_size: int,
         num_threads: int = 1,
+        share: Share = WHOLE,
     ) -> None:
         super().__init__(workers=num_threads, max_queue_size=2 * num_threads)
+        self._share = share
         self._samples = samples
         self._view_number = view_number
         self._size = size
@@ -154,13 +191,16 @@ class ViewBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return math.ceil(len(self._samples) / self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         start = index * self._batch_size
-        samples = self._samples[start : start + self._batch_size]
+        chosen = self._samples[start : start + self._batch_size]
+        rows, weights = self._share.rows(len(chosen))
+        samples = [chosen[row] for row in rows]
         images = [
             read_view(
                 s.path, s.content_hash, self._view_number, self._size, self._augment, self._seed
             )
             for s in samples
         ]
-        return np.stack(images), np.array([s.label for s in samples], np.int32)
+        batch = np.stack(images), np.array([s.label for s in samples], np.int32)
+        return batch if weights is None else (*batch, weights)

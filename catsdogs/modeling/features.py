@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -12,10 +12,12 @@ import numpy as np
 
 from catsdogs.config import AugmentConfig
 from catsdogs.data.augmentation import read_view
-from catsdogs.data.batches import decode_ahead
+from catsdogs.data.batches import WHOLE, Share, decode_ahead
 from catsdogs.data.dataset import Sample
-from catsdogs.modeling.feature_store import FeatureStore
+from catsdogs.modeling.feature_exchange import complete_store, gather_found, raise_together
+from catsdogs.modeling.feature_store import FeatureStore, StoreError
 from catsdogs.modeling.forward import ForwardPass
+from catsdogs.modeling.team import current_team
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class FeatureSource:
         seed: int,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._forward = ForwardPass(trunk, warn)
+        self._forward = ForwardPass(trunk, warn, current_team().placement())
         self._store = store
         self._augment = augment
         self._seed = seed
@@ -118,40 +120,97 @@ class FeatureSource:
         OutOfMemoryError: the device's memory is too small for a single photo.
         """
         start = time.perf_counter()
-        view_keys = self.keys(views)
-        by_key = dict(zip(view_keys, views, strict=True))  # copies of a photo: once
+        by_key = dict(zip(self.keys(views), views, strict=True))  # copies of a photo: once
         missing = self._store.missing(list(by_key))
-        keys = [key for key in by_key if key in missing]
-        wanted = [by_key[key] for key in keys]
-        self._store.reserve(len(keys), 2 * math.prod(self.shape))
+        wanted = {key: view for key, view in by_key.items() if key in missing}
+        self._store.reserve(len(wanted), 2 * math.prod(self.shape))
+        failed = self._compute(wanted, batch_size, num_threads, on_computed)
+        return Extraction(
+            len(wanted) - len(failed),
+            len(by_key) - len(wanted),
+            time.perf_counter() - start,
+            self._failures(views, failed),
+        )
+
+    def ensure_together(
+        self,
+        views: Sequence[View],
+        batch_size: int,
+        num_threads: int,
+        on_computed: Callable[[int], None],
+    ) -> Extraction:
+        """As `ensure`, by all processes of the team: each computes its part of the photos.
+
+        What a process lacks in its own store afterwards, it gets from one that has it. All
+        processes call this with the same views, and all raise where one of them does.
+
+        Raises:
+            StoreError: a process cannot keep the features.
+        """
+        team, start = current_team(), time.perf_counter()
+        by_key = dict(zip(self.keys(views), views, strict=True))
+        keys = list(by_key)
+        found = gather_found(team, self._store, keys)
+        nowhere = [keys[index] for index in np.flatnonzero(~found.any(axis=0))]
+        mine = {key: by_key[key] for key in nowhere[team.process_id :: team.num_processes]}
+        failed: dict[bytes, str] = {}
+        problem = ""
+        try:
+            self._store.reserve(int((~found[team.process_id]).sum()), 2 * math.prod(self.shape))
+            failed = self._compute(mine, batch_size, num_threads, on_computed)
+        except StoreError as error:
+            problem = str(error)
+        raise_together(team, problem)
+        for others in team.exchange({key.hex(): reason for key, reason in failed.items()}):
+            failed |= {bytes.fromhex(key): reason for key, reason in others.items()}
+        complete_store(team, self._store, [key for key in keys if key not in failed], self.shape)
+        return Extraction(
+            len(nowhere) - len(failed),
+            len(keys) - len(nowhere),
+            time.perf_counter() - start,
+            self._failures(views, failed),
+        )
+
+    def _compute(
+        self,
+        wanted: Mapping[bytes, View],
+        batch_size: int,
+        num_threads: int,
+        on_computed: Callable[[int], None],
+    ) -> dict[bytes, str]:
+        """Run the trunk over views and keep the features; keys of failures, with the reason."""
+        keys = list(wanted)
 
         def read(position: int) -> np.ndarray:
-            view = wanted[position]
+            view = wanted[keys[position]]
             sample = view.sample
             return read_view(
                 sample.path, sample.content_hash, view.number, self._size, self._augment, self._seed
             )
 
         failed: dict[bytes, str] = {}
-        batches = decode_ahead(read, len(wanted), batch_size, num_threads)
+        batches = decode_ahead(read, len(keys), batch_size, num_threads)
         for batch, outputs in self._forward.over(batches, batch_size):
             if outputs is not None:
                 features = _as_float16(outputs)
                 self._store.write([keys[position] for position in batch.positions], features)
             failed |= {keys[position]: reason for position, reason in batch.failures}
             on_computed(len(batch.positions) + len(batch.failures))
-        seconds = time.perf_counter() - start
-        failures = [
-            (view.sample, failed[key])
-            for view, key in zip(views, view_keys, strict=True)
-            if key in failed
+        return failed
+
+    def _failures(
+        self, views: Sequence[View], failed: Mapping[bytes, str]
+    ) -> list[tuple[Sample, str]]:
+        keys = self.keys(views)
+        return [
+            (v.sample, failed[key]) for v, key in zip(views, keys, strict=True) if key in failed
         ]
-        return Extraction(len(wanted) - len(failed), len(by_key) - len(wanted), seconds, failures)
 
     def batches(self, views: Sequence[View], batch_size: int) -> "FeatureBatches":
         """Batches of features that `ensure` has put into the store, in the order of `views`."""
         labels = np.array([view.sample.label for view in views], np.int32)
-        return FeatureBatches(self._store, self.keys(views), labels, self.shape, batch_size)
+        share = current_team().share
+        return FeatureBatches(self._store, self.keys(views), labels, self.shape, batch_size, share)
 
 
 def _as_float16(outputs: np.ndarray) -> np.ndarray:
@@ -163,7 +222,8 @@ def _as_float16(outputs: np.ndarray) -> np.ndarray:
 class FeatureBatches(keras.utils.PyDataset):
     """Features and labels as `fit` and `evaluate` take them, streamed from a store.
 
-    Item `i` is `(features, labels)`: float16 `(n, …)` and int32 `(n,)`.
+    Item `i` is `(features, labels)`: float16 `(n, …)` and int32 `(n,)`, and weights float32
+    `(n,)` where batches are spread over devices.
     """
 
     def __init__(
@@ -173,8 +233,10 @@ class FeatureBatches(keras.utils.PyDataset):
         labels: np.ndarray,
         shape: tuple[int, ...],
         batch_size: int,
+        share: Share = WHOLE,
     ) -> None:
         super().__init__()
+        self._share = share
         self._store = store
         self._keys = keys
         self._labels = labels
@@ -184,6 +246,10 @@ class FeatureBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return math.ceil(len(self._keys) / self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        chosen = slice(index * self._batch_size, (index + 1) * self._batch_size)
-        return self._store.read(self._keys[chosen], self._shape), self._labels[chosen]
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        start = index * self._batch_size
+        keys = self._keys[start : start + self._batch_size]
+        rows, weights = self._share.rows(len(keys))
+        features = self._store.read([keys[row] for row in rows], self._shape)
+        batch = features, self._labels[start + rows]
+        return batch if weights is None else (*batch, weights)

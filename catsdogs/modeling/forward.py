@@ -1,7 +1,10 @@
 """Many photos through a network once: fed ahead, in batches that the device's memory holds."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -34,16 +37,36 @@ def forward_batch_size(image_size: tuple[int, int]) -> int:
     return size
 
 
+@dataclass(frozen=True)
+class Placement:
+    """Brings a batch to the devices that a model is on; by default, the backend's own does.
+
+    Attributes:
+        num_devices: a batch is so many equal parts.
+        place: takes and gives photos `(n, height, width, 3)`.
+    """
+
+    num_devices: int = 1
+    place: Callable[[np.ndarray], Any] = lambda images: images
+
+
 class ForwardPass:
     """A network that is asked batch by batch; where memory is short, by halves of batches.
 
     Args:
         model: Keras model, raw RGB `(n, height, width, 3)` to an array `(n, …)`.
         warn: told in a line where the device's memory asks for smaller batches.
+        placement: where the model is.
     """
 
-    def __init__(self, model: keras.Model, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        warn: Callable[[str], None],
+        placement: Placement = Placement(),
+    ) -> None:
         self._model = model
+        self._placement = placement
         self._warn = warn
         self._limit: int | None = None
         # JAX lends the weights to the computation, and a failed one does not give them back
@@ -77,9 +100,10 @@ class ForwardPass:
         if not len(images):
             return None
         while True:
-            size = min(batch_size, self._limit or batch_size)
+            least = self._placement.num_devices
+            size = self._limit or math.ceil(batch_size / least) * least
             way_out = f"for {size} photos at a time"
-            if size == 1:
+            if size == least:
                 way_out = "for a single photo: give a smaller model.image_size"
             try:
                 with answering_out_of_memory(way_out):
@@ -88,9 +112,9 @@ class ForwardPass:
                         for start in range(0, len(images), size)
                     ]
             except OutOfMemoryError as error:
-                if size == 1:
+                if size == least:
                     raise
-                self._limit = size // 2
+                self._limit = max(least, size // 2 // least * least)
                 if self._lent is not None:
                     self._model.set_weights(self._lent)
                 self._warn(f"{error}: going on with {self._limit}")
@@ -98,4 +122,5 @@ class ForwardPass:
                 return np.concatenate(outputs)
 
     def _outputs(self, images: np.ndarray, size: int) -> np.ndarray:
-        return np.asarray(self._model.predict_on_batch(fill_batch(images, size)))[: len(images)]
+        filled = self._placement.place(fill_batch(images, size))
+        return np.asarray(self._model.predict_on_batch(filled))[: len(images)]

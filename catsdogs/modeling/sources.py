@@ -1,5 +1,6 @@
 """Where the batches of each epoch come from: stored features, or photos streamed anew."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import keras
@@ -9,7 +10,13 @@ from catsdogs.data.batches import ViewBatches, decode_ahead, num_decode_threads,
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
 from catsdogs.data.images import read_photo
 from catsdogs.errors import DataError
-from catsdogs.modeling.classifier import POOLING_NAME, convolution_layers, freeze_below, split_at
+from catsdogs.modeling.classifier import (
+    POOLING_NAME,
+    build_classifier,
+    convolution_layers,
+    freeze_below,
+    split_at,
+)
 from catsdogs.modeling.feature_store import (
     DiskStore,
     FeatureStore,
@@ -21,6 +28,7 @@ from catsdogs.modeling.feature_store import (
 from catsdogs.modeling.features import FeatureSource, View, hash_weights
 from catsdogs.modeling.forward import forward_batch_size
 from catsdogs.modeling.model_state import ModelState
+from catsdogs.modeling.team import current_team
 from catsdogs.modeling.training import (
     Console,
     History,
@@ -65,9 +73,46 @@ def train_above(
         StopRequested: it was asked to stop before the first epoch had ended.
     """
     supervision = supervision or Supervision()
+    team = current_team()
     freeze_below(model, boundary)
+    with team.training_scope():
+        trained = model if len(team.devices) < 2 else _twin(model, boundary, dataset, config)
+        history = _train(model, trained, boundary, dataset, plan, config, console, supervision)
+    if trained is not model:
+        model.set_weights(trained.get_weights())
+    return history
+
+
+def _twin(model: keras.Model, boundary: str, dataset: Dataset, config: Config) -> keras.Model:
+    """The same classifier once more, its variables where the scope around it wants them."""
+    twin = build_classifier(
+        config.model,
+        len(dataset.class_names),
+        convolution_layers(model)[0].dtype_policy,
+        model.get_layer("dropout").seed,
+    )
+    twin.set_weights(model.get_weights())
+    freeze_below(twin, boundary)
+    return twin
+
+
+def _train(
+    model: keras.Model,
+    trained: keras.Model,
+    boundary: str,
+    dataset: Dataset,
+    plan: Plan,
+    config: Config,
+    console: Console,
+    supervision: Supervision,
+) -> History:
     if config.augment.views:
-        trunk, tail = split_at(model, boundary)
+        with current_team().forward_scope():
+            # other than what is trained, it is on the devices of this process alone
+            on_one = len(current_team().local_devices) < 2
+            forward = model if on_one else _twin(model, boundary, dataset, config)
+        trunk, _ = split_at(forward, boundary)
+        _, tail = split_at(trained, boundary)
         card = TrunkCard(
             backbone=config.model.backbone,
             boundary=boundary,
@@ -89,7 +134,7 @@ def train_above(
                 console.warn(f"feature store: {error}: going on without it")
                 if supervision.progress.state is None:
                     start.restore(tail)
-    streamed = StreamedEpochs(model, dataset, plan, config, console, supervision.should_stop)
+    streamed = StreamedEpochs(trained, dataset, plan, config, console, supervision.should_stop)
     return fit_epochs(streamed, plan, console, supervision)
 
 
@@ -147,9 +192,11 @@ class FeatureEpochs:
         if epoch:
             number = self._view_number(epoch)
             views += [View(sample, number) for sample in self._dataset.splits[TRAIN]]
-        missing = self._features.count_missing(views)
+        team = current_team()
+        missing = sum(team.exchange(self._features.count_missing(views)))
         if not missing:
             return
+        missing = math.ceil(missing / team.num_processes)
         with self._console.task("frozen layers", missing) as task:
 
             def on_computed(count: int) -> None:
@@ -157,9 +204,12 @@ class FeatureEpochs:
                 if self._should_stop():
                     raise StopRequested
 
-            done = self._features.ensure(
+            ensure = self._features.ensure
+            if team.num_processes > 1:
+                ensure = self._features.ensure_together
+            done = ensure(
                 views,
-                forward_batch_size(self._config.model.image_size),
+                forward_batch_size(self._config.model.image_size) * max(1, len(team.local_devices)),
                 num_decode_threads(self._config.data.decode_threads),
                 on_computed,
             )
@@ -256,6 +306,7 @@ class StreamedEpochs:
             self._config.seed,
             self._plan.batch_size,
             self._num_threads,
+            current_team().share,
         )
 
 

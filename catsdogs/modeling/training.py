@@ -13,6 +13,8 @@ import numpy as np
 from catsdogs.modeling.device import answering_out_of_memory
 from catsdogs.modeling.model_state import ModelState, Values
 
+_LOG_LOSS = "log_loss"
+
 _FINAL_SHARE = 0.05
 """What the cosine leaves of the learning rate at its end."""
 
@@ -199,8 +201,11 @@ def compile_for(model: keras.Model, learning_rate: float) -> None:
     optimizer: keras.optimizers.Optimizer = keras.optimizers.Adam(learning_rate)
     if any(layer.compute_dtype == "float16" for layer in model.layers if layer.trainable_variables):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)  # float16 gradients underflow
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss=loss, metrics=["accuracy"])
+    # The mean over the rows that count: Keras' own divides by those that fill a batch up, too,
+    # and its running loss weighs batches by them. Hence the loss as a metric as well.
+    loss = keras.losses.SparseCategoricalCrossentropy(True, reduction="mean_with_sample_weight")
+    log_loss = keras.metrics.SparseCategoricalCrossentropy(_LOG_LOSS, from_logits=True)
+    model.compile(optimizer, loss=loss, weighted_metrics=["accuracy", log_loss])
 
 
 @contextmanager
@@ -279,9 +284,9 @@ def _run_epochs(
         epoch = Epoch(
             number=number,
             learning_rate=rate if number else 0.0,
-            loss=training.get("loss"),
+            loss=training.get(_LOG_LOSS),
             accuracy=training.get("accuracy"),
-            validation_loss=validation["loss"],
+            validation_loss=validation[_LOG_LOSS],
             validation_accuracy=validation["accuracy"],
             seconds=time.perf_counter() - start,
         )
@@ -346,7 +351,7 @@ class _StepFigures(keras.callbacks.Callback):
         count = min(self._batch_size, self._left)
         self._left -= count
         figures = logs or {}
-        self._task.advance(count, loss=figures["loss"], accuracy=figures["accuracy"])
+        self._task.advance(count, loss=figures[_LOG_LOSS], accuracy=figures["accuracy"])
 
 
 class _Stop(keras.callbacks.Callback):
