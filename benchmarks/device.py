@@ -7,6 +7,7 @@ what lies between them. It runs on a GPU and on a CPU.
 """
 
 import json
+import statistics
 import tempfile
 import time
 from dataclasses import asdict
@@ -18,10 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import run_classic
-from benchmarks.parts import Row, Settings, finetune, train, trunk
+from benchmarks.parts import finetune, train
+from benchmarks.settings import Row, Settings
 from catsdogs.modeling.backend import import_backend
 
-_TAIL_BATCHES = 10
+_TAIL_BATCHES = _BARE_BATCHES = 10
 
 
 def decoding(settings: Settings) -> list[Row]:
@@ -39,6 +41,49 @@ def decoding(settings: Settings) -> list[Row]:
     count = sum(len(batch.positions) for batch in batches)
     rate = count / (time.perf_counter() - start)
     return [Row(f"decode and resize, {num_threads} threads", f"{rate:,.0f} photos/s")]
+
+
+def trunk(settings: Settings) -> list[Row]:
+    """Photos per second of the frozen layers from files to features, against them alone."""
+    from catsdogs.config import AugmentConfig, DataConfig, ModelConfig
+    from catsdogs.data.batches import num_decode_threads
+    from catsdogs.data.dataset import load_dataset
+    from catsdogs.modeling.classifier import build_classifier, split_at
+    from catsdogs.modeling.feature_store import MemoryStore
+    from catsdogs.modeling.features import FeatureSource, View
+    from catsdogs.modeling.forward import forward_batch_size
+    from catsdogs.modeling.precision import choose_precision
+
+    size = (settings.size, settings.size)
+    batch_size = forward_batch_size(size)
+    layers, _ = split_at(
+        build_classifier(ModelConfig(image_size=size), 2, choose_precision().policy), "pooling"
+    )
+    images = np.zeros((batch_size, *size, 3), np.uint8)
+    layers.predict_on_batch(images)
+    samples = load_dataset(DataConfig(dir=str(settings.data)), 0).splits["train"]
+    views = [View(sample, 0) for sample in samples]
+
+    def bare() -> float:
+        start = time.perf_counter()
+        for _ in range(_BARE_BATCHES):
+            layers.predict_on_batch(images)
+        return _BARE_BATCHES * batch_size / (time.perf_counter() - start)
+
+    def end_to_end() -> float:
+        source = FeatureSource(layers, MemoryStore(), AugmentConfig(), seed=0)
+        done = source.ensure(views, batch_size, num_decode_threads(0), lambda _: None)
+        return done.num_computed / done.seconds
+
+    pairs = [(end_to_end(), bare()) for _ in range(settings.repeats)]
+    return [
+        Row(
+            f"frozen layers from files, batches of {batch_size}, against them alone",
+            f"{statistics.median(whole for whole, _ in pairs):.1f} photos/s",
+            f"{statistics.median(alone for _, alone in pairs):.1f} photos/s",
+            statistics.median(whole / alone for whole, alone in pairs),
+        )
+    ]
 
 
 def tail(settings: Settings) -> list[Row]:

@@ -13,6 +13,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from catsdogs.errors import ConfigError
+from catsdogs.reporting.text import printable
+
+_MAX_SHOWN = 200
+"""Characters of a wrong key or value that a message repeats."""
 
 
 class _Section(BaseModel):
@@ -28,6 +32,8 @@ class DataConfig(_Section):
     """Take every N-th photo of each split, at least one a class; 1 takes all."""
     validation_fraction: float = Field(0.2, gt=0, lt=1)
     """Share of photos for validation where the folder is not split already."""
+    max_unreadable: float = Field(0.1, ge=0, le=1)
+    """Share of unreadable photos above which a training stops instead of skipping them."""
     decode_threads: int = Field(0, ge=0, le=256)
     """Threads that decode photos ahead of the network; 0: one for each processor core."""
 
@@ -50,7 +56,10 @@ class AugmentConfig(_Section):
     """Pixel values times a factor between 1 - brightness and 1 + brightness."""
 
 
-Pixels = Annotated[int, Field(ge=1, le=2048)]
+MAX_PIXELS_A_SIDE = 2048
+"""Of the photos that a network takes."""
+
+Pixels = Annotated[int, Field(ge=1, le=MAX_PIXELS_A_SIDE)]
 
 
 class ModelConfig(_Section):
@@ -108,6 +117,8 @@ class RunConfig(_Section):
 
     dir: str = "runs"
     """Each run gets a folder `<time>-<command>` in it."""
+    tensorboard: bool = False
+    """Write each epoch's figures as TensorBoard event files too."""
 
 
 class Config(_Section):
@@ -130,7 +141,7 @@ class Config(_Section):
     def _output_is_h5(self) -> Self:
         if not self.output.endswith(".h5"):
             raise ValueError(
-                f"output must end in .h5, for example models/mine.h5, got {self.output!r}"
+                f"output must end in .h5, for example models/mine.h5, got {_shown(self.output)}"
             )
         return self
 
@@ -162,8 +173,10 @@ def load_config(
             ) from None
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not valid TOML: {error}") from None
+        except RecursionError:
+            raise ConfigError(f"{path} is not valid TOML: nested too deeply") from None
+        except ValueError as error:  # TOML, UTF-8, and numbers of thousands of digits
+            raise ConfigError(f"{path} is not valid TOML: {printable(str(error))}") from None
     for key, value in (overrides or {}).items():
         _lay_over(tree, key, value)
     try:
@@ -193,11 +206,14 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     key, equals, raw = text.partition("=")
     key = key.strip()
     if not equals or not key:
-        raise ConfigError(f"--set {text!r}: expected KEY=VALUE, for example --set train.epochs=5")
+        raise ConfigError(
+            f"--set {_shown(text)}: expected KEY=VALUE, for example --set train.epochs=5"
+        )
     try:
-        return key, tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
+        tree = tomllib.loads(f"value = {raw}")
+    except (ValueError, RecursionError):
         return key, raw.strip()
+    return key, tree["value"] if len(tree) == 1 else raw.strip()
 
 
 def config_keys() -> list[str]:
@@ -229,6 +245,8 @@ def _flat(config: Config) -> dict[str, Any]:
 
 def _lay_over(tree: dict[str, Any], key: str, value: Any) -> None:
     *sections, name = key.split(".")
+    if not all(sections) or not name:
+        raise ConfigError(_unknown_key(key))
     for section in sections:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
@@ -239,26 +257,44 @@ def _lay_over(tree: dict[str, Any], key: str, value: Any) -> None:
 def _explain(error: ValidationError, tree: dict[str, Any]) -> str:
     """The first problem in one line, with its whole key and the way out."""
     problem = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in problem["loc"] if isinstance(part, str))
+    key = _named(".".join(str(part) for part in problem["loc"] if isinstance(part, str)))
     if problem["type"] == "extra_forbidden":
         return _unknown_key(key)
     if problem["type"] in ("model_type", "model_attributes_type"):
         return f"{key} is a section: set a key inside it, for example {_key_inside(key)}"
     if not key:  # raised by a validator of the whole configuration, which names its key
-        return str(problem["ctx"]["error"])
+        return printable(str(problem["ctx"]["error"]))
     if key == "model.image_size" and problem["type"] in ("missing", "too_long"):
         size = tree["model"]["image_size"]
-        return f"{key} should be a height and a width, for example [224, 224], got {size!r}"
+        return f"{key} should be a height and a width, for example [224, 224], got {_shown(size)}"
     message = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return f"{key} should be {message}, got {problem['input']!r}"
+    if message[0].isupper():  # a sentence of its own
+        return f"{key}: {message[0].lower()}{message[1:]}, got {_shown(problem['input'])}"
+    return f"{key} should be {message}, got {_shown(problem['input'])}"
 
 
 def _key_inside(section: str) -> str:
     return next((key for key in config_keys() if key.startswith(f"{section}.")), "seed")
 
 
+def _named(key: str) -> str:
+    """A key in one line, however it was spelled."""
+    text = printable(key)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+def _shown(value: Any) -> str:
+    """A value in one line, however large it is."""
+    try:
+        text = printable(repr(value))
+    except (ValueError, RecursionError):  # a number of thousands of digits
+        return "what is too large to show"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
 def _unknown_key(key: str) -> str:
     known = config_keys()
+    key = _named(key)
     section, _, name = key.rpartition(".")
     in_section = [k for k in known if section and k.startswith(f"{section}.")]
     elsewhere = [k for k in known if k.rpartition(".")[2] == name]

@@ -44,10 +44,14 @@ def replacing(path: Path, option: str = "--output") -> Iterator[Path]:
             part.unlink()
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str = "--output") -> None:
     """Find out before long work whether its result can be written.
 
     What killed processes left half written in its folder goes.
+
+    Args:
+        path: what will be written.
+        option: what the user chooses another place by.
 
     Raises:
         DataError: the folder cannot be made or written, or a folder stands in the way.
@@ -60,7 +64,7 @@ def check_writable(path: Path) -> None:
         part.touch()
         part.unlink()
     except OSError as error:
-        raise not_writable(path, error, "--output") from None
+        raise not_writable(path, error, option) from None
     remove_abandoned_parts(path.parent)
 
 

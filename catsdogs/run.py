@@ -4,9 +4,12 @@ runs/20261125-101530-train/
 ├── config.toml    the resolved configuration; `--config` takes it
 ├── history.csv    an epoch a line, written as each one ends
 ├── log.txt        what the console said
+├── curves.png     loss and accuracy over the epochs, drawn at the end
+├── tensorboard/   event files, with `run.tensorboard`
 ├── skipped.csv    photos that could not be used, with the reason
 ├── checkpoint.npz what `--resume` goes on from; gone when the run has come to its end
-└── metrics.json   written last: a run without it did not come to its end
+├── metrics.json   a run without it did not come to its end
+└── report.html    where `catsdogs report` writes it
 """
 
 import csv
@@ -25,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from catsdogs.config import Config
 from catsdogs.errors import DataError
 from catsdogs.files import not_writable, remove_abandoned_parts, replacing
+from catsdogs.reporting.text import csv_cell, csv_text
 
 try:
     import fcntl
@@ -45,6 +49,7 @@ class RunMetrics(BaseModel):
         data: the folder of photos, as it was given.
         class_names: in the order of the output.
         num_photos: readable photos of each split.
+        num_class_photos: likewise of each class, for each split; empty where not recorded.
         num_skipped: photos that could not be used.
         kept_epoch: the epoch whose weights were saved; 0 is the state before fine-tuning.
         num_epochs: epochs that were trained.
@@ -53,6 +58,8 @@ class RunMetrics(BaseModel):
         num_frozen: photos and views that went through the frozen layers in this run.
         frozen_seconds: wall time of that.
         device, precision, versions: what it ran on.
+        start_created: what the model file that fine-tuning started from says about its time;
+            empty for `train`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -65,6 +72,7 @@ class RunMetrics(BaseModel):
     data: str
     class_names: tuple[str, ...]
     num_photos: dict[str, int]
+    num_class_photos: dict[str, dict[str, int]] = Field(default_factory=dict)
     num_skipped: int
     kept_epoch: int
     num_epochs: int
@@ -77,6 +85,7 @@ class RunMetrics(BaseModel):
     device: str
     precision: str
     versions: dict[str, str]
+    start_created: str = ""
 
 
 class RunDir:
@@ -94,6 +103,9 @@ class RunDir:
         self.skipped_path = path / "skipped.csv"
         self.checkpoint_path = path / "checkpoint.npz"
         self.metrics_path = path / "metrics.json"
+        self.curves_path = path / "curves.png"
+        self.tensorboard_path = path / "tensorboard"
+        self.report_path = path / "report.html"
 
     @property
     def command(self) -> str:
@@ -161,14 +173,38 @@ class RunDir:
             return
         with (
             replacing(self.skipped_path, "--set run.dir=DIR") as part,
-            part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+            part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
         ):
-            csv.writer(file).writerows([("path", "reason"), *rows])
+            cells = ((csv_cell(str(path)), csv_cell(reason)) for path, reason in rows)
+            csv.writer(file).writerows([("path", "reason"), *cells])
+
+    def read_skipped(self) -> list[tuple[str, str]]:
+        """The photos that could not be used, with the reason.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        if not self.skipped_path.exists():
+            return []
+        try:
+            with self.skipped_path.open(
+                newline="", encoding="utf-8", errors="surrogateescape"
+            ) as file:
+                return [
+                    (csv_text(row["path"]), csv_text(row["reason"])) for row in csv.DictReader(file)
+                ]
+        except (OSError, KeyError, csv.Error) as error:
+            raise DataError(f"{self.skipped_path} cannot be read ({error})") from None
 
     def write_metrics(self, metrics: RunMetrics) -> None:
         """Mark the run as finished, with its result."""
         with replacing(self.metrics_path, "--set run.dir=DIR") as part:
             part.write_text(json.dumps(metrics.model_dump(mode="json"), indent=1))
+
+    def write_curves(self, png: bytes) -> None:
+        """Keep the picture of the epochs."""
+        with replacing(self.curves_path, "--set run.dir=DIR") as part:
+            part.write_bytes(png)
 
     def remove_checkpoint(self) -> None:
         """Give its space free: nothing is left to resume."""

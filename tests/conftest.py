@@ -8,10 +8,12 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
-from catsdogs.config import Config, ModelConfig
-from catsdogs.modeling.classifier import build_classifier, set_backbone_weights
+from catsdogs.cli import main
+from catsdogs.config import Config, DataConfig, ModelConfig
+from catsdogs.modeling.classifier import build_classifier, set_backbone_weights, split_at
 from catsdogs.modeling.feature_store import DiskStore, MemoryStore, TrunkCard
 from catsdogs.modeling.model_file import Metadata, ValidationRecord, WeightsRecord, save_model
 from catsdogs.modeling.weights import load_weights
@@ -59,6 +61,107 @@ def store(request, tmp_path):
     store.close()
 
 
+@pytest.fixture
+def run_facts():
+    """What metrics.json says, as a dict to change."""
+    return {
+        "command": "train",
+        "started": "2026-01-01T00:00:00+00:00",
+        "finished": "2026-01-01T00:01:00+00:00",
+        "seconds": 60.0,
+        "model": "models/catsdogs.h5",
+        "data": "data",
+        "class_names": ["cats", "dogs"],
+        "num_photos": {"train": 8, "validation": 4},
+        "num_skipped": 0,
+        "kept_epoch": 1,
+        "num_epochs": 1,
+        "loss": 0.5,
+        "accuracy": 0.75,
+        "interval_low": 0.3,
+        "interval_high": 0.95,
+        "num_frozen": 12,
+        "frozen_seconds": 1.0,
+        "device": "CPU",
+        "precision": "float32",
+        "versions": {"catsdogs": "0"},
+    }
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory):
+    """A function that writes a small model which tells reddish photos from bluish ones.
+
+    Reddish ones are given the first class, bluish ones the second, others neither.
+    """
+    generator = np.random.default_rng(0)
+    made = {}
+
+    def build(path, class_names, image_size, sureness, data):
+        config = Config(
+            model=ModelConfig(weights="random", image_size=image_size), data=DataConfig(dir=data)
+        )
+        model = build_classifier(config.model, len(class_names), keras.DTypePolicy("float32"))
+        set_backbone_weights(model, load_weights("random"))
+        trunk, _ = split_at(model, "pooling")
+        noise = generator.integers(-50, 51, (16, *image_size, 3))
+        red, blue = (
+            trunk.predict(np.uint8(noise + colour), verbose=0).mean(axis=0, dtype=np.float64)
+            for colour in (REDDISH, BLUISH)
+        )
+        towards_red = (red - blue) / np.square(red - blue).sum()
+        hidden = np.zeros((len(red), 256))
+        hidden[:, 0], hidden[:, 1] = 2 * towards_red, -2 * towards_red
+        middle = np.zeros(256)
+        middle[1] = towards_red @ (red + blue)  # unit 0 is 1 at red, unit 1 is 1 at blue
+        middle[0] = -middle[1]
+        to_class = np.zeros((256, len(class_names)))
+        to_class[0, 0] = to_class[1, 1] = sureness
+        bias = np.full(len(class_names), -abs(sureness))
+        bias[:2] = 0
+        model.set_weights([*model.get_weights()[:-4], hidden, middle, to_class, bias])
+        validation = ValidationRecord(
+            loss=0.5, accuracy=0.75, num_photos=4, interval_low=0.3, interval_high=0.95
+        )
+        metadata = Metadata(
+            class_names=class_names,
+            image_size=image_size,
+            stage="train",
+            kept_epoch=1,
+            config=config.model_dump(mode="json"),
+            backbone="vgg16",
+            weights=WeightsRecord(source="random", sha256=""),
+            data_fingerprint="",
+            num_photos={"train": 8, "validation": 4},
+            validation=validation,
+        )
+        save_model(path, model, metadata)
+
+    def make(path, class_names=("cats", "dogs"), image_size=(32, 32), sureness=4.0, data="data"):
+        """With a negative `sureness` it is wrong; `data` is where it says it was trained."""
+        key = (class_names, image_size, sureness, data)
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp("models") / "model.h5"
+            build(made[key], *key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.hardlink_to(made[key])
+        return path
+
+    return make
+
+
+@pytest.fixture
+def call():
+    """A function that runs a command line and holds its exit code."""
+
+    def run(*arguments, code=0):
+        result = CliRunner().invoke(main, list(map(str, arguments)))
+        assert result.exit_code == code, result.output + repr(result.exception)
+        return result
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def unsure_model(tmp_path_factory):
     """A model file with random weights, 32 px, whose probabilities are neither 0 nor 1."""
@@ -84,6 +187,44 @@ def unsure_model(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "unsure.h5"
     save_model(path, model, metadata)
     return path
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory):
+    """A working folder with a training, its fine-tuning and the report of it; do not change it.
+
+    One class is named like a script; of the validation photos, one cannot be read and one lies
+    in the wrong folder.
+    """
+    from click.testing import CliRunner
+
+    from catsdogs.cli import main
+
+    folder = tmp_path_factory.mktemp("reported")
+    generator = np.random.default_rng(0)
+    for split, count in (("train", 6), ("validation", 5)):
+        for channel, name in enumerate(("<script>alert(1)", "dogs & 'wolves'")):
+            (folder / "data" / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.integers(0, 256, (40, 50, 3)).astype(np.uint8)
+                pixels[..., channel] //= 2
+                Image.fromarray(pixels).save(folder / "data" / split / name / f"{number}.png")
+    first, second = sorted((folder / "data" / "validation").iterdir())
+    (second / "bad.jpg").write_bytes(b"no picture")
+    (first / "4.png").rename(second / "wrong.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        for arguments in (
+            "train --epochs 3 --set model.image_size=[32,32] --set model.weights=random "
+            "--set run.tensorboard=true",
+            "finetune --epochs 2",
+            "report --output report.html",
+        ):
+            result = CliRunner().invoke(main, arguments.split())
+            assert result.exit_code == 0, result.output + repr(result.exception)
+    (folder / "answer.txt").write_text(result.stdout)
+    return folder
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ from PIL import Image
 
 from catsdogs.config import AugmentConfig
 from catsdogs.data.augmentation import ViewTransform, apply_transform, draw_transform, read_view
+from catsdogs.data.contents import hash_content
 from catsdogs.data.images import fit_to, read_photo
+from catsdogs.errors import DataError
 
 BOUNDS = AugmentConfig(
     flip=True, rotation_degrees=15, shift=0.08, shear_degrees=5, zoom=0.15, brightness=0.15
@@ -210,39 +212,53 @@ def test_brightness_multiplies_and_clips():
     assert (dark == (5, 50, 100)).all()
 
 
+def view_of(path, number, size=(16, 16), augment=BOUNDS, seed=0):
+    return read_view(path, hash_content(path.read_bytes()), number, size, augment, seed)
+
+
 def test_view_0_is_the_photo_itself(tmp_path, make_photos):
     (path,) = make_photos(tmp_path, 1)
-    view = read_view(path, HASH, 0, (16, 16), BOUNDS, seed=0)
+    view = view_of(path, 0)
     assert np.array_equal(view, read_photo(path, (16, 16)))
 
 
 def test_same_arguments_give_the_same_pixels(tmp_path, make_photos):
     (path,) = make_photos(tmp_path, 1)
-    views = [read_view(path, HASH, 1, (16, 16), BOUNDS, seed=0) for _ in range(2)]
+    views = [view_of(path, 1) for _ in range(2)]
     assert np.array_equal(*views)
 
 
 def test_seed_number_and_photo_give_other_pixels(tmp_path, make_photos):
     (path,) = make_photos(tmp_path, 1)
     views = [
-        read_view(path, HASH, 0, (16, 16), BOUNDS, seed=0),
-        read_view(path, HASH, 1, (16, 16), BOUNDS, seed=0),
-        read_view(path, HASH, 2, (16, 16), BOUNDS, seed=0),
-        read_view(path, HASH, 1, (16, 16), BOUNDS, seed=1),
-        read_view(path, HASH[::-1], 1, (16, 16), BOUNDS, seed=0),
+        view_of(path, 0),
+        view_of(path, 1),
+        view_of(path, 2),
+        view_of(path, 1, seed=1),
     ]
+    path.write_bytes(path.read_bytes() + b"another content, the same pixels")
+    views.append(view_of(path, 1))
     assert len({view.tobytes() for view in views}) == 5
 
 
 def test_bounds_of_zero_make_all_views_alike(tmp_path, make_photos):
     (path,) = make_photos(tmp_path, 1)
-    views = [read_view(path, HASH, number, (24, 32), NOTHING, seed=0) for number in range(4)]
+    views = [view_of(path, number, (24, 32), NOTHING) for number in range(4)]
     assert len({view.tobytes() for view in views}) == 1
 
 
 def test_flip_alone_gives_the_photo_and_its_mirror_image(tmp_path, make_photos):
     (path,) = make_photos(tmp_path, 1)
     augment = NOTHING.model_copy(update={"flip": True})
-    views = {read_view(path, HASH, n, (24, 32), augment, seed=0).tobytes() for n in range(1, 20)}
+    views = {view_of(path, n, (24, 32), augment).tobytes() for n in range(1, 20)}
     photo = read_photo(path, (24, 32))
     assert views == {photo.tobytes(), photo[:, ::-1].tobytes()}
+
+
+def test_photo_that_changed_since_it_was_hashed_is_refused(tmp_path, make_photos):
+    path, other = make_photos(tmp_path, 2)
+    content_hash = hash_content(path.read_bytes())
+    path.write_bytes(other.read_bytes())
+    with pytest.raises(DataError) as caught:
+        read_view(path, content_hash, 0, (16, 16), BOUNDS, seed=0)
+    assert str(caught.value) == "changed while it was read"

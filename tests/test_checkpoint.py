@@ -19,6 +19,7 @@ FACTS = RunFacts(
     backend="tensorflow",
     precision="float32",
     model="models/mine.h5",
+    model_created="2026-01-01T00:00:00+00:00",
     photos="a",
     frozen_weights="b",
     start_weights="c",

@@ -1,4 +1,5 @@
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -429,7 +430,8 @@ def test_leak_between_the_splits_is_named(split_root):
     leaked.write_bytes(trained.read_bytes())
     assert load(split_root).warnings == [
         "1 validation photo is also trained on and will flatter the accuracy, "
-        f"e.g. {leaked} = {trained}"
+        f"e.g. {leaked} = {trained} "
+        "(`catsdogs check` names all, and near copies)"
     ]
 
 
@@ -439,7 +441,8 @@ def test_leaks_between_the_splits_are_counted(split_root):
         (split_root / "validation" / name / "1.png").write_bytes(trained.read_bytes())
     assert load(split_root).warnings == [
         "2 validation photos are also trained on and will flatter the accuracy, "
-        f"e.g. {split_root / 'validation' / 'cats' / '1.png'} = {trained}"
+        f"e.g. {split_root / 'validation' / 'cats' / '1.png'} = {trained} "
+        "(`catsdogs check` names all, and near copies)"
     ]
 
 
@@ -471,3 +474,11 @@ def test_relative_folder_is_read_from_where_the_command_runs(split_root, monkeyp
     dataset = load(".", subsample=4)
     assert counts(dataset) == {"train": 2, "validation": 2}
     assert dataset.splits["train"][0].path.parent == Path("train/cats")
+
+
+def test_class_folder_that_is_not_named_in_utf8_is_one_line(class_folders):
+    folder = class_folders / "train" / os.fsdecode(b"caf\xe9")
+    (class_folders / "train" / "cats").rename(folder)
+    with pytest.raises(DataError) as error:
+        load_dataset(DataConfig(dir=str(class_folders)), 0)
+    assert str(error.value) == f"{folder} is not named in UTF-8: rename the folder"

@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from catsdogs.config import AugmentConfig
+from catsdogs.data.contents import hash_content
 from catsdogs.data.dataset import Sample
 from catsdogs.data.images import read_photo
 from catsdogs.modeling.features import FeatureSource, View, hash_weights, view_key
@@ -26,7 +27,7 @@ def photos(tmp_path):
     for number in range(7):
         path = folder / f"{number}.png"
         Image.fromarray(generator.integers(0, 256, (8, 8, 3)).astype(np.uint8)).save(path)
-        samples.append(Sample(path, number % 2, number.to_bytes(16, "big")))
+        samples.append(Sample(path, number % 2, hash_content(path.read_bytes())))
     return samples
 
 
@@ -88,11 +89,31 @@ def test_views_are_kept_apart_by_number_bounds_and_seed_but_view_0_is_not():
 
 def test_photo_that_cannot_be_read_is_reported_and_the_others_are_kept(store, trunk, photos):
     photos[2].path.write_bytes(b"broken")
+    photos[2] = Sample(photos[2].path, 0, hash_content(b"broken"))
     source = make_source(trunk, store)
     done = ensure(source, [View(photo, 0) for photo in photos])
     assert done.num_computed == 6
     assert done.failures == [(photos[2], "not a picture, or damaged at its start")]
     assert source.count_missing([View(photo, 0) for photo in photos]) == 1
+
+
+def test_photo_that_changes_or_vanishes_is_reported_and_leaves_nothing_behind(store, trunk, photos):
+    photos[2].path.write_bytes(photos[3].path.read_bytes())
+    photos[4].path.unlink()
+    source = make_source(trunk, store)
+    done = ensure(source, [View(photo, 0) for photo in photos])
+    assert done.failures == [
+        (photos[2], "changed while it was read"),
+        (photos[4], "no such file or directory"),
+    ]
+    assert source.count_missing([View(photo, 0) for photo in photos]) == 2
+
+
+def test_copy_stands_in_for_a_photo_that_vanished(store, trunk, photos):
+    gone = Sample(photos[0].path.with_name("gone.png"), 0, photos[0].content_hash)
+    for views in ([View(photos[0], 0), View(gone, 0)], [View(gone, 1), View(photos[0], 1)]):
+        done = ensure(make_source(trunk, store), views)
+        assert (done.num_computed, done.failures) == (1, [])
 
 
 def test_values_beyond_float16_are_clipped(store, photos):

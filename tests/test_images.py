@@ -189,6 +189,14 @@ def test_not_a_number_is_black(tmp_path):
     assert colours(path) == [(0, 0, 0), WHITE]
 
 
+def test_absurd_floating_point_is_clipped_without_a_warning(tmp_path):
+    path = tmp_path / "float.tif"
+    values = np.full((4, 4), -3e38, np.float32)
+    values[0, 0] = 1.0
+    Image.fromarray(values).save(path)
+    assert colours(path) == [WHITE, (0, 0, 0)]
+
+
 def test_one_bit_is_black_and_white(tmp_path):
     path = tmp_path / "fax.png"
     image = Image.new("1", (4, 4), 1)

@@ -84,3 +84,15 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_training_and_prediction_wait_for_no_metrics_and_no_plots():
+    code = (
+        "import sys;"
+        "from catsdogs.modeling.backend import import_backend; import_backend();"
+        "import catsdogs.commands.predict, catsdogs.commands.finetune;"
+        "print([m for m in ('sklearn', 'scipy.stats', 'matplotlib') if m in sys.modules]);"
+        "import sklearn.metrics, matplotlib.pyplot"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

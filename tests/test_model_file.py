@@ -1,4 +1,6 @@
 import json
+import resource
+import shutil
 
 import h5py
 import keras
@@ -13,6 +15,7 @@ from catsdogs.modeling.model_file import (
     ValidationRecord,
     WeightsRecord,
     load_model,
+    open_model,
     read_metadata,
     save_model,
 )
@@ -20,6 +23,7 @@ from catsdogs.modeling.weights import load_weights
 
 CONFIG = Config(model=ModelConfig(weights="random", image_size=(32, 40), pooling="max"))
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 40, 3)).astype(np.uint8)
+WAY_OUT = "train it again, or give another by --model FILE"
 FLOAT32 = keras.DTypePolicy("float32")
 BFLOAT16 = keras.DTypePolicy("mixed_bfloat16")
 
@@ -47,11 +51,17 @@ def make_model(policy=FLOAT32):
     return model
 
 
-@pytest.fixture
-def saved(tmp_path):
-    path = tmp_path / "models" / "m.h5"
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    path = tmp_path_factory.mktemp("original") / "m.h5"
     save_model(path, make_model(), metadata())
     return path
+
+
+@pytest.fixture
+def saved(original, tmp_path):
+    (tmp_path / "models").mkdir()
+    return shutil.copy(original, tmp_path / "models" / "m.h5")
 
 
 def test_plain_keras_opens_the_file_and_agrees(saved):
@@ -148,17 +158,15 @@ def test_missing_model_says_to_train_first(tmp_path):
     )
 
 
-def test_file_that_is_no_hdf5_is_refused(tmp_path):
-    (tmp_path / "m.h5").write_bytes(b"hello")
-    with pytest.raises(ModelFileError, match="is no HDF5 file, or is damaged"):
-        read_metadata(tmp_path / "m.h5")
-
-
-def test_hdf5_without_our_attribute_is_refused(tmp_path):
+def test_hdf5_without_our_attribute_asks_for_the_classes(tmp_path):
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["x"] = 1
-    with pytest.raises(ModelFileError, match="has no attribute 'catsdogs'"):
+    with pytest.raises(ModelFileError) as error:
         read_metadata(tmp_path / "m.h5")
+    assert str(error.value) == (
+        f"{tmp_path / 'm.h5'} has no attribute 'catsdogs', so its classes are not known: expected "
+        "a file that `catsdogs train` wrote, or --classes NAME,NAME for one of plain Keras"
+    )
 
 
 def test_newer_format_asks_for_a_newer_catsdogs(saved):
@@ -171,19 +179,78 @@ def test_newer_format_asks_for_a_newer_catsdogs(saved):
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "reason"),
     [
-        {"class_names": ["one"]},
-        {"image_size": [64, 64]},
-        {"stage": "stolen"},
-        {"config": {"model": {"backbone": 3}}},
-        {"validation": None},
+        ({"class_names": ["one"]}, "class_names: expected two classes or more"),
+        ({"class_names": ["a", "a"]}, "class_names: expected names that differ"),
+        ({"class_names": ["a", ""]}, "class_names: expected a name for each class"),
+        ({"class_names": ["a", 3]}, "class_names.1: Input should be a valid string"),
+        ({"class_names": "ab"}, "class_names: Input should be a valid array"),
+        (
+            {"image_size": [64, 64]},
+            "image_size differs from config.model.image_size",
+        ),
+        ({"stage": "stolen"}, "stage: Input should be 'train' or 'finetune'"),
+        ({"format_version": 0}, "format_version: Input should be greater than or equal to 1"),
+        ({"validation": None}, "validation: Input should be an object"),
+        ({"config": 3}, "config: Input should be an object"),
     ],
 )
-def test_damaged_metadata_is_one_line(saved, changes):
+def test_damaged_metadata_is_one_line(saved, changes, reason):
     rewrite(saved, **changes)
-    with pytest.raises(ModelFileError, match="has damaged metadata"):
+    with pytest.raises(ModelFileError) as error:
         load_model(saved, FLOAT32)
+    assert str(error.value) == f"{saved} has damaged metadata ({reason}): {WAY_OUT}"
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"backbone": 3},
+        {"image_size": [10**9, 10**9]},
+        {"image_size": [32]},
+        {"head_units": 10**9},
+        {"pooling": "all"},
+        {"unknown": 1},
+        None,
+    ],
+)
+def test_configuration_that_makes_no_network_is_one_line(saved, section):
+    rewrite(saved, config={"model": section})
+    with pytest.raises(
+        ModelFileError,
+        match=r"has damaged metadata \(.*\): train it again, or give another by --model FILE$",
+    ):
+        load_model(saved, FLOAT32)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "[" * 100_000, "{}"])
+def test_metadata_that_are_no_record_are_one_line(saved, text):
+    with h5py.File(saved, "r+") as file:
+        file.attrs["catsdogs"] = text
+    with pytest.raises(
+        ModelFileError,
+        match=r"has damaged metadata \(.*\): train it again, or give another by --model FILE$",
+    ):
+        load_model(saved, FLOAT32)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"image_size": [2048, 2048], "pooling": "flatten", "head_units": 65536},  # 512 GiB
+        {"image_size": [32, 40], "head_units": 512},
+        {"image_size": [32, 40], "backbone": "vgg61"},
+        {"image_size": [16, 16]},
+    ],
+)
+def test_network_that_does_not_fit_the_weights_is_never_built(saved, section):
+    rewrite(saved, config={"model": section}, image_size=section["image_size"])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ModelFileError, match="is damaged") as error:
+        load_model(saved, FLOAT32)
+    assert len(str(error.value).splitlines()) == 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 128 * 1024  # KiB
 
 
 def test_keys_of_other_versions_in_other_sections_do_no_harm(saved):
@@ -194,12 +261,50 @@ def test_keys_of_other_versions_in_other_sections_do_no_harm(saved):
 
 def test_classes_that_do_not_match_the_weights_are_refused(saved):
     rewrite(saved, class_names=["a", "b"])
-    with pytest.raises(ModelFileError, match="is damaged"):
+    with pytest.raises(ModelFileError) as error:
         load_model(saved, FLOAT32)
+    assert str(error.value) == (
+        f"{saved} is damaged (it names 2 classes and has 3 outputs): {WAY_OUT}"
+    )
 
 
-def test_truncated_file_is_refused(saved):
+def test_weights_that_are_no_numbers_are_refused(saved):
+    with h5py.File(saved, "r+") as file:
+        file["model_weights/dense/dense/kernel"][0, 0] = np.nan
+    with pytest.raises(ModelFileError) as error:
+        load_model(saved, FLOAT32)
+    assert str(error.value) == (
+        f"{saved} is damaged (/model_weights/dense/dense/kernel holds values that are no "
+        f"numbers, NaN or infinite): {WAY_OUT}"
+    )
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.01, 0.5, 0.999])
+def test_truncated_file_is_refused(saved, share):
     content = saved.read_bytes()
-    saved.write_bytes(content[: len(content) // 2])
-    with pytest.raises(ModelFileError, match="damaged"):
+    saved.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(ModelFileError, match="is empty" if not share else "damaged"):
         load_model(saved, FLOAT32)
+
+
+def test_our_file_takes_no_other_classes(saved):
+    with pytest.raises(ModelFileError) as error:
+        open_model(saved, FLOAT32, ["bees", "ants", "wasps"])
+    assert str(error.value) == (
+        f"{saved} has the classes ants, bees, wasps, not bees, ants, wasps: leave out --classes"
+    )
+
+
+def test_our_file_takes_its_own_classes(saved):
+    opened = open_model(saved, FLOAT32, ["ants", "bees", "wasps"])
+    assert opened.class_names == opened.metadata.class_names == ("ants", "bees", "wasps")
+    assert opened.image_size == (32, 40)
+
+
+def test_file_whose_metadata_are_lost_opens_with_its_classes(saved):
+    expected = make_model().predict(IMAGES, verbose=0)
+    with h5py.File(saved, "r+") as file:
+        del file.attrs["catsdogs"]
+    opened = open_model(saved, FLOAT32, ["ants", "bees", "wasps"])
+    assert opened.metadata is None
+    np.testing.assert_allclose(opened.model.predict(IMAGES, verbose=0), expected, atol=1e-6)

@@ -159,3 +159,27 @@ def test_csv_quotes_class_names_with_commas():
         'path,class,probability,"cats, big","say ""meow""",error',
         'a.jpg,"say ""meow""",0.75,0.25,0.75,',
     ]
+
+
+def test_csv_has_no_formulas_and_numbers_are_left_alone():
+    answers = [Answer(Path("-2+3.jpg"), {"=HYPERLINK(1)": 1e-7, "dogs": -0.0})]
+    assert parsed_csv(written("csv", answers, class_names=("=HYPERLINK(1)", "dogs"))) == [
+        ["path", "class", "probability", "'=HYPERLINK(1)", "dogs", "error"],
+        ["'-2+3.jpg", "'=HYPERLINK(1)", "1e-07", "1e-07", "-0.0", ""],
+    ]
+    failed = [Answer(Path("@a.jpg"), error="=damaged")]
+    assert written("csv", failed)[1] == "'@a.jpg,,,,,'=damaged"
+
+
+HTML = "<script>alert(1)</script>"
+
+
+@pytest.mark.parametrize(
+    "name", ["gpj\u202etac", "\x9b2J", "\x7f", "\udcff", "\x1b]0;title\x07", HTML]
+)
+def test_no_name_acts_on_a_terminal_in_text_or_json(name):
+    answers = [Answer(Path(name), {name: 1.0})]
+    for format_name in ("text", "json", "jsonl"):
+        lines = written(format_name, answers, class_names=(name,))
+        assert "".join(lines).replace("\t", "").isprintable()
+    assert json.loads(written("jsonl", answers, class_names=(name,))[0])["class"] == name

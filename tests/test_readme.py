@@ -41,7 +41,7 @@ def test_every_relative_link_leads_to_a_file():
 
 
 def test_every_key_that_is_mentioned_exists():
-    mentioned = re.findall(r"`((?:data|augment|model|train|finetune|cache)\.[a-z_]+)", README)
+    mentioned = re.findall(r"`((?:data|augment|model|train|finetune|cache|run)\.[a-z_]+)", README)
     assert mentioned
     assert set(mentioned) - set(config_keys()) == set()
 

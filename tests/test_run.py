@@ -1,34 +1,13 @@
 import csv
+import os
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from catsdogs.config import Config, load_config
 from catsdogs.errors import DataError
-from catsdogs.run import RunDir, create_run_dir, list_run_dirs
-
-METRICS = {
-    "command": "train",
-    "started": "2026-01-01T00:00:00+00:00",
-    "finished": "2026-01-01T00:01:00+00:00",
-    "seconds": 60.0,
-    "model": "models/catsdogs.h5",
-    "data": "data",
-    "class_names": ["cats", "dogs"],
-    "num_photos": {"train": 8, "validation": 4},
-    "num_skipped": 0,
-    "kept_epoch": 1,
-    "num_epochs": 1,
-    "loss": 0.5,
-    "accuracy": 0.75,
-    "interval_low": 0.3,
-    "interval_high": 0.95,
-    "num_frozen": 12,
-    "frozen_seconds": 1.0,
-    "device": "CPU",
-    "precision": "float32",
-    "versions": {"catsdogs": "0"},
-}
+from catsdogs.run import RunDir, RunMetrics, create_run_dir, list_run_dirs
 
 
 def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path):
@@ -62,12 +41,10 @@ def test_history_comes_back_as_it_was_written(tmp_path):
     assert run.read_history() == epochs
 
 
-def test_metrics_come_back_and_damaged_ones_are_named(tmp_path):
-    from catsdogs.run import RunMetrics
-
+def test_metrics_come_back_and_damaged_ones_are_named(tmp_path, run_facts):
     run = RunDir(tmp_path)
     assert run.read_metrics() is None
-    metrics = RunMetrics.model_validate(METRICS)
+    metrics = RunMetrics.model_validate(run_facts)
     run.write_metrics(metrics)
     assert run.read_metrics() == metrics
     run.metrics_path.write_text('{"command": "train"}')
@@ -85,6 +62,21 @@ def test_skipped_photos_are_a_table_and_no_file_where_there_are_none(tmp_path):
             ["path", "reason"],
             [str(tmp_path / "a, b.jpg"), "damaged: no end"],
         ]
+
+
+def test_skipped_photos_of_any_name_are_one_cell_and_no_formula(tmp_path):
+    run = RunDir(tmp_path)
+    names = ["=1+1.jpg", "a\nb.jpg", os.fsdecode(b"caf\xe9.jpg"), "\u202egpj.exe"]
+    run.write_skipped([(Path(name), "-damaged") for name in names])
+    with run.skipped_path.open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file))[1:] == [
+            ["'=1+1.jpg", "'-damaged"],
+            ["a\nb.jpg", "'-damaged"],
+            [r"caf\udce9.jpg", "'-damaged"],
+            ["\u202egpj.exe", "'-damaged"],
+        ]
+    expected = ["=1+1.jpg", "a\nb.jpg", r"caf\udce9.jpg", "\u202egpj.exe"]
+    assert run.read_skipped() == [(name, "-damaged") for name in expected]
 
 
 def test_run_directory_that_cannot_be_made_names_the_way_out(tmp_path):

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from catsdogs.config import load_config
+from catsdogs.data.batches import shuffled
 from catsdogs.data.dataset import load_dataset
 from catsdogs.data.images import read_photo
 from catsdogs.errors import DataError
@@ -32,7 +33,9 @@ def data(tmp_path):
 class Run:
     """One training from fresh weights."""
 
-    def __init__(self, data, boundary="pooling", start_counts=False, epochs=2, **settings):
+    def __init__(
+        self, data, boundary="pooling", start_counts=False, epochs=2, console=None, **settings
+    ):
         overrides = {
             "data.dir": str(data),
             "model.weights": "random",
@@ -56,7 +59,9 @@ class Run:
             keep="best",
             start_counts=start_counts,
         )
-        self.history = train_above(self.model, boundary, self.dataset, plan, self.config, Console())
+        self.history = train_above(
+            self.model, boundary, self.dataset, plan, self.config, console or Console()
+        )
 
     @property
     def losses(self):
@@ -199,3 +204,59 @@ def test_three_classes_train(data):
 def test_float16_training_of_convolutions_scales_the_loss(data):
     run = Run(data, boundary="block4_pool", precision="float16", epochs=1)
     assert np.isfinite(run.history.epochs[0].loss)
+
+
+class Meddler(Console):
+    """Does something to the photos as soon as a line is said that starts in a certain way."""
+
+    def __init__(self, start, meddle):
+        super().__init__()
+        self._start = start
+        self._meddle = meddle
+
+    def note(self, text):
+        super().note(text)
+        if text.startswith(self._start):
+            self._meddle()
+
+
+def test_photos_that_get_lost_between_streamed_epochs_are_left_out(data):
+    gone, changed = data / "train" / "red" / "2.png", data / "train" / "green" / "4.png"
+
+    def meddle():
+        gone.unlink(missing_ok=True)
+        Image.new("RGB", (40, 40)).save(changed)
+
+    console = Meddler("epoch 1/", meddle)
+    run = Run(data, epochs=3, console=console, augment__views=0, data__max_unreadable=0.2)
+    assert sorted(run.dataset.unreadable) == [
+        (changed, "changed while it was read"),
+        (gone, "no such file or directory"),
+    ]
+    assert run.dataset.count("train") == 10
+    assert np.isfinite(run.losses).all()
+    assert len(run.history.epochs) == 3
+
+
+def test_whole_batches_that_get_lost_end_a_streamed_training_in_one_line(data):
+    def meddle():
+        for path in (data / "train").rglob("*.png"):
+            path.unlink(missing_ok=True)
+
+    console = Meddler("epoch 1/", meddle)
+    with pytest.raises(DataError, match=r"^no train photo can be read, e.g. .*: no such file or d"):
+        Run(data, epochs=3, console=console, augment__views=0, data__max_unreadable=1)
+
+
+def test_one_whole_batch_that_gets_lost_ends_a_streamed_training_in_one_line(data):
+    def meddle():
+        for sample in shuffled(run_samples(data), 0, 2)[:5]:
+            sample.path.unlink(missing_ok=True)
+
+    console = Meddler("epoch 1/", meddle)
+    with pytest.raises(DataError, match=r"^the photos of a whole batch got lost, e.g. "):
+        Run(data, epochs=3, console=console, augment__views=0, data__max_unreadable=1)
+
+
+def run_samples(data):
+    return load_dataset(load_config(None, {"data.dir": str(data)}).data, 0).splits["train"]

@@ -1,6 +1,6 @@
 import pytest
 
-from catsdogs.reporting.text import printable
+from catsdogs.reporting.text import csv_cell, csv_text, printable
 
 
 @pytest.mark.parametrize("text", ["", "my cat.jpg", "Kätzchen 猫 🐈.png", r"a\b"])
@@ -22,3 +22,21 @@ def test_ordinary_text_stays_as_it_is(text):
 )
 def test_what_acts_on_a_terminal_or_breaks_a_line_is_written_out(text, shown):
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'"]
+)
+def test_what_a_spreadsheet_would_compute_gets_an_apostrophe(start):
+    assert csv_cell(f"{start}1+cmd|' /C calc'!A0") == f"'{start}1+cmd|' /C calc'!A0"
+    assert csv_cell(start) == f"'{start}"
+
+
+@pytest.mark.parametrize("text", ["", "cats", "a=b", "1 - 2", "data/-x.jpg", "Kätzchen", '"=x"'])
+def test_other_cells_stay_as_they_are(text):
+    assert csv_cell(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "cats", "=x", "'=x", "''", "-"])
+def test_one_apostrophe_off_the_front_gives_the_text_back(text):
+    assert csv_text(csv_cell(text)) == text

@@ -161,3 +161,27 @@ def test_changed_package_file_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(weights_module, "PACKAGE_FILE_SHA256", "0" * 64)
     with pytest.raises(WeightsError, match=r"its SHA-256 differs.*--force-reinstall"):
         load_weights("auto")
+
+
+def claim_too_much(group, shape):
+    group.create_dataset("kernel", shape, "f4")
+
+
+def lie_elsewhere(group, shape):
+    group.create_dataset("kernel", shape, "f4", external=[("/dev/zero", 0, h5py.h5f.UNLIMITED)])
+
+
+@pytest.mark.parametrize(
+    ("make_kernel", "shape", "reason"),
+    [
+        (claim_too_much, (3, 3, 10**6, 10**6), "its weights claim more bytes than the file has"),
+        (lie_elsewhere, (3, 3, 3, 64), "kernel is stored in another file"),
+    ],
+)
+def test_kernel_that_is_not_in_the_file_is_refused(tmp_path, make_kernel, shape, reason):
+    path = tmp_path / "weights.h5"
+    with h5py.File(path, "w") as file:
+        make_kernel(file.create_group("block1_conv1"), shape)
+    with pytest.raises(WeightsError) as error:
+        load_weights(str(path))
+    assert str(error.value) == f"{path} is no Keras no-top file of vgg16 ({reason}): {WAYS_OUT}"

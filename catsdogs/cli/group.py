@@ -1,5 +1,7 @@
 """The group of all commands: what they have in common, and how errors end."""
 
+import io
+import sys
 from typing import Any
 
 import click
@@ -19,6 +21,8 @@ class _Group(click.Group):
         return list(self.commands)
 
     def invoke(self, context: click.Context) -> Any:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # file names may be in any encoding
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(context)
         except CatsdogsError as error:

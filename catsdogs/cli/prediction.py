@@ -9,9 +9,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from catsdogs.errors import CatsdogsError, ConfigError
+from catsdogs.reporting.text import printable
 
 if TYPE_CHECKING:
     from catsdogs.modeling.predictor import Prediction
+
+
+def _split_names(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> list[str] | None:
+    return None if value is None else [name.strip() for name in value.split(",")]
+
+
+class_names_option = click.option(
+    "--classes",
+    "class_names",
+    metavar="NAME,NAME",
+    callback=_split_names,
+    help="Of a plain Keras model, in the order of its output.",
+)
+"""For every command that asks a model."""
 
 
 @click.command()
@@ -24,6 +41,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="The model to ask.",
 )
+@class_names_option
 @click.option(
     "--top",
     metavar="K",
@@ -58,6 +76,7 @@ if TYPE_CHECKING:
 def predict(
     paths: tuple[str, ...],
     model: Path,
+    class_names: list[str] | None,
     top: int,
     format_name: str,
     precision: str,
@@ -79,7 +98,7 @@ def predict(
     # on a terminal the answers themselves show the progress, and a bar would break their lines
     console = Console() if output.path or not sys.stdout.isatty() else None
     selection = Selection(sys.stdin.buffer, output.shard, output.earlier.take)
-    result = predict(paths, model, precision, console, selection)
+    result = predict(paths, model, precision, console, selection, class_names)
     num_answers = 0
 
     def counted() -> "Iterator[Prediction]":
@@ -122,6 +141,7 @@ class _Output:
                 f"{output} exists: give --resume to go on with it, or another --output"
             )
         self.path = output
+        self._format_name = format_name
         self.shard = parse_shard(shard) if shard else None
         self.earlier = (
             read_answers(output, format_name, top) if output and resume else EarlierAnswers()
@@ -139,7 +159,9 @@ class _Output:
         from catsdogs.reporting.predictions import csv_header
 
         if self.path is None:
-            yield click.echo
+            # a CSV keeps every name as it is: good for a file, not for a terminal
+            is_shown = sys.stdout.isatty() and self._format_name == "csv"
+            yield lambda line: click.echo(printable(line) if is_shown else line)
             return
         header = self.earlier.header
         if header and header != csv_header(class_names):

@@ -193,11 +193,12 @@ def _compare_with_start(result: "TrainResult") -> str:
 
 def _print_result(result: "TrainResult") -> None:
     from catsdogs.reporting.console import format_duration
+    from catsdogs.reporting.text import printable
 
     if result.num_skipped:
         click.echo(f"{result.num_skipped:,} photos could not be read and were skipped")
     click.echo(f"validation {result.score}")
     click.echo(
-        f"saved {result.model_path} (epoch {result.history.kept.number}) "
-        f"after {format_duration(result.seconds)}, its record in {result.run_path}"
+        f"saved {printable(str(result.model_path))} (epoch {result.history.kept.number}) "
+        f"after {format_duration(result.seconds)}, its record in {printable(str(result.run_path))}"
     )

@@ -7,7 +7,6 @@ from catsdogs.commands.training_steps import (
     TrainResult,
     describe,
     read_photos,
-    report_unreadable,
 )
 from catsdogs.config import Config
 from catsdogs.files import check_writable
@@ -68,9 +67,10 @@ def finetune(
         start_counts=True,
         seed=config.seed,
     )
-    with recorder.begin(dataset, model, boundary, precision, model_path) as supervision:
+    with recorder.begin(
+        dataset, model, boundary, precision, model_path, metadata.created
+    ) as supervision:
         history = train_above(model, boundary, dataset, plan, config, console, supervision)
-        report_unreadable(dataset, console)
         if current_team().is_leader:
             if metadata.stage == "train":
                 copy_model(model_path, head_path(path))

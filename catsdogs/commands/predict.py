@@ -69,15 +69,17 @@ def predict(
     precision: str,
     console: Console | None,
     selection: Selection = ALL,
+    class_names: Sequence[str] | None = None,
 ) -> PredictResult:
     """Answer for files, folders, globs and lists.
 
     Args:
         arguments: as `find_photos` takes them, or `-` alone.
-        model_path: a file that `catsdogs train` or `finetune` wrote.
+        model_path: a file that `catsdogs train` or `finetune` wrote, or one of plain Keras.
         precision: as in the configuration.
         console: where progress is shown; None shows none.
         selection: which of the photos.
+        class_names: of a plain Keras file, in the order of its output.
 
     Raises:
         CatsdogsError: the model or a path cannot be used. A photo that cannot be read is an
@@ -85,7 +87,7 @@ def predict(
     """
     selected = selection.select(arguments)
     num_photos = len(selected) if isinstance(selected, list) else None
-    predictor = Predictor(model_path, precision)
+    predictor = Predictor(model_path, precision, class_names)
     photos = (Path(path) for path in selected)
     return PredictResult(
         predictor.class_names, num_photos, predictor.predict(photos, console, num_photos)

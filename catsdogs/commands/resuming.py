@@ -16,10 +16,12 @@ _FREE_KEYS = {
     "output",
     "data.dir",
     "data.decode_threads",
+    "data.max_unreadable",
     "cache.enabled",
     "cache.dir",
     "cache.max_gib",
     "run.dir",
+    "run.tensorboard",
 }
 """They change where things lie or how fast it goes, and nothing of what is learned."""
 

@@ -14,6 +14,7 @@ from catsdogs.commands.resuming import check_same, resume_command
 from catsdogs.commands.training_steps import TrainResult, kept_score
 from catsdogs.config import Config
 from catsdogs.data.dataset import Dataset
+from catsdogs.data.skipping import describe_skipped, drop_unreadable
 from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.files import remove_abandoned_parts
 from catsdogs.modeling.checkpoint import Checkpoint, RunFacts, read_checkpoint, write_checkpoint
@@ -22,11 +23,12 @@ from catsdogs.modeling.device import device_name
 from catsdogs.modeling.features import hash_weights
 from catsdogs.modeling.model_file import package_versions
 from catsdogs.modeling.precision import Precision, choose_precision
-from catsdogs.modeling.sources import drop_unreadable
 from catsdogs.modeling.team import current_team
 from catsdogs.modeling.training import History, Progress, StopRequested, Supervision
 from catsdogs.reporting.console import Console
+from catsdogs.reporting.curves import Stage, curves_png
 from catsdogs.reporting.metrics import Score
+from catsdogs.reporting.tensorboard import TensorBoardLog
 from catsdogs.run import Command, RunDir, RunMetrics, create_run_dir
 
 
@@ -56,6 +58,7 @@ class RunRecorder:
 
     Raises:
         DataError: the run's checkpoint is damaged.
+        ConfigError: `run.tensorboard` is on and its package is not installed.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class RunRecorder:
         self._brake = brake
         self._resumed = resumed
         self._is_kept = True
+        self._tensorboard = TensorBoardLog() if config.run.tensorboard else None
         self._progress = Progress()
         self.begun: RunFacts | None = None
         if resumed is not None:
@@ -92,6 +96,7 @@ class RunRecorder:
         boundary: str,
         precision: Precision,
         model_path: Path | None = None,
+        model_created: str = "",
     ) -> Iterator[Supervision]:
         """Make the run directory, or take the resumed run's: nothing is wrong with the request.
 
@@ -103,6 +108,7 @@ class RunRecorder:
             boundary: name of its last frozen layer.
             precision: what it computes in.
             model_path: where it was read from; None where it is new.
+            model_created: what its file says about when it was made.
 
         Raises:
             DataError: the run directory cannot be written, or photos or model are not those
@@ -117,6 +123,7 @@ class RunRecorder:
             backend=keras.backend.backend(),
             precision=precision.name,
             model=str(model_path or ""),
+            model_created=self.begun.model_created if self.begun else model_created,
             photos=dataset.order_fingerprint(),
             frozen_weights=hash_weights(split_at(model, boundary)[0]),
             start_weights=hash_weights(model),
@@ -140,6 +147,8 @@ class RunRecorder:
                 self._console.note(f"going on with {self.run_dir.path} {self._reached}")
             self._keep()
             try:
+                if self._tensorboard:
+                    self._tensorboard.open(self.run_dir.tensorboard_path)
                 yield Supervision(
                     self._progress,
                     self._epoch_ended,
@@ -153,6 +162,21 @@ class RunRecorder:
                 if self._progress.epochs and self._is_kept:
                     error.args = (f"{error}. `{self._resume_command}` carries on {self._reached}",)
                 raise
+            finally:
+                if self._tensorboard:
+                    self._tensorboard.close()
+                self._list_skipped()
+
+    def _list_skipped(self) -> None:
+        """Name the photos that could not be used, however the training ended."""
+        skipped = self._dataset.unreadable
+        if not skipped:
+            return
+        self._console.warn(describe_skipped(skipped, self.run_dir.skipped_path))
+        try:
+            self.run_dir.write_skipped(skipped)
+        except DataError as error:
+            self._console.warn(str(error))
 
     @property
     def _reached(self) -> str:
@@ -166,6 +190,8 @@ class RunRecorder:
     def _epoch_ended(self, history: History) -> None:
         """Keep the figures of all epochs so far, and what the next one depends on."""
         self._keep(history)
+        if self._tensorboard:
+            self._tensorboard.write(asdict(history.epochs[-1]))
 
     def _keep(self, history: History | None = None) -> None:
         """Write history and checkpoint; the run goes on where they cannot be written."""
@@ -198,11 +224,11 @@ class RunRecorder:
             path = Path(self._config.output)
             return TrainResult(path, path, score, history, len(dataset.unreadable), seconds)
         try:
-            self.run_dir.write_skipped(dataset.unreadable)
             if history.interrupted:
                 self._console.note(f"stopped {self._reached}: `{self._resume_command}` carries on")
             else:
                 self._write_metrics(dataset, history, precision, score, seconds)
+                self._draw_curves(history)
                 self.run_dir.remove_checkpoint()
         except DataError as error:
             self._console.warn(f"{error}. The model is saved, the record of its run is not")
@@ -234,6 +260,7 @@ class RunRecorder:
                 data=self._config.data.dir,
                 class_names=dataset.class_names,
                 num_photos={split: dataset.count(split) for split in dataset.splits},
+                num_class_photos={split: dataset.class_counts(split) for split in dataset.splits},
                 num_skipped=len(dataset.unreadable),
                 kept_epoch=history.kept.number,
                 num_epochs=history.epochs[-1].number,
@@ -246,8 +273,14 @@ class RunRecorder:
                 device=device_name(),
                 precision=precision.name,
                 versions=package_versions(),
+                start_created=self._facts.model_created,
             )
         )
+
+    def _draw_curves(self, history: History) -> None:
+        rows = [asdict(epoch) for epoch in history.epochs]
+        stage = Stage(self.run_dir.path.name, rows, history.kept.number)
+        self.run_dir.write_curves(curves_png(stage))
 
 
 def _check_same(facts: RunFacts) -> None:
@@ -272,7 +305,9 @@ def _drop_again(dataset: Dataset, unreadable: Iterable[tuple[str, str]]) -> None
     """Leave out the photos that could not be used before the break."""
     reasons = dict(unreadable)
     samples = [sample for samples in dataset.splits.values() for sample in samples]
-    drop_unreadable(dataset, [(s, reasons[str(s.path)]) for s in samples if str(s.path) in reasons])
+    drop_unreadable(
+        dataset, [(s, reasons[str(s.path)]) for s in samples if str(s.path) in reasons], 1.0
+    )
 
 
 def _now() -> str:

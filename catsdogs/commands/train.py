@@ -7,7 +7,6 @@ from catsdogs.commands.training_steps import (
     TrainResult,
     describe,
     read_photos,
-    report_unreadable,
 )
 from catsdogs.config import Config
 from catsdogs.data.dataset import TRAIN
@@ -63,7 +62,6 @@ def train(
     )
     with recorder.begin(dataset, model, POOLING_NAME, precision) as supervision:
         history = train_above(model, POOLING_NAME, dataset, plan, config, console, supervision)
-        report_unreadable(dataset, console)
         record = WeightsRecord(source=weights.source, sha256=weights.sha256)
         if current_team().is_leader:
             save_model(path, model, describe("train", config, dataset, history, record))

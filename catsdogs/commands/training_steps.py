@@ -50,12 +50,6 @@ def read_photos(
     return dataset
 
 
-def report_unreadable(dataset: Dataset, console: Console) -> None:
-    """Name the photos that could not be read."""
-    for path, reason in dataset.unreadable:
-        console.warn(f"{path} is skipped: {reason}")
-
-
 def kept_score(history: History, dataset: Dataset) -> Score:
     """The kept epoch's figures on the validation photos."""
     kept = history.kept

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from catsdogs.config import AugmentConfig
-from catsdogs.data.images import fit_to, open_photo
+from catsdogs.data.images import fit_to, open_unchanged
 
 _FILL = (124, 116, 104)
 """The mean colour of ImageNet (RGB): what lies outside the photo is near zero to the network."""
@@ -115,9 +115,9 @@ def read_view(
         uint8 array of shape `(height, width, 3)`, RGB, 0 to 255.
 
     Raises:
-        DataError: the photo cannot be read or decoded.
+        DataError: the photo cannot be read or decoded, or has changed since it was hashed.
     """
-    image = open_photo(path, size)
+    image = open_unchanged(path, content_hash, size)
     if number == 0:
         return fit_to(image, size)
     return apply_transform(image, size, draw_transform(augment, seed, content_hash, number))

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ import numpy as np
 from catsdogs.config import AugmentConfig
 from catsdogs.data.augmentation import read_view
 from catsdogs.data.dataset import Sample
+from catsdogs.data.threads import num_decode_threads as num_decode_threads
 from catsdogs.errors import DataError
 
 Item = TypeVar("Item")
@@ -37,15 +37,6 @@ class Batch(Generic[Item]):
     images: np.ndarray
     positions: list[Item]
     failures: list[tuple[Item, str]] = field(default_factory=list)
-
-
-def num_decode_threads(configured: int) -> int:
-    """The configured number of threads, or, for 0, one for each processor core."""
-    if configured:
-        return configured
-    if hasattr(os, "sched_getaffinity"):  # what a container or a scheduler left of the machine
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def decode_ahead(
@@ -155,10 +146,11 @@ class ViewBatches(keras.utils.PyDataset):
 
     Keras' threads call for batches ahead of the step; each batch is decoded and augmented
     by one of them. Item `i` is `(images, labels)`: uint8 `(n, height, width, 3)` RGB and
-    int32 `(n,)`; the last batch may be short.
+    int32 `(n,)`; the last batch may be short. A photo that cannot be read is left out of
+    its batch: an error raised here would come out of Keras as a page of its own.
 
     Args:
-        samples: readable photos, in the order of training.
+        samples: photos in the order of training.
         view_number: which view of each; 0 is the photo itself.
         size: height and width in pixels.
         augment: bounds of the views.
@@ -166,6 +158,10 @@ class ViewBatches(keras.utils.PyDataset):
         batch_size: photos in a batch.
         num_threads: batches in the making at once.
         share: the rows of each batch that are wanted.
+
+    Attributes:
+        lost: the photos that were left out, with the reason; one may stand here twice.
+        is_any_empty: a batch had no photo left, and is one black image instead.
     """
 
     def __init__(
@@ -187,6 +183,8 @@ class ViewBatches(keras.utils.PyDataset):
         self._augment = augment
         self._seed = seed
         self._batch_size = batch_size
+        self.lost: list[tuple[Sample, str]] = []
+        self.is_any_empty = False
 
     def __len__(self) -> int:
         return math.ceil(len(self._samples) / self._batch_size)
@@ -195,12 +193,30 @@ class ViewBatches(keras.utils.PyDataset):
         start = index * self._batch_size
         chosen = self._samples[start : start + self._batch_size]
         rows, weights = self._share.rows(len(chosen))
-        samples = [chosen[row] for row in rows]
-        images = [
-            read_view(
-                s.path, s.content_hash, self._view_number, self._size, self._augment, self._seed
-            )
-            for s in samples
-        ]
-        batch = np.stack(images), np.array([s.label for s in samples], np.int32)
+        images, labels = [], []
+        for place, row in enumerate(rows):
+            sample = chosen[row]
+            try:
+                images.append(self._read(sample))
+                labels.append(sample.label)
+            except DataError as error:
+                self.lost.append((sample, str(error)))
+                if weights is not None:  # of which every process must have as many
+                    weights[place] = 0
+                    images.append(np.zeros((*self._size, 3), np.uint8))
+                    labels.append(sample.label)
+        if not images:
+            self.is_any_empty = True
+            return np.zeros((1, *self._size, 3), np.uint8), np.zeros(1, np.int32)
+        batch = np.stack(images), np.array(labels, np.int32)
         return batch if weights is None else (*batch, weights)
+
+    def _read(self, sample: Sample) -> np.ndarray:
+        return read_view(
+            sample.path,
+            sample.content_hash,
+            self._view_number,
+            self._size,
+            self._augment,
+            self._seed,
+        )

@@ -2,18 +2,20 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from catsdogs.config import DataConfig
+from catsdogs.data.contents import new_hash, open_file
 from catsdogs.data.images import is_photo
 from catsdogs.errors import DataError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
-_SPLIT_FOLDERS = {
+SPLIT_FOLDERS = {
     "train": TRAIN,
     "validation": VALIDATION,
     "val": VALIDATION,
@@ -58,6 +60,11 @@ class Dataset:
     def count(self, split: str) -> int:
         """Number of photos in a split; 0 where the split does not exist."""
         return len(self.splits.get(split, ()))
+
+    def class_counts(self, split: str) -> dict[str, int]:
+        """Class names to numbers of photos in a split."""
+        counts = Counter(sample.label for sample in self.splits[split])
+        return {name: counts[label] for label, name in enumerate(self.class_names)}
 
     def fingerprint(self) -> str:
         """A SHA-256 (hex) of splits, class names and contents; file names do not matter."""
@@ -107,8 +114,8 @@ def load_dataset(
     """
     root = Path(config.dir)
     notes: list[str] = []
-    folders = _split_folders(root)
-    listed = {split: _list_classes(folder, notes) for split, folder in folders.items()}
+    folders = _training_folders(root)
+    listed = {split: list_classes(folder, notes) for split, folder in folders.items()}
     names = _class_names(listed, folders, class_names, notes)
     splits = {
         split: [Sample(path, names.index(name)) for name in names for path in classes.get(name, ())]
@@ -136,7 +143,7 @@ def list_photos(folder: Path) -> list[Path]:
 def _walk(folder: Path) -> tuple[list[Path], int]:
     """Photos below a folder, and how many other files lie among them."""
     photos, others = [], 0
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_refuse_folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = Path(parent, name)
@@ -147,6 +154,11 @@ def _walk(folder: Path) -> tuple[list[Path], int]:
     return sorted(photos), others
 
 
+def _refuse_folder(error: OSError) -> None:
+    """Stop at a folder that cannot be read, rather than pass over what is in it."""
+    raise DataError(f"{error.filename} cannot be read: {error.strerror}")
+
+
 def _subfolders(folder: Path) -> list[Path]:
     try:
         return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
@@ -154,7 +166,23 @@ def _subfolders(folder: Path) -> list[Path]:
         raise DataError(f"{folder} cannot be read: {error.strerror}") from None
 
 
-def _split_folders(root: Path) -> dict[str, Path]:
+def find_split_folders(root: Path) -> dict[str, Path]:
+    """Which folder in `root` holds which split; those of `train`, `validation`, `test` there are.
+
+    Raises:
+        DataError: two folders are the same split, or `root` cannot be read.
+    """
+    found: dict[str, Path] = {}
+    for folder in _subfolders(root):
+        split = SPLIT_FOLDERS.get(folder.name.lower())
+        if split in found:
+            raise DataError(f"{found[split]} and {folder} are both {split}: keep one of them")
+        if split:
+            found[split] = folder
+    return found
+
+
+def _training_folders(root: Path) -> dict[str, Path]:
     """Which folder holds which split; `train` alone where the photos are not split."""
     if not root.exists():
         raise DataError(
@@ -163,13 +191,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
         )
     if not root.is_dir():
         raise DataError(f"{root} is a file: expected a folder with one folder per class")
-    found: dict[str, Path] = {}
-    for folder in _subfolders(root):
-        split = _SPLIT_FOLDERS.get(folder.name.lower())
-        if split in found:
-            raise DataError(f"{found[split]} and {folder} are both {split}: keep one of them")
-        if split:
-            found[split] = folder
+    found = find_split_folders(root)
     if TRAIN in found:
         return {split: found[split] for split in (TRAIN, VALIDATION) if split in found}
     if VALIDATION in found:
@@ -177,8 +199,16 @@ def _split_folders(root: Path) -> dict[str, Path]:
     return {TRAIN: root}
 
 
-def _list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
-    """Class names to photo paths; says what was left out."""
+def list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
+    """Class names to photo paths, those of each sorted.
+
+    Args:
+        folder: holds a folder per class.
+        notes: is told what was left out.
+
+    Raises:
+        DataError: it holds no class folders with photos.
+    """
     classes = {}
     others = 0
     for subfolder in _subfolders(folder):
@@ -187,6 +217,8 @@ def _list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
         photos, strangers = _walk(subfolder)
         others += strangers
         if photos:
+            if not _is_unicode(subfolder.name):  # no model file could hold it
+                raise DataError(f"{subfolder} is not named in UTF-8: rename the folder")
             classes[subfolder.name] = photos
         else:
             notes.append(f"{subfolder} holds no photos and is left out")
@@ -203,6 +235,11 @@ def _list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
             f"e.g. {folder / 'cats'}"
         )
     return classes
+
+
+def _is_unicode(name: str) -> bool:
+    """Whether a file name came out of its bytes as text."""
+    return name.encode("utf-8", "ignore").decode() == name
 
 
 def _count(number: int, what: str) -> str:
@@ -273,10 +310,10 @@ def _subsample(
 def _hash_file(path: Path) -> bytes | str:
     """The content hash, or why there is none."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
+        with open_file(path) as file:
+            return hashlib.file_digest(file, new_hash).digest()
+    except DataError as error:
+        return str(error)
 
 
 def _hash_contents(
@@ -343,5 +380,6 @@ def _warn_of_leakage(dataset: Dataset) -> None:
         )
         dataset.warnings.append(
             f"{count} also trained on and will flatter the accuracy, "
-            f"e.g. {first.path} = {trained[first.content_hash]}"
+            f"e.g. {first.path} = {trained[first.content_hash]} "
+            "(`catsdogs check` names all, and near copies)"
         )

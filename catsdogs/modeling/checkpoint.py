@@ -26,6 +26,7 @@ class RunFacts:
         backend: of Keras.
         precision: what the convolutions compute in.
         model: path of the model that it fine-tunes; empty where it trains a new one.
+        model_created: what that model's file says about when it was made.
         photos: hash of the photos and their order, before unreadable ones were dropped.
         frozen_weights: hash of the layers that it does not train.
         start_weights: hash of all layers before the first epoch.
@@ -37,6 +38,7 @@ class RunFacts:
     backend: str
     precision: str
     model: str
+    model_created: str
     photos: str
     frozen_weights: str
     start_weights: str

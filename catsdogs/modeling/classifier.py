@@ -5,6 +5,7 @@ import keras
 from catsdogs.config import ModelConfig
 from catsdogs.errors import ConfigError
 from catsdogs.modeling.backbone import Backbone, Block, get_backbone
+from catsdogs.modeling.convolution import convolution_class
 from catsdogs.modeling.weights import Weights
 
 POOLING_NAME = "pooling"
@@ -74,7 +75,7 @@ def _apply_block(
     x: keras.KerasTensor, block: Block, policy: keras.DTypePolicy
 ) -> keras.KerasTensor:
     for number in range(1, block.num_convolutions + 1):
-        x = keras.layers.Conv2D(
+        x = convolution_class(policy)(
             block.num_filters,
             3,
             padding="same",

@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import keras
@@ -14,6 +15,7 @@ from catsdogs.config import AugmentConfig
 from catsdogs.data.augmentation import read_view
 from catsdogs.data.batches import WHOLE, Share, decode_ahead
 from catsdogs.data.dataset import Sample
+from catsdogs.errors import DataError
 from catsdogs.modeling.feature_exchange import complete_store, gather_found, raise_together
 from catsdogs.modeling.feature_store import FeatureStore, StoreError
 from catsdogs.modeling.forward import ForwardPass
@@ -120,14 +122,15 @@ class FeatureSource:
         OutOfMemoryError: the device's memory is too small for a single photo.
         """
         start = time.perf_counter()
-        by_key = dict(zip(self.keys(views), views, strict=True))  # copies of a photo: once
-        missing = self._store.missing(list(by_key))
-        wanted = {key: view for key, view in by_key.items() if key in missing}
+        start = time.perf_counter()
+        copies = self._copies(views)
+        missing = self._store.missing(list(copies))
+        wanted = {key: same for key, same in copies.items() if key in missing}
         self._store.reserve(len(wanted), 2 * math.prod(self.shape))
         failed = self._compute(wanted, batch_size, num_threads, on_computed)
         return Extraction(
             len(wanted) - len(failed),
-            len(by_key) - len(wanted),
+            len(copies) - len(wanted),
             time.perf_counter() - start,
             self._failures(views, failed),
         )
@@ -148,11 +151,11 @@ class FeatureSource:
             StoreError: a process cannot keep the features.
         """
         team, start = current_team(), time.perf_counter()
-        by_key = dict(zip(self.keys(views), views, strict=True))
-        keys = list(by_key)
+        copies = self._copies(views)
+        keys = list(copies)
         found = gather_found(team, self._store, keys)
         nowhere = [keys[index] for index in np.flatnonzero(~found.any(axis=0))]
-        mine = {key: by_key[key] for key in nowhere[team.process_id :: team.num_processes]}
+        mine = {key: copies[key] for key in nowhere[team.process_id :: team.num_processes]}
         failed: dict[bytes, str] = {}
         problem = ""
         try:
@@ -173,7 +176,7 @@ class FeatureSource:
 
     def _compute(
         self,
-        wanted: Mapping[bytes, View],
+        wanted: Mapping[bytes, Sequence[View]],
         batch_size: int,
         num_threads: int,
         on_computed: Callable[[int], None],
@@ -182,11 +185,11 @@ class FeatureSource:
         keys = list(wanted)
 
         def read(position: int) -> np.ndarray:
-            view = wanted[keys[position]]
-            sample = view.sample
-            return read_view(
-                sample.path, sample.content_hash, view.number, self._size, self._augment, self._seed
-            )
+            *others, last = wanted[keys[position]]
+            for view in others:
+                with suppress(DataError):  # another copy may still be there
+                    return self._read(view)
+            return self._read(last)
 
         failed: dict[bytes, str] = {}
         batches = decode_ahead(read, len(keys), batch_size, num_threads)
@@ -197,6 +200,19 @@ class FeatureSource:
             failed |= {keys[position]: reason for position, reason in batch.failures}
             on_computed(len(batch.positions) + len(batch.failures))
         return failed
+
+    def _copies(self, views: Sequence[View]) -> dict[bytes, list[View]]:
+        """Views of one photo under one key: they are computed once."""
+        copies: dict[bytes, list[View]] = {}
+        for key, view in zip(self.keys(views), views, strict=True):
+            copies.setdefault(key, []).append(view)
+        return copies
+
+    def _read(self, view: View) -> np.ndarray:
+        sample = view.sample
+        return read_view(
+            sample.path, sample.content_hash, view.number, self._size, self._augment, self._seed
+        )
 
     def _failures(
         self, views: Sequence[View], failed: Mapping[bytes, str]

@@ -13,7 +13,9 @@ from catsdogs.data.batches import Batch, Item, fill_batch
 from catsdogs.errors import OutOfMemoryError
 from catsdogs.modeling.device import answering_out_of_memory, device_memory, gpu_names
 
-_CPU_BATCH_SIZE = 32
+TRUNK_BATCH_SIZE = 32
+"""Photos that go through the network together on a CPU."""
+
 _LARGEST_BATCH_SIZE = 256
 """Beyond it, no GPU is filled better, and the first batch keeps it waiting for longer."""
 
@@ -29,7 +31,7 @@ def forward_batch_size(image_size: tuple[int, int]) -> int:
     """
     memory = device_memory()
     if not gpu_names() or memory is None:
-        return _CPU_BATCH_SIZE
+        return TRUNK_BATCH_SIZE
     fitting = memory / 4 / (image_size[0] * image_size[1] * _BYTES_PER_PIXEL)
     size = _LARGEST_BATCH_SIZE
     while size > max(1, fitting):

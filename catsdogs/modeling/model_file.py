@@ -6,21 +6,32 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import h5py
 import keras
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from catsdogs import __version__
 from catsdogs.config import ModelConfig
-from catsdogs.errors import CatsdogsError, ModelFileError
+from catsdogs.errors import ConfigError, ModelFileError
 from catsdogs.files import replacing
 from catsdogs.modeling.classifier import build_classifier
+from catsdogs.modeling.hdf5 import WAY_OUT, damaged, open_hdf5, read_text, stored_layers
+from catsdogs.modeling.keras_file import load_keras_model
+from catsdogs.modeling.stored_network import build_and_read
 
 FORMAT_VERSION = 1
 ATTRIBUTE = "catsdogs"
@@ -67,8 +78,8 @@ class Metadata(_Record):
         created: UTC, ISO 8601.
     """
 
-    format_version: int = FORMAT_VERSION
-    class_names: tuple[str, ...] = Field(min_length=2)
+    format_version: int = Field(FORMAT_VERSION, ge=1)
+    class_names: tuple[str, ...]
     image_size: tuple[int, int]
     stage: Literal["train", "finetune"]
     kept_epoch: int
@@ -83,6 +94,13 @@ class Metadata(_Record):
     created: str = Field(
         default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     )
+
+    @field_validator("class_names")
+    @classmethod
+    def _classes_have_different_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if problem := problem_of_names(names):
+            raise ValueError(problem)
+        return names
 
     @model_validator(mode="after")
     def _image_size_is_the_configured(self) -> "Metadata":
@@ -136,10 +154,10 @@ def copy_model(source: Path, target: Path) -> None:
 
 
 def load_model(path: Path, policy: keras.DTypePolicy) -> tuple[keras.Model, Metadata]:
-    """Open a model file.
+    """Open a model file of catsdogs.
 
-    The network is built from the metadata and its weights are read as numbers: nothing in
-    the file is executed.
+    The network is built from the metadata, once they are known to fit the weights, and the
+    weights are read as numbers: nothing in the file is executed.
 
     Args:
         path: a file that `save_model` wrote.
@@ -152,15 +170,11 @@ def load_model(path: Path, policy: keras.DTypePolicy) -> tuple[keras.Model, Meta
     Raises:
         ModelFileError: the file is missing, damaged, or not one of ours.
     """
-    metadata = read_metadata(path)
-    try:
-        model = build_classifier(metadata.architecture, len(metadata.class_names), policy)
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError, CatsdogsError) as error:
-        raise ModelFileError(
-            f"{path} is damaged ({' '.join(str(error).split())[:200]}): train it again"
-        ) from None
-    return model, metadata
+    with open_hdf5(path) as file:
+        metadata = _metadata(path, file)
+        if metadata is None:
+            raise _no_metadata(path)
+        return _load_own(path, file, metadata, policy), metadata
 
 
 def read_metadata(path: Path) -> Metadata:
@@ -169,20 +183,108 @@ def read_metadata(path: Path) -> Metadata:
     Raises:
         ModelFileError: the file is missing, damaged, or not one of ours.
     """
-    if not path.exists():
-        raise ModelFileError(
-            f"no model at {path}: run `catsdogs train` first, or give --model FILE"
-        )
-    try:
-        with h5py.File(path, "r") as file:
-            text = file.attrs.get(ATTRIBUTE)
-    except OSError:
-        raise ModelFileError(f"{path} is no HDF5 file, or is damaged: train it again") from None
-    if not isinstance(text, str):
-        raise ModelFileError(
-            f"{path} has no attribute {ATTRIBUTE!r}, so its classes are not known: "
-            "expected a file that `catsdogs train` wrote"
-        )
+    with open_hdf5(path) as file:
+        metadata = _metadata(path, file)
+    if metadata is None:
+        raise _no_metadata(path)
+    return metadata
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A model to ask, whoever wrote its file.
+
+    Attributes:
+        model: raw RGB `(n, height, width, 3)`, 0 to 255, to `(n, classes)`, or to `(n, 1)`,
+            the second of two classes; not compiled.
+        class_names: in the order of the output.
+        metadata: what the file says about itself; None for a plain Keras file.
+    """
+
+    model: keras.Model
+    class_names: tuple[str, ...]
+    metadata: Metadata | None
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the input, in pixels."""
+        height, width = self.model.input_shape[1:3]
+        return height, width
+
+
+def open_model(
+    path: Path, policy: keras.DTypePolicy, class_names: Sequence[str] | None = None
+) -> OpenedModel:
+    """Open a model file of catsdogs, or of plain Keras where its classes are named.
+
+    Args:
+        path: the file.
+        policy: what the convolutions shall compute in; a plain Keras file has its own.
+        class_names: in the order of the output; needed for a plain Keras file alone.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, not admitted, or has other classes.
+        ConfigError: `class_names` are no names of different classes.
+    """
+    if class_names is not None:
+        _check_names(class_names)
+    with open_hdf5(path) as file:
+        metadata = _metadata(path, file)
+        if metadata is None:
+            if class_names is None:
+                raise _no_metadata(path)
+            model = load_keras_model(path, file, class_names)
+            return OpenedModel(model, tuple(class_names), None)
+        if class_names is not None and tuple(class_names) != metadata.class_names:
+            raise ModelFileError(
+                f"{path} has the classes {', '.join(metadata.class_names)}, not "
+                f"{', '.join(class_names)}: leave out --classes"
+            )
+        return OpenedModel(_load_own(path, file, metadata, policy), metadata.class_names, metadata)
+
+
+def _load_own(
+    path: Path, file: h5py.File, metadata: Metadata, policy: keras.DTypePolicy
+) -> keras.Model:
+    num_classes = len(metadata.class_names)
+    stored = stored_layers(file)
+    num_outputs = stored[-1].arrays[-1].size if stored else 0
+    if num_outputs != num_classes:
+        raise damaged(path, f"it names {num_classes} classes and has {num_outputs} outputs")
+    return build_and_read(
+        lambda: build_classifier(metadata.architecture, num_classes, policy), stored
+    )
+
+
+def _check_names(class_names: Sequence[str]) -> None:
+    problem = problem_of_names(class_names)
+    if problem:
+        raise ConfigError(f"--classes: {problem}, got {', '.join(class_names)!r}")
+
+
+def problem_of_names(class_names: Sequence[str]) -> str:
+    """What is wrong with the names of classes; empty where nothing is."""
+    if len(class_names) < 2:
+        return "expected two classes or more"
+    if not all(class_names):
+        return "expected a name for each class"
+    if len(set(class_names)) < len(class_names):
+        return "expected names that differ"
+    return ""
+
+
+def _no_metadata(path: Path) -> ModelFileError:
+    return ModelFileError(
+        f"{path} has no attribute {ATTRIBUTE!r}, so its classes are not known: expected a file "
+        "that `catsdogs train` wrote, or --classes NAME,NAME for one of plain Keras"
+    )
+
+
+def _metadata(path: Path, file: h5py.File) -> Metadata | None:
+    """What an open file is; None where it does not say."""
+    text = read_text(file, ATTRIBUTE)
+    if text is None:
+        return None
     try:
         found = json.loads(text).get("format_version")
         if isinstance(found, int) and found > FORMAT_VERSION:
@@ -191,9 +293,14 @@ def read_metadata(path: Path) -> Metadata:
                 "install a newer catsdogs"
             )
         return Metadata.model_validate_json(text)
-    except (ValueError, AttributeError) as error:  # pydantic's errors are ValueErrors
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        raise ModelFileError(f"{path} has damaged metadata ({reason}): train it again") from None
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        key = ".".join(map(str, problem["loc"]))
+        reason = problem["msg"].removeprefix("Value error, ")
+        reason = f"{key}: {reason}" if key else reason
+    except (ValueError, AttributeError, RecursionError) as error:
+        reason = str(error)
+    raise ModelFileError(f"{path} has damaged metadata ({reason[:200]}): {WAY_OUT}")
 
 
 @contextmanager

@@ -1,18 +1,25 @@
 """A saved model and photo files to probabilities: one way for every command that asks."""
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
+from pydantic import ValidationError
 
+from catsdogs.config import DataConfig
 from catsdogs.data.batches import decode_each, num_decode_threads
 from catsdogs.data.images import read_photo
+from catsdogs.errors import ModelFileError
 from catsdogs.modeling.forward import ForwardPass, forward_batch_size
-from catsdogs.modeling.model_file import Metadata, load_model
+from catsdogs.modeling.model_file import Metadata, open_model
 from catsdogs.modeling.precision import choose_precision
 from catsdogs.modeling.training import Console
+
+_SUM_TOLERANCE = 0.02
+"""Of a row of probabilities that were computed in bfloat16, with 8 bits a number."""
 
 
 @dataclass(frozen=True)
@@ -40,26 +47,50 @@ class Predictor:
     """A loaded model that answers for photo files.
 
     Args:
-        model_path: a file that `catsdogs train` or `finetune` wrote.
-        precision: as in the configuration.
+        model_path: a file that `catsdogs train` or `finetune` wrote, or one of plain Keras.
+        precision: as in the configuration; a plain Keras file has its own.
+        class_names: of a plain Keras file, in the order of its output; None for ours.
 
     Attributes:
-        metadata: what the file says about itself.
+        model: the classifier.
+        metadata: what the file says about itself; None for a plain Keras file.
         class_names: in the order of the output.
         image_size: height and width in pixels that photos are brought to.
 
     Raises:
-        ModelFileError: the file is missing, damaged, or not one of ours.
+        ModelFileError: the file is missing, damaged, not admitted, or gives no probabilities.
+        ConfigError: `class_names` are no names of different classes.
     """
 
-    metadata: Metadata
+    model: keras.Model
+    metadata: Metadata | None
     class_names: tuple[str, ...]
     image_size: tuple[int, int]
 
-    def __init__(self, model_path: Path, precision: str = "auto") -> None:
-        self._model, self.metadata = load_model(model_path, choose_precision(precision).policy)
-        self.class_names = self.metadata.class_names
-        self.image_size = self.metadata.image_size
+    def __init__(
+        self, model_path: Path, precision: str = "auto", class_names: Sequence[str] | None = None
+    ) -> None:
+        opened = open_model(model_path, choose_precision(precision).policy, class_names)
+        self.model, self.metadata = opened.model, opened.metadata
+        self._path = model_path
+        self.class_names = opened.class_names
+        self.image_size = opened.image_size
+        if self.metadata is None:  # a stranger's: before anything is answered, ask it once
+            grey = np.full((1, *self.image_size, 3), 128, np.uint8)
+            self._as_probabilities(np.asarray(self.model.predict_on_batch(grey)))
+
+    @property
+    def trained_on(self) -> DataConfig | None:
+        """Where the training photos lay and how they were split; None where that is not known."""
+        if self.metadata is None:
+            return None
+        try:
+            section = self.metadata.config["data"]
+            return DataConfig(
+                dir=section["dir"], validation_fraction=section["validation_fraction"]
+            )
+        except (KeyError, TypeError, ValidationError):
+            return None
 
     def predict(
         self, paths: Iterable[Path], console: Console | None, total: int | None = None
@@ -76,7 +107,7 @@ class Predictor:
         size = self.image_size
         batch_size = forward_batch_size(size)
         batch_size = min(batch_size, total or batch_size)
-        forward = ForwardPass(self._model, console.warn if console else lambda _: None)
+        forward = ForwardPass(self.model, console.warn if console else lambda _: None)
         batches = decode_each(
             lambda item: read_photo(item[1], size),
             enumerate(paths),
@@ -85,18 +116,34 @@ class Predictor:
         )
         progress = console.task("predicting", total) if console else nullcontext()
         with progress as task:
-            for batch, rows in forward.over(batches, batch_size):
+            for batch, outputs in forward.over(batches, batch_size):
                 answers = {
                     (position, path): Prediction(path, {}, reason)
                     for (position, path), reason in batch.failures
                 }
-                if rows is not None:
+                if outputs is not None:
+                    rows = self._as_probabilities(outputs)
                     for (position, path), row in zip(batch.positions, rows, strict=True):
                         answers[position, path] = Prediction(path, self._ranked(row))
                 if task is not None:
                     task.advance(len(answers))
                 for item in sorted(answers):
                     yield answers[item]
+
+    def _as_probabilities(self, rows: np.ndarray) -> np.ndarray:
+        """What the model gave, `(n, units)`, as probabilities, float `(n, classes)`."""
+        if self.metadata is not None:
+            return rows
+        rows = rows.astype(np.float32)
+        if rows.shape[1] < len(self.class_names):  # one sigmoid unit: how much of the second class
+            rows = np.concatenate([1 - rows, rows], axis=1)
+        if not (rows.min() >= 0 and abs(rows.sum(axis=1) - 1).max() <= _SUM_TOLERANCE):
+            shown = ", ".join(f"{value:.3g}" for value in rows[0, :5])
+            raise ModelFileError(
+                f"{self._path} gives {shown}, which are no probabilities that sum to 1: "
+                "end it in a softmax, or in one sigmoid unit for two classes"
+            )
+        return rows
 
     def _ranked(self, row: np.ndarray) -> dict[str, float]:
         order = np.argsort(-row, kind="stable")

@@ -4,11 +4,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 import keras
+import numpy as np
 
 from catsdogs.config import Config
+from catsdogs.data.augmentation import read_view
 from catsdogs.data.batches import ViewBatches, decode_ahead, num_decode_threads, shuffled
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
-from catsdogs.data.images import read_photo
+from catsdogs.data.skipping import drop_unreadable, refuse_too_many
 from catsdogs.errors import DataError
 from catsdogs.modeling.classifier import (
     POOLING_NAME,
@@ -69,10 +71,12 @@ def train_above(
         supervision: where the training goes on, and who may end it.
 
     Raises:
-        DataError: no readable photos are left to train on or to validate with.
+        DataError: no readable photos are left to train on or to validate with, or more than
+            `data.max_unreadable` are unreadable.
         StopRequested: it was asked to stop before the first epoch had ended.
     """
     supervision = supervision or Supervision()
+    refuse_too_many(dataset, config.data.max_unreadable)
     team = current_team()
     freeze_below(model, boundary)
     with team.training_scope():
@@ -135,7 +139,9 @@ def _train(
                 if supervision.progress.state is None:
                     start.restore(tail)
     streamed = StreamedEpochs(trained, dataset, plan, config, console, supervision.should_stop)
-    return fit_epochs(streamed, plan, console, supervision)
+    history = fit_epochs(streamed, plan, console, supervision)
+    streamed.drop_lost()
+    return history
 
 
 def _stores(card: TrunkCard, config: Config, console: Console) -> Iterator[FeatureStore]:
@@ -219,7 +225,7 @@ class FeatureEpochs:
         )
         self.num_frozen += done.num_computed
         self.frozen_seconds += done.seconds
-        drop_unreadable(self._dataset, done.failures)
+        drop_unreadable(self._dataset, done.failures, self._config.data.max_unreadable)
 
     def training_batches(self, epoch: int) -> keras.utils.PyDataset:
         samples = shuffled(self._dataset.splits[TRAIN], self._config.seed, epoch)
@@ -232,7 +238,10 @@ class FeatureEpochs:
 
 
 class StreamedEpochs:
-    """Epochs on the photos themselves: epoch e takes view e of each, through all layers."""
+    """Epochs on the photos themselves: epoch e takes view e of each, through all layers.
+
+    A photo that gets lost meanwhile is left out of its batch, and of all later epochs.
+    """
 
     num_frozen = 0
     frozen_seconds = 0.0
@@ -254,6 +263,7 @@ class StreamedEpochs:
         self._should_stop = should_stop
         self._num_threads = num_decode_threads(config.data.decode_threads)
         self._checked = False
+        self._handed_out: list[ViewBatches] = []
 
     @property
     def num_training(self) -> int:
@@ -264,20 +274,33 @@ class StreamedEpochs:
         return self._dataset.count(VALIDATION)
 
     def prepare(self, epoch: int) -> None:
-        """Find the unreadable photos before the first epoch, which they would stop."""
+        """Find the unreadable photos before the first epoch, and those lost since."""
+        self.drop_lost()
         if self._checked:
             return
         samples = [*self._dataset.splits[TRAIN], *self._dataset.splits[VALIDATION]]
-        with self._console.task("checking photos", len(samples)) as task:
-            drop_unreadable(self._dataset, self._failures(samples, task.advance))
+        team = current_team()
+        mine = samples[team.process_id :: team.num_processes]
+        with self._console.task("checking photos", len(mine)) as task:
+            failures = list(self._of_all(dict(self._failures(mine, task.advance))).items())
+        drop_unreadable(self._dataset, failures, self._config.data.max_unreadable)
         self._checked = True
 
     def _failures(
         self, samples: Sequence[Sample], advance: Callable[[int], None]
     ) -> list[tuple[Sample, str]]:
-        size = self._config.model.image_size
+        size, augment, seed = (
+            self._config.model.image_size,
+            self._config.augment,
+            self._config.seed,
+        )
+
+        def read(position: int) -> np.ndarray:
+            sample = samples[position]
+            return read_view(sample.path, sample.content_hash, 0, size, augment, seed)
+
         batches = decode_ahead(
-            lambda position: read_photo(samples[position].path, size),
+            read,
             len(samples),
             VALIDATION_BATCH_SIZE,
             self._num_threads,
@@ -290,15 +313,43 @@ class StreamedEpochs:
                 raise StopRequested
         return failures
 
+    def _of_all(self, lost: dict[Sample, str]) -> dict[Sample, str]:
+        """What any process could not read: each knows of its own part."""
+        samples = [*self._dataset.splits[TRAIN], *self._dataset.splits[VALIDATION]]
+        mine = {str(index): lost[sample] for index, sample in enumerate(samples) if sample in lost}
+        together: dict[Sample, str] = {}
+        for others in current_team().exchange(mine):
+            together |= {samples[int(index)]: reason for index, reason in others.items()}
+        return together
+
     def training_batches(self, epoch: int) -> keras.utils.PyDataset:
         samples = shuffled(self._dataset.splits[TRAIN], self._config.seed, epoch)
         return self._batches(samples, epoch)
 
     def validation_batches(self) -> keras.utils.PyDataset:
+        self.drop_lost()
         return self._batches(self._dataset.splits[VALIDATION], 0)
 
+    def drop_lost(self) -> None:
+        """Leave out from now on what could not be read since it was checked.
+
+        Raises:
+            DataError: so much that the figures are worth nothing.
+        """
+        lost = {sample: reason for batches in self._handed_out for sample, reason in batches.lost}
+        lost = self._of_all(lost)
+        emptied = any(batches.is_any_empty for batches in self._handed_out)
+        self._handed_out.clear()
+        drop_unreadable(self._dataset, list(lost.items()), self._config.data.max_unreadable)
+        if emptied:
+            path, reason = self._dataset.unreadable[-1]
+            raise DataError(
+                f"the photos of a whole batch got lost, e.g. {path}: {reason}: "
+                "run it again when they are back"
+            )
+
     def _batches(self, samples: Sequence[Sample], view_number: int) -> ViewBatches:
-        return ViewBatches(
+        batches = ViewBatches(
             samples,
             view_number,
             self._config.model.image_size,
@@ -308,20 +359,5 @@ class StreamedEpochs:
             self._num_threads,
             current_team().share,
         )
-
-
-def drop_unreadable(dataset: Dataset, failures: Sequence[tuple[Sample, str]]) -> None:
-    """Move photos that could not be read from the splits to the list of unreadable files.
-
-    Raises:
-        DataError: a split has no photos left.
-    """
-    if not failures:
-        return
-    dropped = {sample.path for sample, _ in failures}
-    dataset.unreadable += [(sample.path, reason) for sample, reason in failures]
-    for split, samples in dataset.splits.items():
-        dataset.splits[split] = [sample for sample in samples if sample.path not in dropped]
-        if samples and not dataset.splits[split]:
-            path, reason = dataset.unreadable[0]
-            raise DataError(f"no {split} photo can be read, e.g. {path}: {reason}")
+        self._handed_out.append(batches)
+        return batches

@@ -22,6 +22,7 @@ import numpy as np
 
 from catsdogs.errors import WeightsError
 from catsdogs.modeling.backbone import VGG16, Backbone
+from catsdogs.modeling.hdf5 import check_array, child
 
 KERAS_FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_FILE_MD5 = "6d6bbae143d832006294945121d1f1fc"  # published in keras.applications.vgg16
@@ -156,10 +157,10 @@ def _read_keras_file(path: Path, content: bytes, source: str, backbone: Backbone
     convolutions: list[Convolution] = []
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            root = file.get("model_weights", file)
+            root = child(file, "model_weights") if "model_weights" in file else file
             for block in backbone.blocks:
                 for number in range(1, block.num_convolutions + 1):
-                    kernel, bias = _layer_arrays(root[f"{block.name}_conv{number}"])
+                    kernel, bias = _layer_arrays(child(root, f"{block.name}_conv{number}"))
                     convolutions.append((kernel, bias))
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise WeightsError(
@@ -173,8 +174,9 @@ def _layer_arrays(group: Any) -> Convolution:
     """The one kernel and the one bias in a layer's group, however deep Keras put them."""
     arrays: dict[int, np.ndarray] = {}
 
-    def collect(_: str, item: Any) -> None:
+    def collect(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and item.ndim in (1, 4):
+            check_array(item, name, item.file.id.get_filesize())
             arrays[item.ndim] = np.asarray(item, np.float32)
 
     group.visititems(collect)

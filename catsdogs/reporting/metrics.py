@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-_Z95 = 1.959963984540054
+Z95 = 1.959963984540054
 """The normal distribution's two-sided 95% point."""
 
 
@@ -21,9 +21,9 @@ def wilson_interval(num_correct: int, num_photos: int) -> tuple[float, float]:
         Lower and upper bound, 0 to 1.
     """
     share = num_correct / num_photos
-    z2 = _Z95**2
+    z2 = Z95**2
     centre = share + z2 / (2 * num_photos)
-    spread = _Z95 * math.sqrt(share * (1 - share) / num_photos + z2 / (4 * num_photos**2))
+    spread = Z95 * math.sqrt(share * (1 - share) / num_photos + z2 / (4 * num_photos**2))
     scale = 1 + z2 / num_photos
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 

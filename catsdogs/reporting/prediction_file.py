@@ -13,7 +13,7 @@ from typing import BinaryIO, TextIO
 from catsdogs.errors import ConfigError
 from catsdogs.files import not_writable
 from catsdogs.reporting.predictions import CSV_START
-from catsdogs.reporting.text import printable
+from catsdogs.reporting.text import csv_text, printable
 
 
 @dataclass
@@ -110,7 +110,7 @@ def _path_of(record: bytes, format_name: str, number: int) -> str | None:
         if number == 1 and row[: len(CSV_START)] == CSV_START:
             return None
         float(row[2] or 0)
-        return row[0]
+        return csv_text(row[0])
     path, _, probability = text.rstrip("\n").split("\t")
     float(probability if _ != "error" else 0)
     return path

@@ -8,7 +8,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-from catsdogs.reporting.text import printable
+from catsdogs.files import replacing
+from catsdogs.reporting.text import csv_cell, printable
 
 CSV_START = ["path", "class", "probability"]
 
@@ -59,7 +60,7 @@ def write_predictions(
             lines = (line for p in counted() for line in _text_lines(p, top))
         case "csv":
             header = [csv_header(class_names)] if with_header else []
-            lines = chain(header, (_csv_line(p, class_names) for p in counted()))
+            lines = chain(header, (_csv_row(_csv_values(p, class_names)) for p in counted()))
         case "jsonl":
             lines = (_json(p) for p in counted())
         case _:
@@ -67,6 +68,39 @@ def write_predictions(
     for line in lines:
         write(line)
     return num_failed
+
+
+def save_labelled_predictions(
+    path: Path,
+    predictions: Iterable[Prediction],
+    labels: Iterable[str],
+    class_names: Sequence[str],
+    option: str,
+) -> None:
+    """Write a CSV with what each photo is and what it was taken for.
+
+    Its columns are those of `predict --format csv` with `label`, the true class, after `path`.
+    Probabilities are written so that they read back to the same numbers.
+
+    Args:
+        path: the file.
+        predictions: in the order of the lines.
+        labels: the class that each photo belongs to.
+        class_names: columns of probabilities.
+        option: what the user chooses another place by.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    with (
+        replacing(path, option) as part,
+        part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        header = _csv_row(["path", "label", "class", "probability", *class_names, "error"])
+        file.write(f"{header}\r\n")
+        for prediction, label in zip(predictions, labels, strict=True):
+            name, *values = _csv_values(prediction, class_names)
+            file.write(f"{_csv_row([name, label, *values])}\r\n")
 
 
 def _text_lines(prediction: Prediction, top: int) -> list[str]:
@@ -90,7 +124,8 @@ def _record(prediction: Prediction) -> dict[str, Any]:
 
 
 def _json(prediction: Prediction) -> str:
-    return json.dumps(_record(prediction))
+    # all that is not ASCII is escaped by json, all that is not printable but for one
+    return json.dumps(_record(prediction)).replace("\x7f", "\\u007f")
 
 
 def _json_array_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
@@ -108,15 +143,16 @@ def csv_header(class_names: Sequence[str]) -> str:
     return _csv_row([*CSV_START, *class_names, "error"])
 
 
-def _csv_line(prediction: Prediction, class_names: Sequence[str]) -> str:
+def _csv_values(prediction: Prediction, class_names: Sequence[str]) -> list[Any]:
     if prediction.error:
-        return _csv_row([prediction.path, "", "", *("" for _ in class_names), prediction.error])
+        return [prediction.path, "", "", *("" for _ in class_names), prediction.error]
     name, probability = next(iter(prediction.probabilities.items()))
     values = [prediction.probabilities[name] for name in class_names]
-    return _csv_row([prediction.path, name, probability, *values, ""])
+    return [prediction.path, name, probability, *values, ""]
 
 
 def _csv_row(values: Sequence[Any]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerow(values)
+    cells = [v if isinstance(v, float) else csv_cell(str(v)) for v in values]
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
     return buffer.getvalue().removesuffix("\r\n")

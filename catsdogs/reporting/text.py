@@ -1,4 +1,20 @@
-"""Text that comes from files and folders, made safe to print."""
+"""Text that comes from files and folders, made safe to print and to put into tables."""
+
+_FORMULA_STARTS = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+    "'",
+)
+"""The first four in full width as well."""
 
 
 def printable(text: str) -> str:
@@ -8,3 +24,17 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )
+
+
+def csv_cell(text: str) -> str:
+    """Put an apostrophe before what a spreadsheet would take for a formula.
+
+    Before an apostrophe as well: whoever takes one off the front of a cell that has one has
+    the text as it was.
+    """
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def csv_text(cell: str) -> str:
+    """The text of a cell that `csv_cell` made."""
+    return cell.removeprefix("'")

@@ -1,0 +1,94 @@
+"""`catsdogs check`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from catsdogs.errors import CatsdogsError, ConfigError
+from catsdogs.reporting.text import printable
+
+if TYPE_CHECKING:
+    from catsdogs.commands.check import CheckResult
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", default="data", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "format_name",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "json"]),
+    help="JSON gives the same, for programs.",
+)
+@click.option("--fast", is_flag=True, help="No decoding, no near copies: headers and contents.")
+@click.option(
+    "--quarantine",
+    "quarantine_dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Move unusable and contradictory photos there.",
+)
+@click.option(
+    "--restore",
+    "restore_dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Bring back what --quarantine moved there, and check nothing.",
+)
+def check(
+    folder: Path,
+    format_name: str,
+    fast: bool,
+    quarantine_dir: Path | None,
+    restore_dir: Path | None,
+) -> None:
+    """Find bad photos, copies and conflicts in DIR (default: data).
+
+    \b
+    catsdogs check --quarantine bad_photos
+    """
+    if restore_dir is not None:
+        if quarantine_dir is not None:
+            raise ConfigError("--quarantine and --restore contradict each other: give one of them")
+        _restore(restore_dir)
+        return
+    from catsdogs.commands.check import check
+    from catsdogs.reporting.console import Console
+    from catsdogs.reporting.findings import findings_as_json, findings_as_text
+
+    result = check(folder, fast, quarantine_dir, Console())
+    if format_name == "json":
+        click.echo(findings_as_json(result))
+    else:
+        for line in findings_as_text(result):
+            click.echo(line)
+    _tell_about_quarantine(result, quarantine_dir)
+    if not result.is_clean:
+        sys.exit(CatsdogsError.exit_code)
+
+
+def _tell_about_quarantine(result: "CheckResult", folder: Path | None) -> None:
+    for path, reason in result.unmoved:
+        click.echo(f"{printable(str(path))} could not be moved: {reason}", err=True)
+    if result.moved is not None:
+        where = printable(str(folder))
+        undone = f"; `catsdogs check --restore {where}` brings them back" if result.moved else ""
+        click.echo(f"{_files(len(result.moved))} moved to {where}{undone}", err=True)
+
+
+def _restore(folder: Path) -> None:
+    from catsdogs.commands.check import undo
+
+    result = undo(folder)
+    for path, reason in result.left:
+        click.echo(f"{printable(str(path))} stays where it is: {printable(reason)}", err=True)
+    click.echo(f"{_files(len(result.undone))} brought back from {printable(str(folder))}")
+    if result.left:
+        sys.exit(CatsdogsError.exit_code)
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"

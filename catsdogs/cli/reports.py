@@ -1,0 +1,91 @@
+"""`catsdogs report` and `catsdogs runs`: what trainings gave, on a page and in a table."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    metavar="FILE.html",
+    type=click.Path(path_type=Path),
+    help="The page.  [default: report.html in the run's folder]",
+)
+@click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The photos to evaluate.  [default: test/, else validation/, of the run's data]",
+)
+@click.option(
+    "--model",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The model to evaluate.  [default: the one that the run saved]",
+)
+def report(run: Path | None, output: Path | None, data: Path | None, model: Path | None) -> None:
+    """Write a page about a run: how good its model is, where it fails.
+
+    RUN is a folder in runs/, or its name; the newest finished one by default.
+
+    \b
+    catsdogs report
+    """
+    from catsdogs.modeling.backend import import_backend
+
+    import_backend()
+    from catsdogs.commands.report import report
+    from catsdogs.reporting.console import Console
+    from catsdogs.reporting.text import printable
+
+    result = report(run, output, data, model, Console())
+    if result.num_unreadable:
+        one = result.num_unreadable == 1
+        count = "1 photo" if one else f"{result.num_unreadable:,} photos"
+        click.echo(f"{count} could not be read and {'is' if one else 'are'} not counted")
+    click.echo(str(result.score))
+    click.echo(f"saved {printable(str(result.path))} ({result.num_bytes / 1e6:.1f} MB)")
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "folder",
+    metavar="DIR",
+    default="runs",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The folder that holds the runs.",
+)
+@click.option("--best", is_flag=True, help="By accuracy, the best first; otherwise by time.")
+@click.option(
+    "--format",
+    "format_name",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "json"]),
+    help="JSON gives all that metrics.json holds.",
+)
+def runs(folder: Path, best: bool, format_name: str) -> None:
+    """List the trainings so far with what each gave.
+
+    \b
+    catsdogs runs --best
+    """
+    from catsdogs.commands.runs import runs
+    from catsdogs.reporting.run_table import format_json, format_table
+    from catsdogs.reporting.text import printable
+
+    found = runs(folder, best)
+    for run in found:
+        if run.damage:
+            click.echo(f"note: {printable(run.damage)}", err=True)
+    if format_name == "json":
+        click.echo(format_json(found))
+    elif found:
+        for line in format_table(found):
+            click.echo(line)
+    else:
+        click.echo(f"no runs in {printable(str(folder))} yet: run `catsdogs train`", err=True)

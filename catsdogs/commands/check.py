@@ -1,0 +1,103 @@
+"""`catsdogs check`: what in a folder of photos would spoil a training."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from catsdogs.data.copies import find_copies
+from catsdogs.data.findings import KINDS, Finding
+from catsdogs.data.inspection import inspect_photos
+from catsdogs.data.quarantine import Move, quarantine, restore
+from catsdogs.data.survey import survey_folder
+from catsdogs.data.threads import num_decode_threads
+from catsdogs.reporting.console import Console
+
+_QUARANTINED = ("unreadable", "too_large", "label_conflict")
+"""What can teach nothing, or teaches both sides of a contradiction; not even a person can say
+which copy is right without looking."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What was found in a folder.
+
+    Attributes:
+        folder: the folder.
+        counts: splits to classes to numbers of photos, readable or not.
+        findings: in the order of `KINDS`, then of paths.
+        moved: what went into quarantine; None where none was asked for.
+        unmoved: what could not be moved, with the reason.
+        seconds: wall time.
+    """
+
+    folder: Path
+    counts: dict[str, dict[str, int]]
+    findings: list[Finding]
+    moved: list[Move] | None
+    unmoved: list[tuple[Path, str]]
+    seconds: float
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found but notes."""
+        return all(finding.is_note for finding in self.findings)
+
+
+@dataclass(frozen=True)
+class RestoreResult:
+    """What came back from quarantine, and what stays there, with the reason."""
+
+    undone: list[Move]
+    left: list[tuple[Path, str]]
+
+
+def check(folder: Path, fast: bool, quarantine_dir: Path | None, console: Console) -> CheckResult:
+    """Look at every photo of a folder, at their copies among each other and at their places.
+
+    Args:
+        folder: as `train` takes it.
+        fast: headers and contents alone: no decoding, no near copies.
+        quarantine_dir: where unusable and contradictory photos are moved; None moves none.
+        console: where progress is shown.
+
+    Raises:
+        DataError: there is no such folder, no photo in it, or the quarantine cannot be used.
+    """
+    start = time.perf_counter()
+    survey = survey_folder(folder)
+    paths = [place.path for place in survey.photos]
+    with console.task("checking photos", len(paths)) as task:
+        inspections = list(inspect_photos(paths, fast, num_decode_threads(0), task.advance))
+    findings = [
+        *survey.findings,
+        *(
+            Finding(kind, (inspection.path,), detail)
+            for inspection in inspections
+            for kind, detail in inspection.faults
+        ),
+        *find_copies(survey.photos, inspections),
+    ]
+    findings.sort(key=lambda finding: (list(KINDS).index(finding.kind), finding.paths))
+    moved: list[Move] | None = None
+    unmoved: list[tuple[Path, str]] = []
+    if quarantine_dir is not None:
+        photos = set(paths)
+        reasons = {
+            path: f"{KINDS[finding.kind]}: {finding.detail}"
+            for finding in reversed(findings)
+            if finding.kind in _QUARANTINED
+            for path in finding.paths
+            if path in photos
+        }
+        moved, unmoved = quarantine(sorted(reasons.items()), folder, quarantine_dir)
+    seconds = time.perf_counter() - start
+    return CheckResult(folder, survey.counts(), findings, moved, unmoved, seconds)
+
+
+def undo(folder: Path) -> RestoreResult:
+    """Bring back what a quarantine holds.
+
+    Raises:
+        DataError: there is no manifest in the folder, or it is damaged.
+    """
+    return RestoreResult(*restore(folder))

@@ -1,0 +1,119 @@
+"""`catsdogs compare`: which of two models is better, as far as some photos can tell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scipy.stats import binomtest
+
+from catsdogs.commands.evaluation_steps import judge, load_photos, report_unreadable
+from catsdogs.errors import DataError
+from catsdogs.modeling.predictor import Predictor
+from catsdogs.reporting.console import Console
+from catsdogs.reporting.evaluation import Evaluation
+
+SIGNIFICANT = 0.05
+"""A difference counts as shown where the p-value is below."""
+
+
+@dataclass(frozen=True)
+class CompareResult:
+    """What came out; `a` is the first model, `b` the second.
+
+    Attributes:
+        folder: the one whose photos were evaluated.
+        path_a, path_b: the models, as they were given.
+        a, b: figures of each, over the photos that could be read.
+        num_both: photos that both get right.
+        num_only_a, num_only_b: photos that only this one gets right.
+        num_neither: photos that both get wrong.
+        unreadable: photos that could not be read, with the reason.
+        p_value: of the exact McNemar test: how probable it would be, for equally good models,
+            that the photos which only one gets right are shared out this unevenly or more so.
+    """
+
+    folder: Path
+    path_a: Path
+    path_b: Path
+    a: Evaluation
+    b: Evaluation
+    num_both: int
+    num_only_a: int
+    num_only_b: int
+    num_neither: int
+    unreadable: tuple[tuple[Path, str], ...]
+    p_value: float
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        p = f"exact McNemar test, p = {self.p_value:.2g}"
+        if self.p_value < SIGNIFICANT:
+            better = "B" if self.num_only_b > self.num_only_a else "A"
+            return f"{better} is better ({p}, below {SIGNIFICANT})"
+        photos = "1 photo" if self.a.num_photos == 1 else f"{self.a.num_photos:,} photos"
+        return f"no difference that {photos} can show ({p}, not below {SIGNIFICANT})"
+
+
+def compare(
+    path_a: Path,
+    path_b: Path,
+    root: Path,
+    precision: str,
+    console: Console,
+    class_names: Sequence[str] | None = None,
+) -> CompareResult:
+    """Hold two models against the same photos.
+
+    Args:
+        path_a, path_b: files that `catsdogs train` or `finetune` wrote.
+        root: as `find_labelled_photos` takes it.
+        precision: as in the configuration.
+        console: where progress is shown.
+        class_names: of plain Keras models; None where both are ours.
+
+    Raises:
+        CatsdogsError: a model or the folder cannot be used, the models know different
+            classes, or no photo can be read.
+    """
+    first, second = (Predictor(path, precision, class_names) for path in (path_a, path_b))
+    names = first.class_names
+    if set(names) != set(second.class_names):
+        raise DataError(
+            f"{path_a} knows {', '.join(names)}, {path_b} knows {', '.join(second.class_names)}: "
+            "expected two models of the same classes"
+        )
+    photos = load_photos(root, [first, second], console)
+    # a photo that one image size can read is not always one that another can
+    answers_a = list(first.predict(photos.paths, console))
+    answers_b = list(second.predict(photos.paths, console))
+    answers = list(zip(answers_a, answers_b, photos.labels, strict=True))
+    unreadable = report_unreadable([a if a.error else b for a, b, _ in answers], photos, console)
+    answered = [(a, b, label) for a, b, label in answers if not a.error and not b.error]
+    labels = [label for _, _, label in answered]
+    right = [(a.class_name == label, b.class_name == label) for a, b, label in answered]
+    num_only_a, num_only_b = right.count((True, False)), right.count((False, True))
+    return CompareResult(
+        folder=photos.folder,
+        path_a=path_a,
+        path_b=path_b,
+        a=judge(path_a, names, [a for a, _, _ in answered], labels),
+        b=judge(path_b, names, [b for _, b, _ in answered], labels),
+        num_both=right.count((True, True)),
+        num_only_a=num_only_a,
+        num_only_b=num_only_b,
+        num_neither=right.count((False, False)),
+        unreadable=unreadable,
+        p_value=mcnemar_p_value(num_only_a, num_only_b),
+    )
+
+
+def mcnemar_p_value(num_only_a: int, num_only_b: int) -> float:
+    """How probable a split of the photos that only one model gets right is, if by fair coin.
+
+    The exact two-sided test; McNemar, "Note on the sampling error of the difference between
+    correlated proportions or percentages", 1947. 1 where there are no such photos.
+    """
+    if not num_only_a + num_only_b:
+        return 1.0
+    return float(binomtest(num_only_a, num_only_a + num_only_b).pvalue)

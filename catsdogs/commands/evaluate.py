@@ -1,0 +1,65 @@
+"""`catsdogs evaluate`: how good a model is on photos whose class is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from catsdogs.commands.evaluation_steps import judge, load_photos, report_unreadable
+from catsdogs.files import check_writable
+from catsdogs.modeling.predictor import Predictor
+from catsdogs.reporting.console import Console
+from catsdogs.reporting.evaluation import Evaluation
+from catsdogs.reporting.predictions import save_labelled_predictions
+
+_OPTION = "--predictions FILE"
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """What came out.
+
+    Attributes:
+        model_path: as it was given.
+        folder: the one whose photos were evaluated.
+        evaluation: all figures, over the photos that could be read.
+        unreadable: the others, with the reason.
+    """
+
+    model_path: Path
+    folder: Path
+    evaluation: Evaluation
+    unreadable: tuple[tuple[Path, str], ...]
+
+
+def evaluate(
+    root: Path,
+    model_path: Path,
+    precision: str,
+    predictions_path: Path | None,
+    console: Console,
+    class_names: Sequence[str] | None = None,
+) -> EvaluateResult:
+    """Hold a model against the test photos of a folder, else against its validation photos.
+
+    Args:
+        root: as `find_labelled_photos` takes it.
+        model_path: a file that `catsdogs train` or `finetune` wrote.
+        precision: as in the configuration.
+        predictions_path: a CSV to write with the answer for each photo; None writes none.
+        console: where progress is shown.
+        class_names: of a plain Keras model; None for ours.
+
+    Raises:
+        CatsdogsError: the model or the folder cannot be used, or no photo can be read.
+    """
+    if predictions_path is not None:
+        check_writable(predictions_path, _OPTION)
+    predictor = Predictor(model_path, precision, class_names)
+    names = predictor.class_names
+    photos = load_photos(root, [predictor], console)
+    predictions = list(predictor.predict(photos.paths, console))
+    unreadable = report_unreadable(predictions, photos, console)
+    evaluation = judge(model_path, names, predictions, photos.labels)
+    if predictions_path is not None:
+        save_labelled_predictions(predictions_path, predictions, photos.labels, names, _OPTION)
+    return EvaluateResult(model_path, photos.folder, evaluation, unreadable)

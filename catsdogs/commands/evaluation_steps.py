@@ -1,0 +1,82 @@
+"""What evaluate and compare have in common: labelled photos, answers, figures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from catsdogs.data.labelled_photos import LabelledPhotos, find_labelled_photos
+from catsdogs.errors import DataError, ModelFileError
+from catsdogs.modeling.predictor import Prediction, Predictor
+from catsdogs.reporting.console import Console
+from catsdogs.reporting.evaluation import Evaluation, evaluate_predictions
+
+
+def load_photos(root: Path, predictors: Sequence[Predictor], console: Console) -> LabelledPhotos:
+    """Find the photos to evaluate models on, and say which ones they are.
+
+    Args:
+        root: as `find_labelled_photos` takes it.
+        predictors: of the models, which know the same classes.
+        console: is told what is left out and what makes the figures worth less.
+    """
+    trained_on = [p.trained_on for p in predictors if p.trained_on is not None]
+    photos = find_labelled_photos(root, predictors[0].class_names, trained_on)
+    for note in photos.notes:
+        console.note(note)
+    for warning in photos.warnings:
+        console.warn(warning)
+    return photos
+
+
+def report_unreadable(
+    predictions: Sequence[Prediction], photos: LabelledPhotos, console: Console
+) -> tuple[tuple[Path, str], ...]:
+    """Name the photos that could not be read, and give them back with the reason.
+
+    Raises:
+        DataError: there are no others.
+    """
+    unreadable = tuple((p.path, p.error) for p in predictions if p.error)
+    if len(unreadable) == len(predictions):
+        path, reason = unreadable[0]
+        raise DataError(f"no photo of {photos.folder} can be read, e.g. {path}: {reason}")
+    for path, reason in unreadable:
+        console.warn(f"{path} is not counted: {reason}")
+    return unreadable
+
+
+def judge(
+    model_path: Path,
+    class_names: Sequence[str],
+    predictions: Sequence[Prediction],
+    labels: Sequence[str],
+) -> Evaluation:
+    """Compare a model's answers with what the photos are; those without an answer do not count.
+
+    Args:
+        model_path: for the message.
+        class_names: in the order in which the figures shall have them.
+        predictions: one or more of them with an answer.
+        labels: the class of each photo, by name.
+
+    Raises:
+        ModelFileError: the model answers with something that is no probability.
+    """
+    answered = [
+        (prediction, label)
+        for prediction, label in zip(predictions, labels, strict=True)
+        if not prediction.error
+    ]
+    probabilities = np.array([[p.probabilities[name] for name in class_names] for p, _ in answered])
+    if not np.isfinite(probabilities).all():
+        raise ModelFileError(
+            f"{model_path} answers with probabilities that are no numbers: train it again, "
+            "or try --precision float32"
+        )
+    return evaluate_predictions(
+        [prediction.path for prediction, _ in answered],
+        [class_names.index(label) for _, label in answered],
+        probabilities,
+        class_names,
+    )

@@ -1,0 +1,111 @@
+"""`catsdogs explain`: where in photos the model sees what it names."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from catsdogs.data.images import open_photo
+from catsdogs.data.photo_paths import find_photos
+from catsdogs.errors import ConfigError
+from catsdogs.files import check_writable, replacing
+from catsdogs.modeling.gradcam import Explanation, explain_photos
+from catsdogs.modeling.predictor import Predictor
+from catsdogs.reporting.console import Console
+from catsdogs.reporting.overlay import LONG_SIDE, draw_explanation
+
+_SUFFIX = ".explained.png"
+_MANY = Path("explained")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What was made of one photo.
+
+    Attributes:
+        path: of the photo, as it was asked for.
+        class_name: the class that is explained; empty where the photo could not be read.
+        probability: of that class.
+        output_path: of the picture; None where the photo could not be read.
+        error: why it could not be read; empty otherwise.
+    """
+
+    path: Path
+    class_name: str
+    probability: float
+    output_path: Path | None
+    error: str = ""
+
+
+def explain(
+    arguments: Sequence[str],
+    model_path: Path,
+    class_name: str | None,
+    output: Path | None,
+    precision: str,
+    console: Console | None,
+) -> Iterator[Picture]:
+    """Draw Grad-CAM beside each photo and save it as PNG, as the pictures are taken.
+
+    Args:
+        arguments: as `find_photos` takes them.
+        model_path: a file that `catsdogs train` or `finetune` wrote.
+        class_name: the class to explain; None takes each photo's most probable one.
+        output: a file that ends in .png, for one photo, or a folder; None takes the current
+            folder for one photo, and `explained` for several.
+        precision: as in the configuration.
+        console: where progress is shown; None shows none.
+
+    Raises:
+        CatsdogsError: the model, a path, the class or the output cannot be used. A photo that
+            cannot be read is a picture with a reason instead.
+    """
+    paths = find_photos(arguments)
+    output_paths = name_outputs(paths, output)
+    check_writable(output_paths[0])
+    predictor = Predictor(model_path, precision)
+    explanations = explain_photos(predictor, paths, class_name, console)
+    return _draw(explanations, output_paths)
+
+
+def name_outputs(paths: Sequence[Path], output: Path | None) -> list[Path]:
+    """Choose a path for each photo's picture, all different, and none of them a photo's.
+
+    Raises:
+        ConfigError: one file for several photos, or a picture would replace a photo.
+    """
+    if output is not None and output.suffix.lower() == ".png" and not output.is_dir():
+        if len(paths) > 1:
+            raise ConfigError(
+                f"--output {output} is one file for {len(paths):,} photos: give a folder"
+            )
+        chosen = [output]
+    else:
+        folder = output or (Path() if len(paths) == 1 else _MANY)
+        names: set[str] = set()
+        chosen = []
+        for path in paths:
+            name, number = f"{path.stem}{_SUFFIX}", 1
+            while name.casefold() in names:
+                number += 1
+                name = f"{path.stem}-{number}{_SUFFIX}"
+            names.add(name.casefold())
+            chosen.append(folder / name)
+    photos = {path.resolve() for path in paths}
+    for path in chosen:
+        if path.resolve() in photos:
+            raise ConfigError(f"{path} is a photo and would be replaced: choose another --output")
+    return chosen
+
+
+def _draw(explanations: Iterator[Explanation], output_paths: Sequence[Path]) -> Iterator[Picture]:
+    for explanation, output_path in zip(explanations, output_paths, strict=True):
+        prediction, name = explanation.prediction, explanation.class_name
+        if explanation.heat is None:
+            yield Picture(prediction.path, "", 0.0, None, prediction.error)
+            continue
+        probability = prediction.probabilities[name]
+        photo = open_photo(prediction.path, (LONG_SIDE, LONG_SIDE))
+        picture = draw_explanation(photo, explanation.heat, f"{name} {probability:.4f}")
+        with replacing(output_path) as part:
+            picture.save(part)
+        yield Picture(prediction.path, name, probability, output_path)

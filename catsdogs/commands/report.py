@@ -1,0 +1,248 @@
+"""`catsdogs report`: one page about a run's model."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from catsdogs.commands.evaluation_steps import judge, load_photos, report_unreadable
+from catsdogs.commands.run_lookup import (
+    FinishedRun,
+    find_model,
+    find_path,
+    find_run,
+    is_of_run,
+    stands_on,
+)
+from catsdogs.config import Config, differences, load_config
+from catsdogs.errors import CatsdogsError, DataError
+from catsdogs.files import check_writable, replacing
+from catsdogs.modeling.gradcam import explain_photos
+from catsdogs.modeling.model_file import Metadata, read_metadata
+from catsdogs.modeling.predictor import Prediction, Predictor
+from catsdogs.reporting.console import Console
+from catsdogs.reporting.evaluation import Mistake
+from catsdogs.reporting.intervals import auc_interval, loss_interval
+from catsdogs.reporting.metrics import Score
+from catsdogs.reporting.report import Picture, Report, ReportedRun, format_time, render_report
+from catsdogs.reporting.thumbnails import heat_thumbnail, thumbnail
+from catsdogs.run import RunMetrics
+
+_MOST_MISTAKES = 12
+_MISTAKE_PIXELS = 280
+_MOST_EXAMPLES = 60
+"""Of all classes together, but always one of each."""
+_EXAMPLE_PIXELS, _TINY_PIXELS = 200, 72
+"""Long sides; the second one where there are many classes."""
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """What was written.
+
+    Attributes:
+        path: of the page.
+        num_bytes: its size.
+        score: of the model, on the evaluated photos.
+        num_unreadable: photos that could not be evaluated.
+        evaluation_seconds: wall time of the answers.
+        page_seconds: wall time of all that came after them.
+    """
+
+    path: Path
+    num_bytes: int
+    score: Score
+    num_unreadable: int
+    evaluation_seconds: float
+    page_seconds: float
+
+
+def report(
+    run: Path | None,
+    output: Path | None,
+    data: Path | None,
+    model: Path | None,
+    console: Console,
+) -> ReportResult:
+    """Evaluate the model of a run and write the page about it.
+
+    Args:
+        run: as `find_run` takes it.
+        output: the page; None puts it into the run directory.
+        data: what is evaluated, as `load_photos` takes it; None takes the run's own folder.
+        model: a model to evaluate in place of the one that the run saved.
+        console: where progress is shown.
+
+    Raises:
+        CatsdogsError: run, model, photos or output cannot be used.
+    """
+    run_dir, metrics = find_run(run, console)
+    output = output or run_dir.report_path
+    check_writable(output)
+    if data is None:
+        data = find_path(run_dir, metrics.data)
+        if not data.is_dir():
+            raise DataError(
+                f"no folder {data}, where {run_dir.path} had its photos: give --data DIR"
+            )
+    if model is None:
+        model, metadata = find_model(run_dir, metrics)
+    else:
+        metadata = read_metadata(model)
+    chain = stands_on(run_dir, metrics, console)
+    predictor = Predictor(model)
+    photos = load_photos(data, [predictor], console)
+    start = time.perf_counter()
+    predictions = list(predictor.predict(photos.paths, console))
+    seconds = time.perf_counter() - start
+    unreadable = report_unreadable(predictions, photos, console)
+    start = time.perf_counter()
+    names = predictor.class_names
+    evaluation = judge(model, names, predictions, photos.labels)
+    answered = [
+        (prediction, label)
+        for prediction, label in zip(predictions, photos.labels, strict=True)
+        if not prediction.error
+    ]
+    labels = np.array([names.index(label) for _, label in answered])
+    probabilities = np.array([[p.probabilities[name] for name in names] for p, _ in answered])
+    page = render_report(
+        Report(
+            runs=[_reported(one) for one in chain],
+            evaluation=evaluation,
+            loss_interval=loss_interval(labels, probabilities),
+            auc_interval=auc_interval(labels, probabilities),
+            evaluated=str(photos.folder),
+            remarks=[
+                *_remarks_on_model(model, metadata, metrics),
+                *_remarks_on_chain(chain),
+                *(_sentence(text) for text in (*photos.warnings, *photos.notes)),
+            ],
+            unreadable=[(str(path), reason) for path, reason in unreadable],
+            mistakes=_show_mistakes(predictor, evaluation.mistakes[:_MOST_MISTAKES], console),
+            examples=_show_examples(answered, names),
+            seconds=seconds,
+            facts=_facts(model, metadata, metrics),
+        )
+    )
+    with replacing(output) as part:
+        part.write_text(page, encoding="utf-8")
+    return ReportResult(
+        output,
+        len(page.encode()),
+        evaluation.score,
+        len(unreadable),
+        seconds,
+        time.perf_counter() - start,
+    )
+
+
+def _reported(finished: FinishedRun) -> ReportedRun:
+    run, metrics = finished
+    return ReportedRun(
+        run.path.name,
+        metrics,
+        run.read_history(),
+        _differences(run.config_path),
+        run.read_skipped(),
+    )
+
+
+def _differences(config_path: Path) -> dict[str, tuple[Any, Any]] | None:
+    try:
+        config = load_config(config_path)
+    except CatsdogsError:
+        return None
+    default = Config()
+    return {
+        key: (value, reduce(getattr, key.split("."), default))
+        for key, value in differences(config).items()
+    }
+
+
+def _remarks_on_model(path: Path, metadata: Metadata, metrics: RunMetrics) -> list[str]:
+    if is_of_run(metadata, metrics):
+        return []
+    return [
+        f"The figures are those of {path}, which is not the model that this run saved: it was "
+        f"made by {metadata.stage} on {format_time(metadata.created)}."
+    ]
+
+
+def _remarks_on_chain(chain: Sequence[FinishedRun]) -> list[str]:
+    if chain[0][1].command == "train":
+        return []
+    return [
+        f"The run that {chain[0][0].path.name} started from was not found beside it: "
+        "its curves and its configuration are missing here."
+    ]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _show_mistakes(
+    predictor: Predictor, mistakes: Sequence[Mistake], console: Console
+) -> list[Picture]:
+    """The mistakes with what spoke for them."""
+    if not mistakes:
+        return []
+    explanations = explain_photos(predictor, [mistake.path for mistake in mistakes])
+    return [
+        Picture(
+            mistake.path,
+            mistake.label,
+            mistake.class_name,
+            mistake.probability,
+            thumbnail(mistake.path, _MISTAKE_PIXELS),
+            ""
+            if explanation.heat is None
+            else heat_thumbnail(mistake.path, explanation.heat, _MISTAKE_PIXELS),
+        )
+        for mistake, explanation in zip(mistakes, explanations, strict=True)
+    ]
+
+
+def _show_examples(
+    answered: Sequence[tuple[Prediction, str]], class_names: Sequence[str]
+) -> dict[str, list[Picture]]:
+    """Some photos of each class, evenly spread over their folder."""
+    count = min(6, max(1, _MOST_EXAMPLES // len(class_names)))
+    pixels = _EXAMPLE_PIXELS if len(class_names) <= _MOST_EXAMPLES else _TINY_PIXELS
+    examples = {}
+    for name in class_names:
+        own = [prediction for prediction, label in answered if label == name]
+        places = sorted({round(i * (len(own) - 1) / max(1, count - 1)) for i in range(count)})
+        examples[name] = [
+            Picture(
+                own[place].path,
+                name,
+                own[place].class_name,
+                own[place].probabilities[own[place].class_name],
+                thumbnail(own[place].path, pixels),
+            )
+            for place in places
+            if own
+        ]
+    return examples
+
+
+def _facts(path: Path, metadata: Metadata, metrics: RunMetrics) -> dict[str, str]:
+    height, width = metadata.image_size
+    stage = "head only" if metadata.stage == "train" else "fine-tuned"
+    return {
+        "model": str(path),
+        "made": f"{stage}, epoch {metadata.kept_epoch} kept, {format_time(metadata.created)}",
+        "network": f"{metadata.backbone}, photos at {height} x {width} pixels, "
+        f"{metadata.architecture.pooling} pooling",
+        "pretrained weights": metadata.weights.source,
+        "their SHA-256": metadata.weights.sha256 or "unknown",
+        "fingerprint of the data": metadata.data_fingerprint,
+        "trained on": f"{metrics.device}, in {metrics.precision}",
+        "versions": ", ".join(f"{name} {number}" for name, number in metadata.versions.items()),
+    }

@@ -1,0 +1,58 @@
+"""Photos that cannot be used: out of the splits, onto a list, and how many are too many."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from catsdogs.data.dataset import TRAIN, Dataset, Sample
+from catsdogs.errors import DataError
+
+_NUM_NAMED = 3
+"""So many skipped photos are named in one line; all of them stand in a file."""
+
+
+def drop_unreadable(
+    dataset: Dataset, failures: Sequence[tuple[Sample, str]], max_unreadable: float
+) -> None:
+    """Move photos that could not be read from the splits to the list of unreadable files.
+
+    Raises:
+        DataError: a split, or a class to train on, has no photos left, or the unreadable
+            photos are more than the share that is put up with.
+    """
+    if not failures:
+        return
+    reasons = {sample.path: reason for sample, reason in failures}
+    dataset.unreadable += reasons.items()
+    for split, samples in dataset.splits.items():
+        dataset.splits[split] = [sample for sample in samples if sample.path not in reasons]
+        if samples and not dataset.splits[split]:
+            path, reason = dataset.unreadable[0]
+            raise DataError(f"no {split} photo can be read, e.g. {path}: {reason}")
+    for label in {sample.label for sample, _ in failures}:
+        if not any(sample.label == label for sample in dataset.splits[TRAIN]):
+            raise DataError(f"no {TRAIN} photo of {dataset.class_names[label]} can be read")
+    refuse_too_many(dataset, max_unreadable)
+
+
+def refuse_too_many(dataset: Dataset, max_unreadable: float) -> None:
+    """Stop where the unreadable photos are more than a share, 0 to 1, of all photos.
+
+    Raises:
+        DataError: they are.
+    """
+    num_unreadable = len(dataset.unreadable)
+    num_photos = num_unreadable + sum(map(dataset.count, dataset.splits))
+    if num_unreadable > max_unreadable * num_photos:
+        raise DataError(
+            f"{num_unreadable:,} of {num_photos:,} photos cannot be read, more than "
+            f"data.max_unreadable = {max_unreadable:g} allows: `catsdogs check` names them all"
+        )
+
+
+def describe_skipped(skipped: Sequence[tuple[Path, str]], list_path: Path) -> str:
+    """All skipped photos in one line: their number, the first of them, where the rest stands."""
+    count = "1 photo is" if len(skipped) == 1 else f"{len(skipped):,} photos are"
+    named = [f"{path} ({reason})" for path, reason in skipped[:_NUM_NAMED]]
+    if len(skipped) > _NUM_NAMED:
+        named.append(f"… and {len(skipped) - _NUM_NAMED:,} more, see {list_path}")
+    return f"{count} skipped: {', '.join(named)}"

@@ -1,0 +1,117 @@
+"""Loss and accuracy over epochs, as figures. Matplotlib is imported where a figure is drawn."""
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+TRAINING_COLOUR, VALIDATION_COLOUR, KEPT_COLOUR = "#b7791f", "#0f766e", "#6b7280"
+
+_MOST_MARKED_EPOCHS = 30
+"""With more, dots on the lines would run together."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The epochs of one run.
+
+    Attributes:
+        title: what was trained.
+        epochs: `number`, `loss`, `accuracy`, `validation_loss` and `validation_accuracy` of
+            each; None where there is no figure.
+        kept_epoch: the one whose weights were saved.
+    """
+
+    title: str
+    epochs: Sequence[Mapping[str, float | None]]
+    kept_epoch: int
+
+
+Quantity = Literal["loss", "accuracy"]
+
+
+def draw_curves(
+    figure: "Figure | SubFigure", stages: Sequence[Stage], quantity: Quantity
+) -> "list[Axes]":
+    """Draw one quantity over the epochs, a panel a stage, all on the same scale.
+
+    Args:
+        figure: an empty (sub)figure.
+        stages: one or more, in their order.
+        quantity: which one.
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    widths = [max(2, len(stage.epochs)) for stage in stages]
+    panels: list[Axes] = list(
+        figure.subplots(1, len(stages), sharey=True, width_ratios=widths, squeeze=False)[0]
+    )
+    for axes, stage in zip(panels, stages, strict=True):
+        _draw_stage(axes, stage, quantity)
+        axes.set_title(stage.title if len(stages) > 1 else "")
+    panels[0].set_ylabel("log loss (nats)" if quantity == "loss" else "accuracy")
+    if quantity == "accuracy":
+        panels[0].yaxis.set_major_formatter(PercentFormatter(1))
+    return panels
+
+
+def _draw_stage(axes: "Axes", stage: Stage, quantity: Quantity) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    few = len(stage.epochs) <= _MOST_MARKED_EPOCHS
+    numbers = [_value(epoch["number"]) for epoch in stage.epochs]
+    axes.axvline(stage.kept_epoch, color=KEPT_COLOUR, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
+    for key, colour, label in (
+        (quantity, TRAINING_COLOUR, "training"),
+        (f"validation_{quantity}", VALIDATION_COLOUR, "validation"),
+    ):
+        values = [_value(epoch[key]) for epoch in stage.epochs]
+        marker: dict[str, Any] = {"marker": "o", "markersize": 4} if few else {}
+        axes.plot(numbers, values, color=colour, label=label, linewidth=1.8, **marker)
+    for epoch in stage.epochs:
+        if epoch["number"] == stage.kept_epoch:
+            axes.plot(
+                [stage.kept_epoch],
+                [_value(epoch[f"validation_{quantity}"])],
+                color=VALIDATION_COLOUR,
+                label="kept epoch",
+                linestyle="none",
+                marker="o",
+                markersize=9,
+                markerfacecolor="none",
+                markeredgewidth=1.5,
+            )
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    if len(stage.epochs) == 1:
+        axes.set_xticks([stage.kept_epoch])
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", linewidth=0.5, alpha=0.4)
+
+
+def _value(figure: float | None) -> float:
+    return math.nan if figure is None else figure
+
+
+def curves_png(stage: Stage) -> bytes:
+    """Loss and accuracy of one run side by side, as a PNG on white."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), dpi=120, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    left, right = cast("tuple[SubFigure, SubFigure]", figure.subfigures(1, 2))
+    draw_curves(left, [stage], "loss")
+    (axes,) = draw_curves(right, [stage], "accuracy")
+    handles, labels = axes.get_legend_handles_labels()
+    figure.suptitle(stage.title, fontsize=11, parse_math=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

@@ -1,0 +1,162 @@
+"""An evaluation as text for people and as a record for JSON."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.cells import cell_len
+
+from catsdogs.reporting.evaluation import NUM_BINS, Evaluation
+from catsdogs.reporting.text import printable
+
+_MOST_MISTAKES = 10
+_MOST_COLUMNS = 10
+"""Classes up to which the confusion matrix is shown as one."""
+
+
+def evaluation_lines(evaluation: Evaluation) -> list[str]:
+    """Tables of all figures, a line each, the most confident mistakes last."""
+    low, high = evaluation.interval
+    auc = evaluation.roc_auc
+    return [
+        *align(
+            [
+                ("accuracy", f"{evaluation.accuracy:.4f}", f"95% interval {low:.4f} to {high:.4f}"),
+                ("log loss", f"{evaluation.loss:.4f}", "nats"),
+                ("ROC AUC", _share(auc), _auc_remark(evaluation)),
+                ("calibration error", f"{evaluation.calibration_error:.4f}", f"{NUM_BINS} bins"),
+            ]
+        ),
+        "",
+        *align(
+            [
+                ("class", "precision", "recall", "F1", "photos"),
+                *(
+                    (
+                        c.name,
+                        _share(c.precision),
+                        _share(c.recall),
+                        _share(c.f1),
+                        f"{c.num_photos:,}",
+                    )
+                    for c in evaluation.classes
+                ),
+            ],
+            right=(1, 2, 3, 4),
+        ),
+        "",
+        *_confusion_lines(evaluation),
+        "",
+        *_mistake_lines(evaluation),
+    ]
+
+
+def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything at full precision, as JSON can hold it; what is not defined is None."""
+    return {
+        "num_photos": evaluation.num_photos,
+        "num_correct": evaluation.num_correct,
+        "accuracy": evaluation.accuracy,
+        "interval": list(evaluation.interval),
+        "log_loss": evaluation.loss,
+        "roc_auc": evaluation.roc_auc,
+        "calibration_error": evaluation.calibration_error,
+        "reliability": [asdict(b) for b in evaluation.bins],
+        "classes": [asdict(c) for c in evaluation.classes],
+        "confusion_matrix": [list(row) for row in evaluation.confusion],
+        "mistakes": [
+            {
+                "path": str(mistake.path),
+                "label": mistake.label,
+                "class": mistake.class_name,
+                "probability": mistake.probability,
+            }
+            for mistake in evaluation.mistakes
+        ],
+    }
+
+
+def align(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
+    """Rows of cells to lines with straight columns, two spaces between them.
+
+    Args:
+        rows: all of the same length; cells are made printable here.
+        right: columns that are set to the right, for numbers.
+    """
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            " " * (width - cell_len(cell)) + cell
+            if index in right
+            else cell + " " * (width - cell_len(cell))
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _auc_remark(evaluation: Evaluation) -> str:
+    if evaluation.roc_auc is None:
+        return "not defined: all photos are of one class"
+    if len(evaluation.class_names) == 2:
+        return f"of {evaluation.class_names[1]}"
+    return "mean of each class against the rest"
+
+
+def _confusion_lines(evaluation: Evaluation) -> list[str]:
+    names = evaluation.class_names
+    if len(names) <= _MOST_COLUMNS:
+        return [
+            "confusion matrix: rows are true, columns predicted",
+            *align(
+                [
+                    ("", *names),
+                    *(
+                        (name, *(f"{count:,}" for count in row))
+                        for name, row in zip(names, evaluation.confusion, strict=True)
+                    ),
+                ],
+                right=range(1, len(names) + 1),
+            ),
+        ]
+    taken = sorted(
+        (-count, names[true], names[predicted])
+        for true, row in enumerate(evaluation.confusion)
+        for predicted, count in enumerate(row)
+        if count and predicted != true
+    )
+    return [
+        "most frequent confusions (the whole matrix: --format json)",
+        *align(
+            [
+                (f"{-count:,}", f"{label} taken for {name}")
+                for count, label, name in taken[:_MOST_MISTAKES]
+            ],
+            right=(0,),
+        ),
+    ]
+
+
+def _mistake_lines(evaluation: Evaluation) -> list[str]:
+    mistakes = evaluation.mistakes
+    if not mistakes:
+        return ["no mistakes"]
+    shown = mistakes[:_MOST_MISTAKES]
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes):,} mistakes"
+    which = ", the most confident first" if len(mistakes) > 1 else ""
+    if len(shown) < len(mistakes):
+        which = f", the {len(shown)} most confident"
+    return [
+        f"{count}{which}",
+        *align(
+            [
+                ("probability", "predicted", "photo"),
+                *((f"{m.probability:.4f}", m.class_name, str(m.path)) for m in shown),
+            ]
+        ),
+    ]

@@ -1,0 +1,232 @@
+"""The page about one model: what it was trained on, how good it is, where it fails."""
+
+import datetime
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from catsdogs.reporting.console import format_duration
+from catsdogs.reporting.curves import Stage
+from catsdogs.reporting.evaluation import Evaluation
+from catsdogs.reporting.figures import curves_svg, reliability_svg
+from catsdogs.reporting.metrics import wilson_interval
+from catsdogs.reporting.text import printable
+from catsdogs.run import RunMetrics
+
+MOST_MATRIX_CLASSES = 15
+"""With more, the confusion matrix gives way to a list of what is confused most."""
+
+_MOST_CONFUSED = 20
+
+_NOTHING = "\N{EN DASH}"
+"""Where there is no figure."""
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photo that is shown, with the answer for it.
+
+    Attributes:
+        path: where it lies.
+        label: the class that it belongs to.
+        class_name: the one that it was given.
+        probability: of that one.
+        photo: data URI; empty where the photo is gone.
+        heat: data URI of the photo with what spoke for the answer; empty where not asked for.
+    """
+
+    path: Path
+    label: str
+    class_name: str
+    probability: float
+    photo: str
+    heat: str = ""
+
+
+@dataclass(frozen=True)
+class ReportedRun:
+    """A training that the model stands on.
+
+    Attributes:
+        name: of its folder.
+        metrics: what it gave.
+        epochs: its history.
+        differences: keys of its configuration that differ from the defaults, each with its
+            value and the default; None where the configuration cannot be read.
+        skipped: photos that could not be used, with the reason.
+    """
+
+    name: str
+    metrics: RunMetrics
+    epochs: Sequence[Mapping[str, float | None]]
+    differences: Mapping[str, tuple[Any, Any]] | None
+    skipped: Sequence[tuple[str, str]]
+
+    @property
+    def stage(self) -> Stage:
+        """Its epochs, for the curves."""
+        title = "head" if self.metrics.command == "train" else "fine-tuning"
+        return Stage(title, self.epochs, self.metrics.kept_epoch)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page says.
+
+    Attributes:
+        runs: the trainings that the model stands on, in their order; the last one is reported.
+        evaluation: over the photos that could be read.
+        loss_interval, auc_interval: how sure these figures are, where that can be said.
+        evaluated: the folder of the evaluated photos.
+        remarks: what the reader must know to judge the figures, a sentence each.
+        unreadable: photos that were not evaluated, with the reason.
+        mistakes: the most confident ones, with heat.
+        examples: photos of each class.
+        seconds: wall time of the evaluation.
+        facts: about model, machine and versions, by name.
+    """
+
+    runs: Sequence[ReportedRun]
+    evaluation: Evaluation
+    loss_interval: Interval | None
+    auc_interval: Interval | None
+    evaluated: str
+    remarks: Sequence[str]
+    unreadable: Sequence[tuple[str, str]]
+    mistakes: Sequence[Picture]
+    examples: Mapping[str, Sequence[Picture]]
+    seconds: float
+    facts: Mapping[str, str]
+
+
+def render_report(report: Report) -> str:
+    """The whole page, which loads nothing and runs nothing.
+
+    All text goes through the template's escaping, and control characters are written out.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+    )
+    environment.filters |= {
+        "percent": format_percent,
+        "sure": _format_probability,
+        "points": _format_points,
+        "figure": _format_figure,
+        "count": lambda number: f"{number:,}",
+        "duration": format_duration,
+        "rate": _format_rate,
+        "value": _format_value,
+        "time": format_time,
+    }
+    stages = [run.stage for run in report.runs if run.epochs]
+    evaluation = report.evaluation
+    return environment.get_template("report.html").render(
+        report=report,
+        evaluation=evaluation,
+        run=report.runs[-1],
+        page_title=_page_title(evaluation.class_names),
+        chance=max(figures.num_photos for figures in evaluation.classes) / evaluation.num_photos,
+        classes=[_class_row(evaluation, label) for label in range(len(evaluation.class_names))],
+        confused=_most_confused(evaluation),
+        show_matrix=len(evaluation.class_names) <= MOST_MATRIX_CLASSES,
+        curves=[curves_svg(stages, "loss"), curves_svg(stages, "accuracy")] if stages else [],
+        reliability=reliability_svg(evaluation.bins, len(evaluation.class_names)),
+        now=datetime.datetime.now().astimezone(),
+    )
+
+
+def _finalize(value: Any) -> Any:
+    """Every text on the page passes here: no name can hide or turn around what follows it."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return printable(value)
+    return value
+
+
+def _page_title(class_names: Sequence[str]) -> str:
+    if len(class_names) == 2:
+        return f"Telling {class_names[0]} from {class_names[1]}"
+    return f"Telling {len(class_names)} classes apart"
+
+
+def _class_row(evaluation: Evaluation, label: int) -> dict[str, Any]:
+    """A class's figures, with intervals."""
+    correct = evaluation.confusion[label][label]
+    given = sum(row[label] for row in evaluation.confusion)
+    figures = evaluation.classes[label]
+    return {
+        "figures": figures,
+        "precision_interval": wilson_interval(correct, given) if given else None,
+        "recall_interval": wilson_interval(correct, n) if (n := figures.num_photos) else None,
+    }
+
+
+def _most_confused(evaluation: Evaluation) -> list[tuple[str, str, int]]:
+    """True class, predicted class and how often, the most frequent first."""
+    names = evaluation.class_names
+    pairs = [
+        (names[true], names[predicted], count)
+        for true, row in enumerate(evaluation.confusion)
+        for predicted, count in enumerate(row)
+        if count and true != predicted
+    ]
+    return sorted(pairs, key=lambda pair: -pair[2])[:_MOST_CONFUSED]
+
+
+def format_percent(share: float | None) -> str:
+    """A share as people say it; what is short of all or of nothing never reads as it."""
+    if share is None or math.isnan(share):
+        return _NOTHING
+    for digits in range(1, 8):
+        text = f"{share:.{digits}%}"
+        if share in (0, 1) or float(text[:-1]) not in (0, 100):
+            break
+    return text
+
+
+def _format_probability(probability: float) -> str:
+    """A model's own probability, of which more digits mean nothing."""
+    return "over 99.9%" if probability > 0.999 else f"{probability:.1%}"
+
+
+def _format_points(interval: Interval | None) -> str:
+    """An interval of a share."""
+    return _NOTHING if interval is None else f"{interval[0]:.1%} to {interval[1]:.1%}"
+
+
+def _format_figure(value: float | None, digits: int = 4) -> str:
+    return _NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def _format_rate(count: float, seconds: float) -> str:
+    """Photos a second."""
+    return f"{count / seconds:,.0f}" if count and seconds else _NOTHING
+
+
+def _format_value(value: Any) -> str:
+    """A value of the configuration, as a person writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(list(value)) if isinstance(value, tuple) else str(value)
+
+
+def format_time(moment: datetime.datetime | str) -> str:
+    """`25 November 2026, 10:15`, in local time; a text that is no ISO 8601 stays as it is."""
+    if isinstance(moment, str):
+        try:
+            moment = datetime.datetime.fromisoformat(moment)
+        except ValueError:
+            return str(moment)
+    local = moment.astimezone()
+    return f"{local.day} {local:%B %Y, %H:%M}"

@@ -1,0 +1,58 @@
+"""An epoch's figures for TensorBoard, named and laid out as Keras' own callback does."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from catsdogs.errors import ConfigError
+from catsdogs.files import not_writable
+
+
+class TensorBoardLog:
+    """Event files of a run, in sub-runs `train` and `validation`.
+
+    Raises:
+        ConfigError: the package `tensorboard` is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from tensorboard.summary import Writer
+        except ImportError:
+            raise ConfigError(
+                "run.tensorboard needs the package tensorboard: "
+                "pip install 'catsdogs[tensorboard]', or leave run.tensorboard out"
+            ) from None
+        self._writer_type: Any = Writer
+        self._writers: dict[str, Any] = {}
+
+    def open(self, path: Path) -> None:
+        """Begin the event files, in a folder of their own.
+
+        Raises:
+            DataError: they cannot be written.
+        """
+        try:
+            for name in ("train", "validation"):
+                (path / name).mkdir(parents=True, exist_ok=True)
+                self._writers[name] = self._writer_type(str(path / name))
+        except OSError as error:
+            raise not_writable(path, error, "--set run.dir=DIR") from None
+
+    def write(self, epoch: Mapping[str, float | None]) -> None:
+        """Add an epoch; its number is TensorBoard's step."""
+        step = int(epoch["number"] or 0)
+        for name, prefix in (("train", ""), ("validation", "validation_")):
+            for quantity in ("loss", "accuracy"):
+                value = epoch[prefix + quantity]
+                if value is not None:
+                    self._writers[name].add_scalar(f"epoch_{quantity}", value, step)
+        if epoch["loss"] is not None:
+            self._writers["train"].add_scalar("epoch_learning_rate", epoch["learning_rate"], step)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def close(self) -> None:
+        """End the files."""
+        for writer in self._writers.values():
+            writer.close()

@@ -1,0 +1,102 @@
+"""Photos to predict that are none."""
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+from PIL import Image
+
+from . import Situation
+
+TITLE = "Photos to predict"
+INTRODUCTION = (
+    "The others are answered all the same; each bad one has a row with its reason, in every "
+    "format, and the exit status is 1 at the end."
+)
+
+
+def half_jpeg(folder: Path) -> None:
+    buffer = io.BytesIO()
+    Image.open(folder / "photo.png").save(buffer, "JPEG")
+    (folder / "bad.jpg").write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
+
+
+def png_bomb(folder: Path) -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + checksum
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    (folder / "bad.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
+    )
+
+
+def broken_tiff(folder: Path) -> None:
+    buffer = io.BytesIO()
+    Image.open(folder / "photo.png").save(buffer, "TIFF", compression="tiff_lzw")
+    content = bytearray(buffer.getvalue())
+    content[300:3000:7] = b"\xff" * len(content[300:3000:7])
+    (folder / "bad.tif").write_bytes(content)
+
+
+SITUATIONS = [
+    Situation(
+        "a file that is no picture",
+        "catsdogs predict bad.jpg photo.png",
+        lambda folder: (folder / "bad.jpg").write_text("no picture"),
+        shows="bad.jpg",
+    ),
+    Situation(
+        "… and the count at the end",
+        "catsdogs predict bad.jpg photo.png --format csv",
+        lambda folder: (folder / "bad.jpg").write_text("no picture"),
+    ),
+    Situation(
+        "a file of zero bytes",
+        "catsdogs predict bad.jpg",
+        lambda folder: (folder / "bad.jpg").touch(),
+        shows="bad.jpg",
+    ),
+    Situation("half a JPEG", "catsdogs predict bad.jpg", half_jpeg, shows="bad.jpg"),
+    Situation(
+        "a PNG of 60,000 x 60,000 pixels", "catsdogs predict bad.png", png_bomb, shows="bad.png"
+    ),
+    Situation(
+        "a GIF without a frame",
+        "catsdogs predict bad.gif",
+        lambda folder: (folder / "bad.gif").write_bytes(b"GIF89a\x28\0\x1e\0\0\0\0;"),
+        shows="bad.gif",
+    ),
+    Situation(
+        "a TIFF that libtiff complains about",
+        "catsdogs predict bad.tif",
+        broken_tiff,
+        shows="bad.tif",
+    ),
+    Situation(
+        "a pipe in place of a photo",
+        "catsdogs predict bad.jpg",
+        lambda folder: os.mkfifo(folder / "bad.jpg"),
+        shows="bad.jpg",
+    ),
+    Situation(
+        "a link to itself",
+        "catsdogs predict bad.jpg",
+        lambda folder: (folder / "bad.jpg").symlink_to("bad.jpg"),
+        shows="bad.jpg",
+    ),
+    Situation("a missing file", "catsdogs predict none.jpg"),
+    Situation(
+        "several arguments that cannot be used",
+        'catsdogs predict none.jpg photo.png "none*.jpg"',
+    ),
+    Situation("a glob without a match", 'catsdogs predict "none*.jpg"'),
+    Situation(
+        "a folder without photos",
+        "catsdogs predict empty",
+        lambda folder: (folder / "empty").mkdir(),
+    ),
+]

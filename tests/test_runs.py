@@ -1,0 +1,127 @@
+import json
+
+import pytest
+
+from catsdogs.commands.runs import runs
+from catsdogs.config import load_config
+from catsdogs.errors import DataError
+from catsdogs.reporting.run_table import format_json, format_table
+from catsdogs.run import RunDir, RunMetrics
+
+EPOCH = {"number": 3, "loss": 0.5}
+
+
+@pytest.fixture
+def make_run(run_facts):
+    """A function that makes a run directory, finished where metrics are given."""
+
+    def make(parent, name, **metrics):
+        run = RunDir(parent / name)
+        run.path.mkdir(parents=True)
+        run.write_config(load_config(None, {"train.epochs": 5}))
+        if metrics:
+            run.write_metrics(RunMetrics.model_validate(run_facts | metrics))
+        return run
+
+    return make
+
+
+@pytest.fixture
+def parent(tmp_path, make_run):
+    """Two finished runs, the better one in the middle, an unfinished and a damaged one."""
+    parent = tmp_path / "runs"
+    make_run(
+        parent,
+        "20260101-101530-train",
+        accuracy=0.95,
+        interval_low=0.835,
+        interval_high=0.9862,
+        num_photos={"train": 100, "validation": 40},
+        seconds=8.25,
+    )
+    make_run(
+        parent,
+        "20260102-101530-finetune",
+        command="finetune",
+        accuracy=0.9875,
+        interval_low=0.9772,
+        interval_high=0.9932,
+        num_photos={"train": 2000, "validation": 800},
+        seconds=190,
+    )
+    make_run(parent, "20260103-101530-train").write_history([EPOCH])
+    make_run(parent, "20260104-101530-train")
+    make_run(parent, "20260105-101530-train").metrics_path.write_text("{")
+    return parent
+
+
+def test_table_is_aligned_and_fits_80_columns(parent):
+    lines = format_table(runs(parent, best=False))
+    assert lines == [
+        "run                      photos  accuracy, 95%          time  model",
+        "20260101-101530-train       100  0.950 0.835-0.986     8.2 s  models/catsdogs.h5",
+        "20260102-101530-finetune  2,000  0.988 0.977-0.993  3:10 min  models/catsdogs.h5",
+        "20260103-101530-train            unfinished, epoch 3 of 5",
+        "20260104-101530-train            unfinished, no epoch ended",
+        "20260105-101530-train            metrics.json cannot be read",
+    ]
+    assert max(map(len, lines)) <= 80
+
+
+def test_best_puts_the_highest_accuracy_first_and_what_has_none_last(parent):
+    assert [run.path.name[:8] for run in runs(parent, best=True)] == [
+        "20260102",
+        "20260101",
+        "20260103",
+        "20260104",
+        "20260105",
+    ]
+
+
+def test_json_has_all_metrics_of_finished_runs_and_the_status_of_all(parent):
+    records = json.loads(format_json(runs(parent, best=False)))
+    assert [record["status"] for record in records] == [
+        "finished",
+        "finished",
+        "unfinished",
+        "unfinished",
+        "damaged",
+    ]
+    assert records[1]["accuracy"] == 0.9875
+    assert records[1]["run"] == str(parent / "20260102-101530-finetune")
+    assert records[2] == {
+        "run": str(parent / "20260103-101530-train"),
+        "status": "unfinished",
+        "command": "train",
+        "num_epochs": 3,
+        "planned_epochs": 5,
+    }
+
+
+def test_damage_is_said_once_with_its_reason(parent):
+    assert [run.damage for run in runs(parent, best=False) if run.damage] == [
+        f"{parent / '20260105-101530-train' / 'metrics.json'} cannot be read "
+        "(Invalid JSON: EOF while parsing an object at line 1 column 1)"
+    ]
+
+
+def test_a_damaged_configuration_or_history_hides_only_the_epochs(tmp_path, make_run):
+    run = make_run(tmp_path, "20260101-101530-train")
+    run.config_path.write_text("train = 3")
+    run.history_path.write_text("number,loss\nthree,\n")
+    assert format_table(runs(tmp_path, best=False))[1] == (
+        "20260101-101530-train         unfinished, no epoch ended"
+    )
+
+
+def test_names_from_the_disk_cannot_act_on_the_terminal(tmp_path, make_run):
+    make_run(tmp_path, "20260101-101530-train", model="m\x1b[31m\n.h5")
+    assert format_table(runs(tmp_path, best=False))[1].endswith("m\\x1b[31m\\n.h5")
+
+
+def test_a_missing_folder_names_the_way_out(tmp_path):
+    with pytest.raises(DataError) as caught:
+        runs(tmp_path / "none", best=False)
+    assert str(caught.value) == (
+        f"no folder {tmp_path / 'none'}: run `catsdogs train` first, or give --dir DIR"
+    )
