@@ -13,7 +13,7 @@ from typing import IO, Any, NoReturn
 
 import click
 
-from catsdogs.errors import CatsdogsError, ConfigError
+from catsdogs.errors import CatsdogsError, ConfigError, TeamError
 from catsdogs.reporting.text import printable
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
@@ -105,8 +105,11 @@ class TeamFlags:
             team = join_team(
                 self.devices, self.coordinator, self.processes, self.process_id, several=True
             )
-            with ending_together():
-                yield team.is_leader
+            try:
+                with ending_together():
+                    yield team.is_leader
+            except TeamError as error:
+                raise TeamError(f"{error}: {_way_on(command)}") from None
         except CatsdogsError as error:
             click.echo(f"error: {printable(str(error))}", err=True)
             _leave(error.exit_code)

@@ -110,6 +110,12 @@ def _scope(devices: tuple[str, ...]) -> AbstractContextManager[Any]:
     return keras.distribution.DataParallel(devices=list(devices), auto_shard_dataset=False).scope()
 
 
+def _bind_address(coordinator: str | None) -> str | None:
+    """Where process 0 listens: processes of one machine need no other one to reach it."""
+    on_this_machine = coordinator and coordinator.startswith(("127.", "localhost:", "[::1]:"))
+    return coordinator if on_this_machine else None
+
+
 def join_team(
     devices: str | None,
     coordinator: str | None = None,
@@ -149,6 +155,7 @@ def join_team(
                 process_id,
                 initialization_timeout=_START_TIMEOUT_SECONDS,
                 heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,
+                coordinator_bind_address=_bind_address(coordinator),
             )
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
@@ -185,6 +192,8 @@ def ending_together() -> Iterator[None]:
 
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
+    except (jax.errors.JaxRuntimeError, ValueError) as error:
+        if isinstance(error, ValueError) and "Gloo" not in str(error):
+            raise
         reason = " ".join(str(error).split())[:120]
         raise TeamError(f"another process ended, or cannot be reached ({reason})") from None
