@@ -1,5 +1,6 @@
 """`catsdogs train` and `catsdogs finetune`."""
 
+import gc
 import io
 import sys
 from collections.abc import Callable, Iterator
@@ -73,8 +74,7 @@ def train(**flags: Any) -> None:
             result = train(config, _console(leads), brake, run)
         if leads:
             _print_result(result)
-    if result.history.interrupted and brake:
-        sys.exit(brake.exit_code)
+    _exit_if_interrupted(result, brake)
 
 
 @click.command()
@@ -110,7 +110,12 @@ def finetune(model: Path | None, **flags: Any) -> None:
         if leads:
             click.echo(_compare_with_start(result))
             _print_result(result)
+    _exit_if_interrupted(result, brake)
+
+
+def _exit_if_interrupted(result: "TrainResult", brake: "SignalBrake | None") -> None:
     if result.history.interrupted and brake:
+        gc.collect()  # a pass that is still open when Python ends has TensorFlow complain
         sys.exit(brake.exit_code)
 
 

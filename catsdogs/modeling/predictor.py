@@ -93,7 +93,11 @@ class Predictor:
             return None
 
     def predict(
-        self, paths: Iterable[Path], console: Console | None, total: int | None = None
+        self,
+        paths: Iterable[Path],
+        console: Console | None,
+        total: int | None = None,
+        part_of: int | None = None,
     ) -> Iterator[Prediction]:
         """Answer for photos in the order of their paths; memory does not grow with them.
 
@@ -101,12 +105,14 @@ class Predictor:
             paths: photo files, taken as they are needed.
             console: where progress is shown; None shows none.
             total: how many there are; None where it is not known, or where `paths` says it.
+            part_of: how many the whole is that they are a part of: answers come out as they do
+                in it, to the last digit, which the size of the batches may change.
         """
         if isinstance(paths, Sized):
             total = len(paths)
         size = self.image_size
         batch_size = forward_batch_size(size)
-        batch_size = min(batch_size, total or batch_size)
+        batch_size = min(batch_size, part_of or total or batch_size)
         forward = ForwardPass(self.model, console.warn if console else lambda _: None)
         batches = decode_each(
             lambda item: read_photo(item[1], size),
