@@ -16,8 +16,8 @@ from catsdogs.data.threads import num_decode_threads
 from catsdogs.modeling.classifier import build_classifier, set_backbone_weights, split_at
 from catsdogs.modeling.feature_store import MemoryStore
 from catsdogs.modeling.features import FeatureSource, View
+from catsdogs.modeling.forward import TRUNK_BATCH_SIZE
 from catsdogs.modeling.precision import choose_precision
-from catsdogs.modeling.sources import TRUNK_BATCH_SIZE
 from catsdogs.modeling.weights import load_weights
 
 _NUM_PHOTOS = 320

@@ -4,6 +4,8 @@
     ├── ConfigError          exit 2   the request itself is wrong: a key, a value, a flag
     ├── DataError                     a folder or a photo that cannot be used
     ├── WeightsError                  no usable ImageNet weights
+    ├── OutOfMemoryError              the device's memory is too small for what was asked
+    ├── TeamError                     the other processes of a training are gone
     └── ModelFileError                an .h5 that is missing, damaged or not one of ours
 
 Raised anywhere, translated once, in `cli.py`, into one line on stderr: what happened,
@@ -33,3 +35,11 @@ class WeightsError(CatsdogsError):
 
 class ModelFileError(CatsdogsError):
     """A model file is missing, damaged, or not written by catsdogs."""
+
+
+class OutOfMemoryError(CatsdogsError):
+    """What was asked for does not fit into the memory of the device that computes."""
+
+
+class TeamError(CatsdogsError):
+    """The other processes of a training cannot be reached."""

@@ -113,8 +113,12 @@ class RunDir:
         return self.path.name.split("-")[2]
 
     @contextmanager
-    def claimed(self) -> Iterator[None]:
+    def claimed(self, exclusively: bool = True) -> Iterator[None]:
         """Keep other processes from going on with the run meanwhile; a kill ends it as well.
+
+        Args:
+            exclusively: False only makes sure that no process has claimed it, as several that
+                will go on together do at the same time.
 
         Raises:
             DataError: another process has it.
@@ -124,7 +128,8 @@ class RunDir:
             return
         folder = os.open(self.path, os.O_RDONLY)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            kind = fcntl.LOCK_EX if exclusively else fcntl.LOCK_SH
+            fcntl.flock(folder, kind | fcntl.LOCK_NB)
             yield
         except BlockingIOError:
             raise DataError(

@@ -1,5 +1,6 @@
 """`catsdogs train` and `catsdogs finetune`."""
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -9,16 +10,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from catsdogs.cli.team import TeamFlags, team_options
+
 if TYPE_CHECKING:
     from catsdogs.cli.brake import SignalBrake
     from catsdogs.commands.training_steps import TrainResult
     from catsdogs.config import Config, ModelConfig
+    from catsdogs.reporting.console import Console
     from catsdogs.run import Command, RunDir
 
 
 def _training_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options that train and finetune share."""
-    options = [
+    options: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
         click.option(
             "--config",
             "config_path",
@@ -46,6 +50,7 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
             "--output", metavar="FILE", help="The model file.  [default: models/catsdogs.h5]"
         ),
         click.option("--resume", is_flag=True, help="Go on with the newest run that did not end."),
+        team_options,
     ]
     for option in reversed(options):
         command = option(command)
@@ -60,18 +65,16 @@ def train(**flags: Any) -> None:
     \b
     catsdogs train --subsample 20 --epochs 1
     """
-    from catsdogs.modeling.backend import import_backend
-
+    team = TeamFlags.take(flags)
     config, run = _find_request("train", flags)
-    import_backend()
-    from catsdogs.commands.train import train
-    from catsdogs.reporting.console import Console
+    with team.joined("train") as leads:
+        from catsdogs.commands.train import train
 
-    with _ending_gently() as brake:
-        result = train(config, Console(), brake, run)
-    _print_result(result)
-    if result.history.interrupted:
-        _end_process(brake.exit_code)
+        with _ending_gently(team) as brake:
+            result = train(config, _console(leads), brake, run)
+        if leads:
+            _print_result(result)
+    _end_if_interrupted(result, brake)
 
 
 @click.command()
@@ -88,35 +91,49 @@ def finetune(model: Path | None, **flags: Any) -> None:
     \b
     catsdogs finetune --epochs 2
     """
-    from catsdogs.modeling.backend import import_backend
-
+    team = TeamFlags.take(flags)
+    config, run = None, None
     if flags["resume"]:
         config, run = _find_request("finetune", flags)
-        import_backend()
-    else:
-        import_backend()
+    with team.joined("finetune") as leads:
+        from catsdogs.commands.finetune import finetune
         from catsdogs.modeling.model_file import read_metadata
 
-        if model is None:
-            model = Path(_load_config("finetune", flags).output)
-        elif not flags["output"]:
-            flags["output"] = str(model)
-        config = _load_config("finetune", flags, fixed_model=read_metadata(model).architecture)
-        run = None
-    from catsdogs.commands.finetune import finetune
-    from catsdogs.reporting.console import Console
+        if config is None:
+            if model is None:
+                model = Path(_load_config("finetune", flags).output)
+            elif not flags["output"]:
+                flags["output"] = str(model)
+            config = _load_config("finetune", flags, fixed_model=read_metadata(model).architecture)
+        with _ending_gently(team) as brake:
+            result = finetune(config, model, _console(leads), brake, run)
+        if leads:
+            click.echo(_compare_with_start(result))
+            _print_result(result)
+    _end_if_interrupted(result, brake)
 
-    with _ending_gently() as brake:
-        result = finetune(config, model, Console(), brake, run)
-    click.echo(_compare_with_start(result))
-    _print_result(result)
-    if result.history.interrupted:
+
+def _end_if_interrupted(result: "TrainResult", brake: "SignalBrake | None") -> None:
+    if brake and result.history.interrupted:
         _end_process(brake.exit_code)
 
 
+def _console(leads: bool) -> "Console":
+    """Where progress is shown: by one process for all of them."""
+    from catsdogs.reporting.console import Console
+
+    return Console() if leads else Console(io.StringIO())
+
+
 @contextmanager
-def _ending_gently() -> Iterator["SignalBrake"]:
-    """Let the first Ctrl-C or SIGTERM end a training with what is best so far."""
+def _ending_gently(team: TeamFlags) -> Iterator["SignalBrake | None"]:
+    """Let the first Ctrl-C or SIGTERM end a training with what is best so far.
+
+    One of several processes ends at once: the others would wait for its next step.
+    """
+    if team.several:
+        yield None
+        return
     from catsdogs.cli.brake import SignalBrake
     from catsdogs.modeling.training import StopRequested
 

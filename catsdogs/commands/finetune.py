@@ -14,6 +14,7 @@ from catsdogs.modeling.backbone import get_backbone
 from catsdogs.modeling.classifier import finetune_boundary
 from catsdogs.modeling.model_file import copy_model, load_model, save_model
 from catsdogs.modeling.sources import train_above
+from catsdogs.modeling.team import current_team
 from catsdogs.modeling.training import Plan
 from catsdogs.reporting.console import Console
 from catsdogs.run import RunDir
@@ -47,7 +48,8 @@ def finetune(
     if model_path is None:
         model_path = Path(recorder.begun.model if recorder.begun else config.output)
     path = Path(config.output)
-    check_writable(path)
+    if current_team().is_leader:
+        check_writable(path)
     boundary = finetune_boundary(get_backbone(config.model.backbone), config.finetune.block)
     precision = recorder.choose_precision()
     model, metadata = load_model(model_path, precision.policy)
@@ -69,9 +71,11 @@ def finetune(
         dataset, model, boundary, precision, model_path, metadata.created
     ) as supervision:
         history = train_above(model, boundary, dataset, plan, config, console, supervision)
-        if metadata.stage == "train":
-            copy_model(model_path, head_path(path))
-        save_model(path, model, describe("finetune", config, dataset, history, metadata.weights))
+        if current_team().is_leader:
+            if metadata.stage == "train":
+                copy_model(model_path, head_path(path))
+            record = describe("finetune", config, dataset, history, metadata.weights)
+            save_model(path, model, record)
         return recorder.finish(history)
 
 

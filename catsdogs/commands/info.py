@@ -4,7 +4,7 @@ import keras
 
 from catsdogs.config import CacheConfig
 from catsdogs.data.threads import num_decode_threads
-from catsdogs.modeling.device import device_name
+from catsdogs.modeling.device import device_memory, device_name
 from catsdogs.modeling.feature_store import cache_dir
 from catsdogs.modeling.model_file import package_versions
 from catsdogs.modeling.precision import choose_precision
@@ -14,10 +14,12 @@ from catsdogs.modeling.weights import describe_source
 def info() -> dict[str, str]:
     """Facts about versions, backend, device, precision, weights and folders, by name."""
     precision = choose_precision()
+    memory = device_memory()
     return {
         **package_versions(),
         "backend": keras.backend.backend(),
         "device": device_name(),
+        "memory": f"{memory / 2**30:,.1f} GiB" if memory else "not known",
         "precision": f"{precision.name} ({precision.reason})",
         "decode threads": str(num_decode_threads(0)),
         "weights": describe_source(),

@@ -1,5 +1,6 @@
 """`catsdogs predict`: name what is in new photos."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,18 +27,23 @@ class Selection:
     shard: Shard | None = None
     is_answered: Callable[[str], bool] = lambda _: False
 
-    def select(self, arguments: Sequence[str]) -> Iterable[str]:
-        """Paths to answer: a list, or, where they come from a list, one by one as they do.
+    def select(self, arguments: Sequence[str]) -> tuple[Iterable[str], int | None]:
+        """Paths to answer, and how many were asked for.
+
+        Paths from files, folders and globs are a list; from standard input they come one by
+        one, and nobody knows how many.
 
         Raises:
             ConfigError: `-` is not the only argument.
             DataError: a path is missing, a glob matches nothing, a folder holds no photos.
         """
         if "-" not in arguments:
-            return list(self._selected(walk_photos(arguments)))
+            count = itertools.count()
+            asked = (path for path, _ in zip(walk_photos(arguments), count, strict=False))
+            return list(self._selected(asked)), next(count)
         if len(arguments) > 1 or self.listed is None:
             raise ConfigError("- takes the list of photos from standard input: give it alone")
-        return self._selected(read_path_list(self.listed))
+        return self._selected(read_path_list(self.listed)), None
 
     def _selected(self, paths: Iterable[str]) -> Iterator[str]:
         for path in paths:
@@ -85,10 +91,9 @@ def predict(
         CatsdogsError: the model or a path cannot be used. A photo that cannot be read is an
             answer with a reason instead.
     """
-    selected = selection.select(arguments)
+    selected, num_asked = selection.select(arguments)
     num_photos = len(selected) if isinstance(selected, list) else None
     predictor = Predictor(model_path, precision, class_names)
     photos = (Path(path) for path in selected)
-    return PredictResult(
-        predictor.class_names, num_photos, predictor.predict(photos, console, num_photos)
-    )
+    predictions = predictor.predict(photos, console, num_photos, num_asked)
+    return PredictResult(predictor.class_names, num_photos, predictions)

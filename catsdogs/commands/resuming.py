@@ -47,7 +47,7 @@ def unfinished_run(command: Command, overrides: Mapping[str, Any]) -> RunDir:
             problems.append(f"{run.path} left no checkpoint to go on from: start anew")
         else:
             try:
-                with run.claimed():
+                with run.claimed(exclusively=False):
                     return run
             except DataError as error:
                 problems.append(str(error))

@@ -23,6 +23,7 @@ from catsdogs.modeling.device import device_name
 from catsdogs.modeling.features import hash_weights
 from catsdogs.modeling.model_file import package_versions
 from catsdogs.modeling.precision import Precision, choose_precision
+from catsdogs.modeling.team import current_team
 from catsdogs.modeling.training import History, Progress, StopRequested, Supervision
 from catsdogs.reporting.console import Console
 from catsdogs.reporting.curves import Stage, curves_png
@@ -127,10 +128,15 @@ class RunRecorder:
             frozen_weights=hash_weights(split_at(model, boundary)[0]),
             start_weights=hash_weights(model),
         )
+        _check_same(self._facts)
         if self._resumed is not None and self.begun is not None:
             self.run_dir = self._resumed
             check_same(self.run_dir, self.begun, self._facts, bool(self._progress.epochs))
             _drop_again(dataset, self.begun.unreadable)
+        if not current_team().is_leader:  # another process keeps the record
+            yield Supervision(self._progress)
+            return
+        if self._resumed is not None:
             remove_abandoned_parts(self.run_dir.path)
         else:
             self.run_dir = create_run_dir(Path(self._config.run.dir), self._command)
@@ -214,6 +220,9 @@ class RunRecorder:
         """Keep what came out, and put it together for the caller; the model is saved by now."""
         seconds = self._seconds
         score = kept_score(history, self._dataset)
+        if not current_team().is_leader:
+            path = Path(self._config.output)
+            return TrainResult(path, path, score, history, len(self._dataset.unreadable), seconds)
         try:
             if history.interrupted:
                 self._console.note(f"stopped {self._reached}: `{self._resume_command}` carries on")
@@ -266,6 +275,24 @@ class RunRecorder:
         rows = [asdict(epoch) for epoch in history.epochs]
         stage = Stage(self.run_dir.path.name, rows, history.kept.number)
         self.run_dir.write_curves(curves_png(stage))
+
+
+def _check_same(facts: RunFacts) -> None:
+    """Make sure that all processes train the same network on the same photos in one order.
+
+    Raises:
+        DataError: one does not.
+    """
+    whats = ("photos", "precision", "weights")
+    values = [facts.photos, facts.precision, facts.start_weights]
+    found = current_team().exchange(values)
+    for index, others in enumerate(found):
+        for what, leaders, other in zip(whats, found[0], others, strict=True):
+            if other != leaders:
+                raise DataError(
+                    f"process {index} has other {what} than process 0: start all of them with the "
+                    "same files and the same options"
+                )
 
 
 def _drop_again(dataset: Dataset, unreadable: Iterable[tuple[str, str]]) -> None:

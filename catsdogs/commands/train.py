@@ -15,6 +15,7 @@ from catsdogs.modeling.backbone import get_backbone
 from catsdogs.modeling.classifier import POOLING_NAME, build_classifier, set_backbone_weights
 from catsdogs.modeling.model_file import WeightsRecord, save_model
 from catsdogs.modeling.sources import train_above
+from catsdogs.modeling.team import current_team
 from catsdogs.modeling.training import Plan
 from catsdogs.modeling.weights import load_weights
 from catsdogs.reporting.console import Console
@@ -38,7 +39,8 @@ def train(
     """
     recorder = RunRecorder("train", config, console, brake, resumed)
     path = Path(config.output)
-    check_writable(path)
+    if current_team().is_leader:
+        check_writable(path)
     backbone = get_backbone(config.model.backbone)
     dataset = read_photos(config, console)
     precision = recorder.choose_precision()
@@ -61,7 +63,8 @@ def train(
     with recorder.begin(dataset, model, POOLING_NAME, precision) as supervision:
         history = train_above(model, POOLING_NAME, dataset, plan, config, console, supervision)
         record = WeightsRecord(source=weights.source, sha256=weights.sha256)
-        save_model(path, model, describe("train", config, dataset, history, record))
+        if current_team().is_leader:
+            save_model(path, model, describe("train", config, dataset, history, record))
         return recorder.finish(history)
 
 

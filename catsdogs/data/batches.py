@@ -106,6 +106,40 @@ def shuffled(samples: Sequence[Sample], seed: int, epoch: int) -> list[Sample]:
     return [samples[position] for position in order]
 
 
+@dataclass(frozen=True)
+class Share:
+    """The rows of each batch that one of several processes feeds to its devices.
+
+    Every device gets as many rows as the others: a batch that does not divide among them is
+    filled up with its last row, whose weight is zero.
+
+    Attributes:
+        process_id: which process this is, from 0.
+        num_processes: how many there are.
+        num_devices: of all of them.
+    """
+
+    process_id: int
+    num_processes: int
+    num_devices: int
+
+    def rows(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Which rows of a batch of `count` are this process's, with their weights.
+
+        Returns:
+            int array `(n,)` of rows, and float32 `(n,)`, 1 or, where it fills up, 0; None in
+            its place where there is one device and nothing to fill up.
+        """
+        if self.num_devices == 1:
+            return np.arange(count), None
+        size = math.ceil(count / self.num_devices) * self.num_devices // self.num_processes
+        places = np.arange(size) + self.process_id * size
+        return np.minimum(places, count - 1), (places < count).astype(np.float32)
+
+
+WHOLE = Share(0, 1, 1)
+
+
 class ViewBatches(keras.utils.PyDataset):
     """Batches of one view of each photo, as `fit` and `evaluate` take them.
 
@@ -122,6 +156,7 @@ class ViewBatches(keras.utils.PyDataset):
         seed: of the views.
         batch_size: photos in a batch.
         num_threads: batches in the making at once.
+        share: the rows of each batch that are wanted.
 
     Attributes:
         lost: the photos that were left out, with the reason; one may stand here twice.
@@ -137,8 +172,10 @@ class ViewBatches(keras.utils.PyDataset):
         seed: int,
         batch_size: int,
         num_threads: int = 1,
+        share: Share = WHOLE,
     ) -> None:
         super().__init__(workers=num_threads, max_queue_size=2 * num_threads)
+        self._share = share
         self._samples = samples
         self._view_number = view_number
         self._size = size
@@ -151,19 +188,27 @@ class ViewBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return math.ceil(len(self._samples) / self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         start = index * self._batch_size
+        chosen = self._samples[start : start + self._batch_size]
+        rows, weights = self._share.rows(len(chosen))
         images, labels = [], []
-        for sample in self._samples[start : start + self._batch_size]:
+        for place, row in enumerate(rows):
+            sample = chosen[row]
             try:
                 images.append(self._read(sample))
                 labels.append(sample.label)
             except DataError as error:
                 self.lost.append((sample, str(error)))
+                if weights is not None:  # of which every process must have as many
+                    weights[place] = 0
+                    images.append(np.zeros((*self._size, 3), np.uint8))
+                    labels.append(sample.label)
         if not images:
             self.is_any_empty = True
             return np.zeros((1, *self._size, 3), np.uint8), np.zeros(1, np.int32)
-        return np.stack(images), np.array(labels, np.int32)
+        batch = np.stack(images), np.array(labels, np.int32)
+        return batch if weights is None else (*batch, weights)
 
     def _read(self, sample: Sample) -> np.ndarray:
         return read_view(

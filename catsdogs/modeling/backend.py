@@ -20,6 +20,8 @@ BACKENDS = ("tensorflow", "jax", "torch")
 def import_backend() -> None:
     """Import Keras with its backend, quietly; what it printed is shown where that fails.
 
+    A GPU's memory is taken as it is needed.
+
     TensorFlow's libraries write to file descriptor 2 before any log level is read, so the
     descriptor itself is turned away for the time of the import.
 
@@ -40,6 +42,10 @@ def import_backend() -> None:
         sys.meta_path.insert(0, _WithoutTensorFlow())
     with _captured_stderr(), _without("sklearn", "matplotlib"):
         import keras  # noqa: F401
+    with _captured_stderr():
+        from catsdogs.modeling.device import take_memory_as_needed
+
+        take_memory_as_needed()
 
 
 class _WithoutTensorFlow(MetaPathFinder, Loader):

@@ -1,9 +1,15 @@
 """The processor that computes, as the Keras backend in use sees it."""
 
+import os
 import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
+
+from catsdogs.errors import OutOfMemoryError
 
 
 def gpu_names() -> list[str]:
@@ -66,3 +72,85 @@ def cpuinfo() -> str:
     """What Linux says about the processor; empty on other systems."""
     path = Path("/proc/cpuinfo")
     return path.read_text() if path.is_file() else ""
+
+
+def device_memory() -> int | None:
+    """Bytes that the first GPU has for the backend, or the machine's memory; None if unknown."""
+    if not gpu_names():
+        try:
+            return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        except (AttributeError, ValueError, OSError):  # no such question on Windows
+            return None
+    match keras.backend.backend():
+        case "tensorflow":
+            return _memory_by_driver()
+        case "jax":
+            import jax
+
+            return (jax.local_devices(backend="gpu")[0].memory_stats() or {}).get("bytes_limit")
+        case _:
+            import torch
+
+            return torch.cuda.get_device_properties(0).total_memory
+
+
+def _memory_by_driver() -> int | None:
+    """Of the smallest GPU, from NVIDIA's own tool: TensorFlow tells only what it has in use."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        return min(int(line) for line in listed.stdout.splitlines()) * 2**20
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+
+
+def take_memory_as_needed() -> None:
+    """Keep TensorFlow from taking all of every GPU's memory at once, others' share included."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+
+@contextmanager
+def answering_out_of_memory(way_out: str) -> Iterator[None]:
+    """Turn the backend's own error into one line.
+
+    Args:
+        way_out: what was too much, and what to do: the end of the line.
+
+    Raises:
+        OutOfMemoryError: the device's memory does not hold what the block needs.
+    """
+    try:
+        yield
+    except _memory_errors() as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(f"{device_name()} has too little memory {way_out}") from None
+
+
+def _memory_errors() -> tuple[type[Exception], ...]:
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf
+
+            return MemoryError, tf.errors.ResourceExhaustedError
+        case "jax":
+            import jax
+
+            return MemoryError, jax.errors.JaxRuntimeError
+        case _:
+            import torch
+
+            return MemoryError, torch.OutOfMemoryError
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """JAX has one class for all that goes wrong on a device."""
+    return (
+        keras.backend.backend() != "jax"
+        or isinstance(error, MemoryError)
+        or ("RESOURCE_EXHAUSTED" in str(error))
+    )

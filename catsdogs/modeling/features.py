@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,10 +13,13 @@ import numpy as np
 
 from catsdogs.config import AugmentConfig
 from catsdogs.data.augmentation import read_view
-from catsdogs.data.batches import decode_ahead, fill_batch
+from catsdogs.data.batches import WHOLE, Share, decode_ahead
 from catsdogs.data.dataset import Sample
 from catsdogs.errors import DataError
-from catsdogs.modeling.feature_store import FeatureStore
+from catsdogs.modeling.feature_exchange import complete_store, gather_found, raise_together
+from catsdogs.modeling.feature_store import FeatureStore, StoreError
+from catsdogs.modeling.forward import ForwardPass
+from catsdogs.modeling.team import current_team
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,18 @@ class FeatureSource:
         store: where features are kept.
         augment: bounds of the views.
         seed: of the views.
+        warn: told in a line where the device's memory asks for smaller batches.
     """
 
     def __init__(
-        self, trunk: keras.Model, store: FeatureStore, augment: AugmentConfig, seed: int
+        self,
+        trunk: keras.Model,
+        store: FeatureStore,
+        augment: AugmentConfig,
+        seed: int,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._trunk = trunk
+        self._forward = ForwardPass(trunk, warn, current_team().placement())
         self._store = store
         self._augment = augment
         self._seed = seed
@@ -110,37 +119,93 @@ class FeatureSource:
 
         Raises:
             StoreError: the features cannot be kept.
+            OutOfMemoryError: the device's memory is too small for a single photo.
         """
         start = time.perf_counter()
-        view_keys = self.keys(views)
-        copies: dict[bytes, list[View]] = {}  # of one photo: computed once
-        for key, view in zip(view_keys, views, strict=True):
-            copies.setdefault(key, []).append(view)
+        copies = self._copies(views)
         missing = self._store.missing(list(copies))
-        keys = [key for key in copies if key in missing]
-        self._store.reserve(len(keys), 2 * math.prod(self.shape))
+        wanted = {key: same for key, same in copies.items() if key in missing}
+        self._store.reserve(len(wanted), 2 * math.prod(self.shape))
+        failed = self._compute(wanted, batch_size, num_threads, on_computed)
+        return Extraction(
+            len(wanted) - len(failed),
+            len(copies) - len(wanted),
+            time.perf_counter() - start,
+            self._failures(views, failed),
+        )
+
+    def ensure_together(
+        self,
+        views: Sequence[View],
+        batch_size: int,
+        num_threads: int,
+        on_computed: Callable[[int], None],
+    ) -> Extraction:
+        """As `ensure`, by all processes of the team: each computes its part of the photos.
+
+        What a process lacks in its own store afterwards, it gets from one that has it. All
+        processes call this with the same views, and all raise where one of them does.
+
+        Raises:
+            StoreError: a process cannot keep the features.
+        """
+        team, start = current_team(), time.perf_counter()
+        copies = self._copies(views)
+        keys = list(copies)
+        found = gather_found(team, self._store, keys)
+        nowhere = [keys[index] for index in np.flatnonzero(~found.any(axis=0))]
+        mine = {key: copies[key] for key in nowhere[team.process_id :: team.num_processes]}
+        failed: dict[bytes, str] = {}
+        problem = ""
+        try:
+            self._store.reserve(int((~found[team.process_id]).sum()), 2 * math.prod(self.shape))
+            failed = self._compute(mine, batch_size, num_threads, on_computed)
+        except StoreError as error:
+            problem = str(error)
+        raise_together(team, problem)
+        for others in team.exchange({key.hex(): reason for key, reason in failed.items()}):
+            failed |= {bytes.fromhex(key): reason for key, reason in others.items()}
+        complete_store(team, self._store, [key for key in keys if key not in failed], self.shape)
+        return Extraction(
+            len(nowhere) - len(failed),
+            len(keys) - len(nowhere),
+            time.perf_counter() - start,
+            self._failures(views, failed),
+        )
+
+    def _compute(
+        self,
+        wanted: Mapping[bytes, Sequence[View]],
+        batch_size: int,
+        num_threads: int,
+        on_computed: Callable[[int], None],
+    ) -> dict[bytes, str]:
+        """Run the trunk over views and keep the features; keys of failures, with the reason."""
+        keys = list(wanted)
 
         def read(position: int) -> np.ndarray:
-            *others, last = copies[keys[position]]
+            *others, last = wanted[keys[position]]
             for view in others:
                 with suppress(DataError):  # another copy may still be there
                     return self._read(view)
             return self._read(last)
 
         failed: dict[bytes, str] = {}
-        for batch in decode_ahead(read, len(keys), batch_size, num_threads):
-            if batch.positions:
-                features = self._compute(batch.images, batch_size)
+        batches = decode_ahead(read, len(keys), batch_size, num_threads)
+        for batch, outputs in self._forward.over(batches, batch_size):
+            if outputs is not None:
+                features = _as_float16(outputs)
                 self._store.write([keys[position] for position in batch.positions], features)
             failed |= {keys[position]: reason for position, reason in batch.failures}
             on_computed(len(batch.positions) + len(batch.failures))
-        seconds = time.perf_counter() - start
-        failures = [
-            (view.sample, failed[key])
-            for view, key in zip(views, view_keys, strict=True)
-            if key in failed
-        ]
-        return Extraction(len(keys) - len(failed), len(copies) - len(keys), seconds, failures)
+        return failed
+
+    def _copies(self, views: Sequence[View]) -> dict[bytes, list[View]]:
+        """Views of one photo under one key: they are computed once."""
+        copies: dict[bytes, list[View]] = {}
+        for key, view in zip(self.keys(views), views, strict=True):
+            copies.setdefault(key, []).append(view)
+        return copies
 
     def _read(self, view: View) -> np.ndarray:
         sample = view.sample
@@ -148,23 +213,32 @@ class FeatureSource:
             sample.path, sample.content_hash, view.number, self._size, self._augment, self._seed
         )
 
-    def _compute(self, images: np.ndarray, batch_size: int) -> np.ndarray:
-        """Features of one batch: float16 `(n, *shape)`."""
-        features = np.asarray(self._trunk.predict_on_batch(fill_batch(images, batch_size)))
-        features = features[: len(images)]
-        largest = np.finfo(np.float16).max
-        return np.clip(features.astype(np.float32), -largest, largest).astype(np.float16)
+    def _failures(
+        self, views: Sequence[View], failed: Mapping[bytes, str]
+    ) -> list[tuple[Sample, str]]:
+        keys = self.keys(views)
+        return [
+            (v.sample, failed[key]) for v, key in zip(views, keys, strict=True) if key in failed
+        ]
 
     def batches(self, views: Sequence[View], batch_size: int) -> "FeatureBatches":
         """Batches of features that `ensure` has put into the store, in the order of `views`."""
         labels = np.array([view.sample.label for view in views], np.int32)
-        return FeatureBatches(self._store, self.keys(views), labels, self.shape, batch_size)
+        share = current_team().share
+        return FeatureBatches(self._store, self.keys(views), labels, self.shape, batch_size, share)
+
+
+def _as_float16(outputs: np.ndarray) -> np.ndarray:
+    """What a store keeps; numbers beyond its range become its largest."""
+    largest = np.finfo(np.float16).max
+    return np.clip(outputs.astype(np.float32), -largest, largest).astype(np.float16)
 
 
 class FeatureBatches(keras.utils.PyDataset):
     """Features and labels as `fit` and `evaluate` take them, streamed from a store.
 
-    Item `i` is `(features, labels)`: float16 `(n, …)` and int32 `(n,)`.
+    Item `i` is `(features, labels)`: float16 `(n, …)` and int32 `(n,)`, and weights float32
+    `(n,)` where batches are spread over devices.
     """
 
     def __init__(
@@ -174,8 +248,10 @@ class FeatureBatches(keras.utils.PyDataset):
         labels: np.ndarray,
         shape: tuple[int, ...],
         batch_size: int,
+        share: Share = WHOLE,
     ) -> None:
         super().__init__()
+        self._share = share
         self._store = store
         self._keys = keys
         self._labels = labels
@@ -185,6 +261,10 @@ class FeatureBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return math.ceil(len(self._keys) / self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        chosen = slice(index * self._batch_size, (index + 1) * self._batch_size)
-        return self._store.read(self._keys[chosen], self._shape), self._labels[chosen]
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        start = index * self._batch_size
+        keys = self._keys[start : start + self._batch_size]
+        rows, weights = self._share.rows(len(keys))
+        features = self._store.read([keys[row] for row in rows], self._shape)
+        batch = features, self._labels[start + rows]
+        return batch if weights is None else (*batch, weights)

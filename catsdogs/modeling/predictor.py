@@ -10,13 +10,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from catsdogs.config import DataConfig
-from catsdogs.data.batches import decode_each, fill_batch
+from catsdogs.data.batches import decode_each
 from catsdogs.data.images import read_photo
 from catsdogs.data.threads import num_decode_threads
 from catsdogs.errors import ModelFileError
+from catsdogs.modeling.forward import ForwardPass, forward_batch_size
 from catsdogs.modeling.model_file import Metadata, open_model
 from catsdogs.modeling.precision import choose_precision
-from catsdogs.modeling.sources import TRUNK_BATCH_SIZE
 from catsdogs.modeling.training import Console
 
 _SUM_TOLERANCE = 0.02
@@ -77,7 +77,8 @@ class Predictor:
         self.class_names = opened.class_names
         self.image_size = opened.image_size
         if self.metadata is None:  # a stranger's: before anything is answered, ask it once
-            self._probabilities(np.full((1, *self.image_size, 3), 128, np.uint8))
+            grey = np.full((1, *self.image_size, 3), 128, np.uint8)
+            self._as_probabilities(np.asarray(self.model.predict_on_batch(grey)))
 
     @property
     def trained_on(self) -> DataConfig | None:
@@ -93,7 +94,11 @@ class Predictor:
             return None
 
     def predict(
-        self, paths: Iterable[Path], console: Console | None, total: int | None = None
+        self,
+        paths: Iterable[Path],
+        console: Console | None,
+        total: int | None = None,
+        part_of: int | None = None,
     ) -> Iterator[Prediction]:
         """Answer for photos in the order of their paths; memory does not grow with them.
 
@@ -101,11 +106,15 @@ class Predictor:
             paths: photo files, taken as they are needed.
             console: where progress is shown; None shows none.
             total: how many there are; None where it is not known, or where `paths` says it.
+            part_of: how many the whole is that they are a part of: answers come out as they do
+                in it, to the last digit, which the size of the batches may change.
         """
         if isinstance(paths, Sized):
             total = len(paths)
-        batch_size = min(TRUNK_BATCH_SIZE, total or TRUNK_BATCH_SIZE)
         size = self.image_size
+        batch_size = forward_batch_size(size)
+        batch_size = min(batch_size, part_of or total or batch_size)
+        forward = ForwardPass(self.model, console.warn if console else lambda _: None)
         batches = decode_each(
             lambda item: read_photo(item[1], size),
             enumerate(paths),
@@ -114,23 +123,22 @@ class Predictor:
         )
         progress = console.task("predicting", total) if console else nullcontext()
         with progress as task:
-            for batch in batches:
+            for batch, outputs in forward.over(batches, batch_size):
                 answers = {
                     (position, path): Prediction(path, {}, reason)
                     for (position, path), reason in batch.failures
                 }
-                if batch.positions:
-                    rows = self._probabilities(fill_batch(batch.images, batch_size))
-                    for (position, path), row in zip(batch.positions, rows, strict=False):
+                if outputs is not None:
+                    rows = self._as_probabilities(outputs)
+                    for (position, path), row in zip(batch.positions, rows, strict=True):
                         answers[position, path] = Prediction(path, self._ranked(row))
                 if task is not None:
                     task.advance(len(answers))
                 for item in sorted(answers):
                     yield answers[item]
 
-    def _probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Ask the model for photos uint8 `(n, height, width, 3)`; float `(n, classes)`."""
-        rows = np.asarray(self.model.predict_on_batch(images))
+    def _as_probabilities(self, rows: np.ndarray) -> np.ndarray:
+        """What the model gave, `(n, units)`, as probabilities, float `(n, classes)`."""
         if self.metadata is not None:
             return rows
         rows = rows.astype(np.float32)

@@ -1,5 +1,6 @@
 """Where the batches of each epoch come from: stored features, or photos streamed anew."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import keras
@@ -12,7 +13,13 @@ from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
 from catsdogs.data.skipping import drop_unreadable, refuse_too_many
 from catsdogs.data.threads import num_decode_threads
 from catsdogs.errors import DataError
-from catsdogs.modeling.classifier import POOLING_NAME, convolution_layers, freeze_below, split_at
+from catsdogs.modeling.classifier import (
+    POOLING_NAME,
+    build_classifier,
+    convolution_layers,
+    freeze_below,
+    split_at,
+)
 from catsdogs.modeling.feature_store import (
     DiskStore,
     FeatureStore,
@@ -22,7 +29,9 @@ from catsdogs.modeling.feature_store import (
     cache_dir,
 )
 from catsdogs.modeling.features import FeatureSource, View, hash_weights
+from catsdogs.modeling.forward import forward_batch_size
 from catsdogs.modeling.model_state import ModelState
+from catsdogs.modeling.team import current_team
 from catsdogs.modeling.training import (
     Console,
     History,
@@ -33,8 +42,8 @@ from catsdogs.modeling.training import (
     fit_epochs,
 )
 
-TRUNK_BATCH_SIZE = 32
-"""Photos in one pass of the frozen layers."""
+VALIDATION_BATCH_SIZE = 32
+"""Features in a step of validation."""
 
 
 def train_above(
@@ -69,9 +78,46 @@ def train_above(
     """
     supervision = supervision or Supervision()
     refuse_too_many(dataset, config.data.max_unreadable)
+    team = current_team()
     freeze_below(model, boundary)
+    with team.training_scope():
+        trained = model if len(team.devices) < 2 else _twin(model, boundary, dataset, config)
+        history = _train(model, trained, boundary, dataset, plan, config, console, supervision)
+    if trained is not model:
+        model.set_weights(trained.get_weights())
+    return history
+
+
+def _twin(model: keras.Model, boundary: str, dataset: Dataset, config: Config) -> keras.Model:
+    """The same classifier once more, its variables where the scope around it wants them."""
+    twin = build_classifier(
+        config.model,
+        len(dataset.class_names),
+        convolution_layers(model)[0].dtype_policy,
+        model.get_layer("dropout").seed,
+    )
+    twin.set_weights(model.get_weights())
+    freeze_below(twin, boundary)
+    return twin
+
+
+def _train(
+    model: keras.Model,
+    trained: keras.Model,
+    boundary: str,
+    dataset: Dataset,
+    plan: Plan,
+    config: Config,
+    console: Console,
+    supervision: Supervision,
+) -> History:
     if config.augment.views:
-        trunk, tail = split_at(model, boundary)
+        with current_team().forward_scope():
+            # other than what is trained, it is on the devices of this process alone
+            on_one = len(current_team().local_devices) < 2
+            forward = model if on_one else _twin(model, boundary, dataset, config)
+        trunk, _ = split_at(forward, boundary)
+        _, tail = split_at(trained, boundary)
         card = TrunkCard(
             backbone=config.model.backbone,
             boundary=boundary,
@@ -83,7 +129,7 @@ def train_above(
         compile_for(tail, plan.learning_rate)
         start = ModelState.of(tail)
         for store in _stores(card, config, console):
-            features = FeatureSource(trunk, store, config.augment, config.seed)
+            features = FeatureSource(trunk, store, config.augment, config.seed, console.warn)
             try:
                 source = FeatureEpochs(
                     tail, features, dataset, plan, config, console, supervision.should_stop
@@ -93,7 +139,7 @@ def train_above(
                 console.warn(f"feature store: {error}: going on without it")
                 if supervision.progress.state is None:
                     start.restore(tail)
-    streamed = StreamedEpochs(model, dataset, plan, config, console, supervision.should_stop)
+    streamed = StreamedEpochs(trained, dataset, plan, config, console, supervision.should_stop)
     history = fit_epochs(streamed, plan, console, supervision)
     streamed.drop_lost()
     return history
@@ -153,9 +199,11 @@ class FeatureEpochs:
         if epoch:
             number = self._view_number(epoch)
             views += [View(sample, number) for sample in self._dataset.splits[TRAIN]]
-        missing = self._features.count_missing(views)
+        team = current_team()
+        missing = sum(team.exchange(self._features.count_missing(views)))
         if not missing:
             return
+        missing = math.ceil(missing / team.num_processes)
         with self._console.task("frozen layers", missing) as task:
 
             def on_computed(count: int) -> None:
@@ -163,9 +211,12 @@ class FeatureEpochs:
                 if self._should_stop():
                     raise StopRequested
 
-            done = self._features.ensure(
+            ensure = self._features.ensure
+            if team.num_processes > 1:
+                ensure = self._features.ensure_together
+            done = ensure(
                 views,
-                TRUNK_BATCH_SIZE,
+                forward_batch_size(self._config.model.image_size) * max(1, len(team.local_devices)),
                 num_decode_threads(self._config.data.decode_threads),
                 on_computed,
             )
@@ -184,7 +235,7 @@ class FeatureEpochs:
 
     def validation_batches(self) -> keras.utils.PyDataset:
         views = [View(sample, 0) for sample in self._dataset.splits[VALIDATION]]
-        return self._features.batches(views, TRUNK_BATCH_SIZE)
+        return self._features.batches(views, VALIDATION_BATCH_SIZE)
 
 
 class StreamedEpochs:
@@ -229,8 +280,10 @@ class StreamedEpochs:
         if self._checked:
             return
         samples = [*self._dataset.splits[TRAIN], *self._dataset.splits[VALIDATION]]
-        with self._console.task("checking photos", len(samples)) as task:
-            failures = self._failures(samples, task.advance)
+        team = current_team()
+        mine = samples[team.process_id :: team.num_processes]
+        with self._console.task("checking photos", len(mine)) as task:
+            failures = list(self._of_all(dict(self._failures(mine, task.advance))).items())
         drop_unreadable(self._dataset, failures, self._config.data.max_unreadable)
         self._checked = True
 
@@ -250,7 +303,7 @@ class StreamedEpochs:
         batches = decode_ahead(
             read,
             len(samples),
-            TRUNK_BATCH_SIZE,
+            VALIDATION_BATCH_SIZE,
             self._num_threads,
         )
         failures = []
@@ -260,6 +313,15 @@ class StreamedEpochs:
             if self._should_stop():
                 raise StopRequested
         return failures
+
+    def _of_all(self, lost: dict[Sample, str]) -> dict[Sample, str]:
+        """What any process could not read: each knows of its own part."""
+        samples = [*self._dataset.splits[TRAIN], *self._dataset.splits[VALIDATION]]
+        mine = {str(index): lost[sample] for index, sample in enumerate(samples) if sample in lost}
+        together: dict[Sample, str] = {}
+        for others in current_team().exchange(mine):
+            together |= {samples[int(index)]: reason for index, reason in others.items()}
+        return together
 
     def training_batches(self, epoch: int) -> keras.utils.PyDataset:
         samples = shuffled(self._dataset.splits[TRAIN], self._config.seed, epoch)
@@ -276,6 +338,7 @@ class StreamedEpochs:
             DataError: so much that the figures are worth nothing.
         """
         lost = {sample: reason for batches in self._handed_out for sample, reason in batches.lost}
+        lost = self._of_all(lost)
         emptied = any(batches.is_any_empty for batches in self._handed_out)
         self._handed_out.clear()
         drop_unreadable(self._dataset, list(lost.items()), self._config.data.max_unreadable)
@@ -295,6 +358,7 @@ class StreamedEpochs:
             self._config.seed,
             self._plan.batch_size,
             self._num_threads,
+            current_team().share,
         )
         self._handed_out.append(batches)
         return batches

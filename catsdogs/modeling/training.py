@@ -10,7 +10,10 @@ from typing import Protocol
 import keras
 import numpy as np
 
+from catsdogs.modeling.device import answering_out_of_memory
 from catsdogs.modeling.model_state import ModelState, Values
+
+_LOG_LOSS = "log_loss"
 
 _FINAL_SHARE = 0.05
 """What the cosine leaves of the learning rate at its end."""
@@ -198,12 +201,15 @@ def compile_for(model: keras.Model, learning_rate: float) -> None:
     optimizer: keras.optimizers.Optimizer = keras.optimizers.Adam(learning_rate)
     if any(layer.compute_dtype == "float16" for layer in model.layers if layer.trainable_variables):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)  # float16 gradients underflow
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss=loss, metrics=["accuracy"])
+    # The mean over the rows that count: Keras' own divides by those that fill a batch up, too,
+    # and its running loss weighs batches by them. Hence the loss as a metric as well.
+    loss = keras.losses.SparseCategoricalCrossentropy(True, reduction="mean_with_sample_weight")
+    log_loss = keras.metrics.SparseCategoricalCrossentropy(_LOG_LOSS, from_logits=True)
+    model.compile(optimizer, loss=loss, weighted_metrics=["accuracy", log_loss])
 
 
 @contextmanager
-def _giving_logits(model: keras.Model) -> Iterator[None]:
+def giving_logits(model: keras.Model) -> Iterator[None]:
     """Leave out the softmax at the end of a model while it is trained and validated.
 
     From probabilities, Keras computes the loss no further than 1e-7, and no gradient beyond
@@ -230,15 +236,20 @@ def fit_epochs(
 
     Raises:
         StopRequested: it was asked to stop before the first epoch had ended.
+        OutOfMemoryError: the device's memory is too small for a step.
     """
     supervision = supervision or Supervision()
     progress = supervision.progress
     compile_for(source.model, plan.learning_rate)
     if progress.state is not None:
         progress.state.restore(source.model)
+    too_much = (
+        f"for steps of {plan.batch_size} photos: give a smaller train.batch_size or "
+        f"finetune.batch_size, for example {max(1, plan.batch_size // 2)}"
+    )
     interrupted = False
     try:
-        with _giving_logits(source.model):
+        with giving_logits(source.model), answering_out_of_memory(too_much):
             _run_epochs(source, plan, console, supervision)
     except StopRequested:
         if not progress.epochs:
@@ -273,9 +284,9 @@ def _run_epochs(
         epoch = Epoch(
             number=number,
             learning_rate=rate if number else 0.0,
-            loss=training.get("loss"),
+            loss=training.get(_LOG_LOSS),
             accuracy=training.get("accuracy"),
-            validation_loss=validation["loss"],
+            validation_loss=validation[_LOG_LOSS],
             validation_accuracy=validation["accuracy"],
             seconds=time.perf_counter() - start,
         )
@@ -340,7 +351,7 @@ class _StepFigures(keras.callbacks.Callback):
         count = min(self._batch_size, self._left)
         self._left -= count
         figures = logs or {}
-        self._task.advance(count, loss=figures["loss"], accuracy=figures["accuracy"])
+        self._task.advance(count, loss=figures[_LOG_LOSS], accuracy=figures["accuracy"])
 
 
 class _Stop(keras.callbacks.Callback):
