@@ -10,8 +10,8 @@ import pytest
 
 from catsdogs.errors import DataError
 from catsdogs.modeling.checkpoint import Checkpoint, RunFacts, read_checkpoint, write_checkpoint
+from catsdogs.modeling.history import Epoch, Progress
 from catsdogs.modeling.model_state import ModelState
-from catsdogs.modeling.training import Epoch, Progress
 
 FACTS = RunFacts(
     started="2026-01-01T00:00:00+00:00",

@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from catsdogs.modeling.training import Plan, fit_epochs
+from catsdogs.modeling.history import Plan
+from catsdogs.modeling.training import fit_epochs
 from catsdogs.reporting.console import Console
 
 

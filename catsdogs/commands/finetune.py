@@ -12,10 +12,10 @@ from catsdogs.config import Config
 from catsdogs.files import check_writable
 from catsdogs.modeling.backbone import get_backbone
 from catsdogs.modeling.classifier import finetune_boundary
+from catsdogs.modeling.history import Plan
 from catsdogs.modeling.model_file import copy_model, load_model, save_model
-from catsdogs.modeling.sources import train_above
+from catsdogs.modeling.tail_training import train_above
 from catsdogs.modeling.team import current_team
-from catsdogs.modeling.training import Plan
 from catsdogs.reporting.console import Console
 from catsdogs.run import RunDir
 

@@ -21,10 +21,11 @@ from catsdogs.modeling.checkpoint import Checkpoint, RunFacts, read_checkpoint, 
 from catsdogs.modeling.classifier import split_at
 from catsdogs.modeling.device import device_name
 from catsdogs.modeling.features import hash_weights
+from catsdogs.modeling.history import History, Progress
 from catsdogs.modeling.model_file import package_versions
 from catsdogs.modeling.precision import Precision, choose_precision
 from catsdogs.modeling.team import current_team
-from catsdogs.modeling.training import History, Progress, StopRequested, Supervision
+from catsdogs.modeling.training import StopRequested, Supervision
 from catsdogs.reporting.console import Console
 from catsdogs.reporting.curves import Stage, curves_png
 from catsdogs.reporting.metrics import Score
@@ -133,7 +134,8 @@ class RunRecorder:
             self.run_dir = self._resumed
             check_same(self.run_dir, self.begun, self._facts, bool(self._progress.epochs))
             _drop_again(dataset, self.begun.unreadable)
-        if not current_team().is_leader:  # another process keeps the record
+        if not current_team().is_leader:  # which keeps the record for all
+            self.run_dir = RunDir(Path(current_team().exchange("")[0]))
             yield Supervision(self._progress)
             return
         if self._resumed is not None:
@@ -141,6 +143,7 @@ class RunRecorder:
         else:
             self.run_dir = create_run_dir(Path(self._config.run.dir), self._command)
             self.run_dir.write_config(self._config)
+        current_team().exchange(str(self.run_dir.path))
         with self.run_dir.claimed(), self._brake or nullcontext():
             self._console.log_to(self.run_dir.log_path)
             if self._resumed is not None:
@@ -218,28 +221,30 @@ class RunRecorder:
 
     def finish(self, history: History) -> TrainResult:
         """Keep what came out, and put it together for the caller; the model is saved by now."""
-        seconds = self._seconds
-        score = kept_score(history, self._dataset)
-        if not current_team().is_leader:
-            path = Path(self._config.output)
-            return TrainResult(path, path, score, history, len(self._dataset.unreadable), seconds)
+        result = TrainResult(
+            self.run_dir.path,
+            Path(self._config.output),
+            kept_score(history, self._dataset),
+            history,
+            len(self._dataset.unreadable),
+            self._seconds,
+        )
+        if current_team().is_leader:
+            self._keep_record(result)
+        return result
+
+    def _keep_record(self, result: TrainResult) -> None:
+        """Write the figures of a training that has ended, or say how to go on with it."""
+        history = result.history
         try:
             if history.interrupted:
                 self._console.note(f"stopped {self._reached}: `{self._resume_command}` carries on")
             else:
-                self._write_metrics(history, score, seconds)
+                self._write_metrics(history, result.score, result.seconds)
                 self._draw_curves(history)
                 self.run_dir.remove_checkpoint()
         except DataError as error:
             self._console.warn(f"{error}. The model is saved, the record of its run is not")
-        return TrainResult(
-            self.run_dir.path,
-            Path(self._config.output),
-            score,
-            history,
-            len(self._dataset.unreadable),
-            seconds,
-        )
 
     def _write_metrics(self, history: History, score: Score, seconds: float) -> None:
         dataset = self._dataset

@@ -13,10 +13,10 @@ from catsdogs.data.dataset import TRAIN
 from catsdogs.files import check_writable
 from catsdogs.modeling.backbone import get_backbone
 from catsdogs.modeling.classifier import POOLING_NAME, build_classifier, set_backbone_weights
+from catsdogs.modeling.history import Plan
 from catsdogs.modeling.model_file import WeightsRecord, save_model
-from catsdogs.modeling.sources import train_above
+from catsdogs.modeling.tail_training import train_above
 from catsdogs.modeling.team import current_team
-from catsdogs.modeling.training import Plan
 from catsdogs.modeling.weights import load_weights
 from catsdogs.reporting.console import Console
 from catsdogs.run import RunDir

@@ -6,8 +6,8 @@ from typing import Literal
 
 from catsdogs.config import Config
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
+from catsdogs.modeling.history import History
 from catsdogs.modeling.model_file import Metadata, ValidationRecord, WeightsRecord
-from catsdogs.modeling.training import History
 from catsdogs.reporting.console import Console
 from catsdogs.reporting.metrics import Score
 

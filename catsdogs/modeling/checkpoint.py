@@ -10,8 +10,8 @@ import numpy as np
 
 from catsdogs.errors import DataError
 from catsdogs.files import replacing
+from catsdogs.modeling.history import Epoch, Progress
 from catsdogs.modeling.model_state import ModelState, Values
-from catsdogs.modeling.training import Epoch, Progress
 
 FORMAT_VERSION = 1
 

@@ -111,6 +111,10 @@ class FeatureSource:
     ) -> Extraction:
         """Run the trunk over those views that are not in the store.
 
+        Where several processes train together, each computes its part of the photos, and gets
+        what its own store then lacks from one that has it: all of them call this with the same
+        views, and all raise where one of them cannot keep its features.
+
         Args:
             views: what will be read from the store.
             batch_size: photos in a pass of the trunk.
@@ -120,34 +124,6 @@ class FeatureSource:
         Raises:
             StoreError: the features cannot be kept.
             OutOfMemoryError: the device's memory is too small for a single photo.
-        """
-        start = time.perf_counter()
-        copies = self._copies(views)
-        missing = self._store.missing(list(copies))
-        wanted = {key: same for key, same in copies.items() if key in missing}
-        self._store.reserve(len(wanted), 2 * math.prod(self.shape))
-        failed = self._compute(wanted, batch_size, num_threads, on_computed)
-        return Extraction(
-            len(wanted) - len(failed),
-            len(copies) - len(wanted),
-            time.perf_counter() - start,
-            self._failures(views, failed),
-        )
-
-    def ensure_together(
-        self,
-        views: Sequence[View],
-        batch_size: int,
-        num_threads: int,
-        on_computed: Callable[[int], None],
-    ) -> Extraction:
-        """As `ensure`, by all processes of the team: each computes its part of the photos.
-
-        What a process lacks in its own store afterwards, it gets from one that has it. All
-        processes call this with the same views, and all raise where one of them does.
-
-        Raises:
-            StoreError: a process cannot keep the features.
         """
         team, start = current_team(), time.perf_counter()
         copies = self._copies(views)

@@ -8,9 +8,9 @@ from catsdogs.data.dataset import load_dataset
 from catsdogs.data.images import read_photo
 from catsdogs.errors import DataError
 from catsdogs.modeling.classifier import build_classifier, set_backbone_weights
+from catsdogs.modeling.history import Plan
 from catsdogs.modeling.precision import choose_precision
-from catsdogs.modeling.sources import train_above
-from catsdogs.modeling.training import Plan
+from catsdogs.modeling.tail_training import train_above
 from catsdogs.modeling.weights import load_weights
 from catsdogs.reporting.console import Console
 

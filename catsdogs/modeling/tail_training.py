@@ -1,0 +1,146 @@
+"""Train the layers above a boundary: on stored features where they can be kept."""
+
+from collections.abc import Iterator
+
+import keras
+
+from catsdogs.config import Config
+from catsdogs.data.dataset import Dataset
+from catsdogs.data.skipping import refuse_too_many
+from catsdogs.modeling.classifier import (
+    POOLING_NAME,
+    build_classifier,
+    convolution_layers,
+    freeze_below,
+    split_at,
+)
+from catsdogs.modeling.feature_store import (
+    DiskStore,
+    FeatureStore,
+    MemoryStore,
+    StoreError,
+    TrunkCard,
+    cache_dir,
+)
+from catsdogs.modeling.features import FeatureSource, hash_weights
+from catsdogs.modeling.history import History, Plan
+from catsdogs.modeling.model_state import ModelState
+from catsdogs.modeling.sources import FeatureEpochs, Job, StreamedEpochs
+from catsdogs.modeling.team import current_team
+from catsdogs.modeling.training import Console, Supervision, compile_for, fit_epochs
+
+
+def train_above(
+    model: keras.Model,
+    boundary: str,
+    dataset: Dataset,
+    plan: Plan,
+    config: Config,
+    console: Console,
+    supervision: Supervision | None = None,
+) -> History:
+    """Train the layers above a boundary and leave the kept epoch's weights in the model.
+
+    What the frozen layers give is computed once for each photo and view and kept in the
+    feature store. With `augment.views = 0`, or where features cannot be kept at all, every
+    epoch runs fresh views through the whole network.
+
+    Args:
+        model: classifier, as `build_classifier` makes it.
+        boundary: name of the last frozen layer.
+        dataset: photos of `train` and `validation`; those that cannot be read are moved
+            from its splits to its list of unreadable files.
+        plan: how to train.
+        config: views, cache, threads, seed.
+        console: where progress is shown.
+        supervision: where the training goes on, and who may end it.
+
+    Raises:
+        DataError: no readable photos are left to train on or to validate with, or more than
+            `data.max_unreadable` are unreadable.
+        StopRequested: it was asked to stop before the first epoch had ended.
+        OutOfMemoryError: the device's memory is too small.
+    """
+    refuse_too_many(dataset, config.data.max_unreadable)
+    job = Job(dataset, plan, config, console, supervision or Supervision())
+    team = current_team()
+    freeze_below(model, boundary)
+    with team.training_scope():
+        trained = model if len(team.devices) < 2 else _twin(model, boundary, job)
+        history = _train(model, trained, boundary, job)
+    if trained is not model:
+        model.set_weights(trained.get_weights())
+    return history
+
+
+def _twin(model: keras.Model, boundary: str, job: Job) -> keras.Model:
+    """The same classifier once more, its variables where the scope around it wants them."""
+    twin = build_classifier(
+        job.config.model,
+        len(job.dataset.class_names),
+        convolution_layers(model)[0].dtype_policy,
+        model.get_layer("dropout").seed,
+    )
+    twin.set_weights(model.get_weights())
+    freeze_below(twin, boundary)
+    return twin
+
+
+def _train(model: keras.Model, trained: keras.Model, boundary: str, job: Job) -> History:
+    """Train `trained`, which is `model` or its twin on all devices, the best way there is."""
+    if job.config.augment.views:
+        history = _train_on_features(model, trained, boundary, job)
+        if history is not None:
+            return history
+    streamed = StreamedEpochs(trained, job)
+    history = fit_epochs(streamed, job.plan, job.console, job.supervision)
+    streamed.drop_lost()
+    return history
+
+
+def _train_on_features(
+    model: keras.Model, trained: keras.Model, boundary: str, job: Job
+) -> History | None:
+    """Train the tail; None where its features can be kept nowhere."""
+    with current_team().forward_scope():
+        # other than what is trained, it is on the devices of this process alone
+        on_one = len(current_team().local_devices) < 2
+        forward = model if on_one else _twin(model, boundary, job)
+    trunk, _ = split_at(forward, boundary)
+    _, tail = split_at(trained, boundary)
+    config = job.config
+    card = TrunkCard(
+        backbone=config.model.backbone,
+        boundary=boundary,
+        pooling=config.model.pooling if boundary == POOLING_NAME else "",
+        image_size=config.model.image_size,
+        precision=convolution_layers(model)[0].compute_dtype,
+        weights=hash_weights(trunk),
+    )
+    compile_for(tail, job.plan.learning_rate)
+    start = ModelState.of(tail)
+    for store in _stores(card, config, job.console):
+        features = FeatureSource(trunk, store, config.augment, config.seed, job.console.warn)
+        try:
+            source = FeatureEpochs(tail, features, job)
+            return fit_epochs(source, job.plan, job.console, job.supervision)
+        except StoreError as error:
+            job.console.warn(f"feature store: {error}: going on without it")
+            if job.supervision.progress.state is None:
+                start.restore(tail)
+    return None
+
+
+def _stores(card: TrunkCard, config: Config, console: Console) -> Iterator[FeatureStore]:
+    """The places to keep features in, best first."""
+    if config.cache.enabled:
+        try:
+            store = DiskStore(cache_dir(config.cache), card, int(config.cache.max_gib * 2**30))
+        except StoreError as error:
+            console.warn(f"feature store: {error}: going on without it")
+        else:
+            try:
+                yield store
+            finally:
+                store.close()
+    yield MemoryStore()
