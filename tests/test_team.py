@@ -172,6 +172,16 @@ def test_requests_that_cannot_be_met_are_one_line(tmp_path, arguments, message):
     assert stderr == f"error: {message}\n"
 
 
+def test_scheduler_that_jax_does_not_understand_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")  # all that Open MPI 5 tells
+    _, stderr = end(start(tmp_path, ["train"]), code=1)
+    assert stderr == (
+        "error: the other processes cannot be reached (coordinator_address should be defined.): "
+        "where JAX does not find them by itself, give --coordinator, --processes and "
+        "--process-id\n"
+    )
+
+
 def test_other_backends_say_which_one_can(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(catsdogs.__file__).parents[1]))
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")

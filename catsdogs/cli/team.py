@@ -174,6 +174,6 @@ def _why_it_died(number: int, noise: IO[bytes]) -> str:
     if "distributed service" in said:
         return "another process ended or cannot be reached, and this one with it"
     lines = [line for line in said.splitlines() if line.strip()]
-    return f"this process was ended by signal {number}" + (
-        f" ({printable(lines[-1])[:200]})" if lines else ""
-    )
+    # of a kill from outside, the libraries know nothing, and their last line is about other things
+    reason = f" ({printable(lines[-1])[:200]})" if lines and number != signal.SIGKILL else ""
+    return f"this process was ended by signal {number}{reason}"

@@ -159,7 +159,15 @@ def join_team(
             )
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise TeamError(f"the other processes cannot be reached ({reason})") from None
+            way_out = (
+                ""
+                if coordinator
+                else (
+                    ": where JAX does not find them by itself, give --coordinator, --processes and "
+                    "--process-id"
+                )
+            )
+            raise TeamError(f"the other processes cannot be reached ({reason}){way_out}") from None
     wanted = devices or ("all" if several else "1")
     least = min(
         sum(device.process_index == index for device in jax.devices())
@@ -195,5 +203,6 @@ def ending_together() -> Iterator[None]:
     except (jax.errors.JaxRuntimeError, ValueError) as error:
         if isinstance(error, ValueError) and "Gloo" not in str(error):
             raise
-        reason = " ".join(str(error).split())[:120]
-        raise TeamError(f"another process ended, or cannot be reached ({reason})") from None
+        # one layer of the runtime after the other puts the same words before the reason
+        reason = " ".join(str(error).rpartition("Error dispatching computation: ")[2].split())
+        raise TeamError(f"another process ended, or cannot be reached ({reason[:120]})") from None
