@@ -97,16 +97,13 @@ def finetune(settings: Settings) -> list[Row]:
     trained = settings.work / "models" / "catsdogs.h5"
     head_only = settings.work / "trained.h5"
     shutil.copy(trained, head_only)
-    head_cache = settings.work / "cache-head"
-    shutil.copytree(cache, head_cache)
     costs: dict[str, list[tuple[Cost, float]]] = {}
     for _ in range(settings.repeats):
         epoch = _classic_epoch(settings, "finetune")
-        shutil.rmtree(cache)
-        shutil.copytree(head_cache, cache)
-        for state in ("nothing cached", "all cached"):
+        nothing = _empty(settings.work / "cache-nothing")
+        for state, folder in (("nothing cached", nothing), ("on what train kept", cache)):
             shutil.copy(head_only, trained)
-            cost = _ours(settings, "finetune", cache, "--epochs=2")
+            cost = _ours(settings, "finetune", folder, "--epochs=2")
             costs.setdefault(f"finetune --epochs 2, {state}", []).append((cost, 2 * epoch))
     return [_row(what, pairs) for what, pairs in costs.items()]
 

@@ -110,6 +110,14 @@ class CacheConfig(_Section):
     """Empty: the user's cache folder."""
     max_gib: float = Field(10.0, gt=0)
     """The least recently used features are dropped beyond this size."""
+    ahead: bool = True
+    """`train` keeps what `finetune` will need too, where it fits. Not on a GPU, which computes
+    it sooner than a disk writes it."""
+
+    @property
+    def max_bytes(self) -> int:
+        """The budget in bytes."""
+        return int(self.max_gib * 2**30)
 
 
 class RunConfig(_Section):

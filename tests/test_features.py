@@ -7,7 +7,8 @@ from catsdogs.config import AugmentConfig
 from catsdogs.data.contents import hash_content
 from catsdogs.data.dataset import Sample
 from catsdogs.data.images import read_photo
-from catsdogs.modeling.features import FeatureSource, View, hash_weights, view_key
+from catsdogs.modeling.feature_store import MemoryStore, StoreError
+from catsdogs.modeling.features import Ahead, FeatureSource, View, hash_weights, view_key
 
 
 @pytest.fixture
@@ -52,6 +53,20 @@ def test_features_are_the_trunks_output_also_in_a_short_last_batch(store, trunk,
     assert len(batches) == 2
     np.testing.assert_allclose(np.concatenate([b[0] for b in batches]), expected, rtol=1e-3)
     np.testing.assert_array_equal(batches[1][1], [0, 1, 0])
+
+
+def test_what_cannot_be_kept_ahead_is_one_warning_and_stops_nothing(store, trunk, photos):
+    class FullStore(MemoryStore):
+        def write(self, keys, features):
+            raise StoreError("the disk is full")
+
+    lines = []
+    ahead = Ahead(trunk.layers[1].output, FullStore())
+    source = FeatureSource(trunk, store, AugmentConfig(), 0, lines.append, ahead)
+    views = [View(photo, 0) for photo in photos]
+    assert ensure(source, views).num_computed == 7
+    assert source.count_missing(views) == 0
+    assert lines == ["feature store: the disk is full: fine-tuning will have to compute more"]
 
 
 def test_second_pass_computes_nothing_and_more_photos_only_themselves(store, trunk, photos):

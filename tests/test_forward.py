@@ -55,7 +55,7 @@ def means(model, warn=lambda _: None, photos=range(11), batch_size=8):
     found = {}
     batches = decode_each(photo, photos, batch_size, 2)
     for batch, outputs in ForwardPass(model, warn).over(batches, batch_size):
-        found |= {value: outputs[index] for index, value in enumerate(batch.positions)}
+        found |= {value: outputs[0][index] for index, value in enumerate(batch.positions)}
         found |= dict(batch.failures)
     return found
 
@@ -100,7 +100,7 @@ def test_other_errors_of_the_backend_stay_what_they_are():
 def test_batches_without_photos_report_their_failures():
     assert means(SmallDevice(room=9), photos=[3, 3]) == {3: "damaged"}
     empty = Batch(np.empty((0, 0, 0, 3), np.uint8), [], [(0, "damaged")])
-    assert list(ForwardPass(SmallDevice(room=9), print).over([empty], 8)) == [(empty, None)]
+    assert list(ForwardPass(SmallDevice(room=9), print).over([empty], 8)) == [(empty, [])]
 
 
 def test_the_next_batch_is_computed_while_the_caller_has_the_last():

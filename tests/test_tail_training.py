@@ -8,6 +8,7 @@ from catsdogs.data.dataset import load_dataset
 from catsdogs.data.images import read_photo
 from catsdogs.errors import DataError
 from catsdogs.modeling.classifier import build_classifier, set_backbone_weights
+from catsdogs.modeling.feature_store import cache_dir, count_features, list_stores
 from catsdogs.modeling.history import Plan
 from catsdogs.modeling.precision import choose_precision
 from catsdogs.modeling.tail_training import train_above
@@ -89,6 +90,30 @@ def test_only_new_and_changed_photos_are_computed(data, capsys):
     err = capsys.readouterr().err
     assert "frozen layers: 2 photos in" in err
     assert "17 from the cache" in err
+
+
+def test_training_a_head_keeps_what_finetuning_needs(data, capsys):
+    Run(data, epochs=3, augment__views=2)
+    capsys.readouterr()
+    after = Run(data, "block4_pool", augment__views=2)
+    assert "frozen layers" not in capsys.readouterr().err
+    alone = Run(data, "block4_pool", augment__views=2, cache__dir=str(data.parent / "other"))
+    assert "frozen layers: 18 photos in" in capsys.readouterr().err
+    np.testing.assert_allclose(after.losses, alone.losses, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cache__ahead": False},
+        {"cache__max_gib": 0.001},  # room for the pooled vectors, not for both
+    ],
+)
+def test_nothing_is_kept_ahead_where_it_is_not_wanted_or_does_not_fit(data, settings):
+    run = Run(data, **settings)
+    (store,) = list_stores(cache_dir(run.config.cache))
+    assert store.card.boundary == "pooling"
+    assert count_features(store.path) == 18
 
 
 def test_other_size_weights_or_precision_hit_no_old_features(data, capsys):

@@ -20,6 +20,7 @@ _FREE_KEYS = {
     "cache.enabled",
     "cache.dir",
     "cache.max_gib",
+    "cache.ahead",
     "run.dir",
     "run.tensorboard",
 }

@@ -115,7 +115,7 @@ class DiskStore:
             raise StoreError(f"{self._dir} cannot be read ({_reason(error)})") from None
 
     def reserve(self, num_features: int, num_bytes: int) -> None:
-        needed = math.ceil(num_features * num_bytes * _ENTRY_OVERHEAD) + 2**20
+        needed = _needed(num_features, num_bytes)
         if needed > self._max_bytes:
             raise StoreError(
                 f"{needed / 2**30:.3g} GiB of features are more than cache.max_gib = "
@@ -154,6 +154,23 @@ class DiskStore:
         except lmdb.Error as error:
             raise StoreError(f"{self._dir} cannot be read ({_reason(error)})") from None
         return features
+
+
+def has_room(folder: Path, max_bytes: int, num_features: int, num_bytes: int) -> bool:
+    """Whether features of `num_bytes` each fit in without a need, and with half of the free disk.
+
+    Args:
+        folder: of all stores; it exists.
+        max_bytes: the budget of all stores: none would be dropped.
+    """
+    needed = _needed(num_features, num_bytes)
+    kept = sum(store.num_bytes for store in list_stores(folder))
+    return kept + needed <= max_bytes and needed <= shutil.disk_usage(folder).free / 2
+
+
+def _needed(num_features: int, num_bytes: int) -> int:
+    """Bytes on disk that features of `num_bytes` each take at most."""
+    return math.ceil(num_features * num_bytes * _ENTRY_OVERHEAD) + 2**20
 
 
 class MemoryStore:

@@ -68,6 +68,19 @@ class Extraction:
     failures: list[tuple[Sample, str]]
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """Features of a lower boundary, kept on the way through the trunk for a later training.
+
+    Attributes:
+        output: what the trunk gives there.
+        store: where it is kept, as long as that can be written.
+    """
+
+    output: keras.KerasTensor
+    store: FeatureStore
+
+
 class FeatureSource:
     """Features of any view of any photo: from the store, or through the trunk.
 
@@ -76,7 +89,9 @@ class FeatureSource:
         store: where features are kept.
         augment: bounds of the views.
         seed: of the views.
-        warn: told in a line where the device's memory asks for smaller batches.
+        warn: told in a line where the device's memory asks for smaller batches, or where
+            nothing more is kept ahead.
+        ahead: what else is kept of the photos that go through the trunk; None: nothing.
     """
 
     def __init__(
@@ -86,9 +101,13 @@ class FeatureSource:
         augment: AugmentConfig,
         seed: int,
         warn: Callable[[str], None] = lambda _: None,
+        ahead: Ahead | None = None,
     ) -> None:
-        self._forward = ForwardPass(trunk, warn, current_team().placement())
+        asked = keras.Model(trunk.input, [trunk.output, ahead.output]) if ahead else trunk
+        self._forward = ForwardPass(asked, warn, current_team().placement())
         self._store = store
+        self._ahead_store = ahead.store if ahead else None
+        self._warn = warn
         self._augment = augment
         self._seed = seed
         self.shape: tuple[int, ...] = tuple(trunk.output.shape[1:])
@@ -169,12 +188,23 @@ class FeatureSource:
         failed: dict[bytes, str] = {}
         batches = decode_ahead(read, len(keys), batch_size, num_threads)
         for batch, outputs in self._forward.over(batches, batch_size):
-            if outputs is not None:
-                features = _as_float16(outputs)
-                self._store.write([keys[position] for position in batch.positions], features)
+            if outputs:
+                computed = [keys[position] for position in batch.positions]
+                self._store.write(computed, _as_float16(outputs[0]))
+                self._keep_ahead(computed, outputs[1:])
             failed |= {keys[position]: reason for position, reason in batch.failures}
             on_computed(len(batch.positions) + len(batch.failures))
         return failed
+
+    def _keep_ahead(self, keys: Sequence[bytes], outputs: Sequence[np.ndarray]) -> None:
+        """Nothing depends on it: where it cannot be kept, the training goes on without."""
+        if self._ahead_store is None:
+            return
+        try:
+            self._ahead_store.write(keys, _as_float16(outputs[0]))
+        except StoreError as error:
+            self._warn(f"feature store: {error}: fine-tuning will have to compute more")
+            self._ahead_store = None
 
     def _copies(self, views: Sequence[View]) -> dict[bytes, list[View]]:
         """Views of one photo under one key: they are computed once."""

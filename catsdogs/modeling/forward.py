@@ -56,7 +56,7 @@ class ForwardPass:
     """A network that is asked batch by batch; where memory is short, by halves of batches.
 
     Args:
-        model: Keras model, raw RGB `(n, height, width, 3)` to an array `(n, …)`.
+        model: Keras model, raw RGB `(n, height, width, 3)` to one or more arrays `(n, …)`.
         warn: told in a line where the device's memory asks for smaller batches.
         placement: where the model is.
     """
@@ -76,8 +76,8 @@ class ForwardPass:
 
     def over(
         self, batches: Iterable[Batch[Item]], batch_size: int
-    ) -> Iterator[tuple[Batch[Item], np.ndarray | None]]:
-        """Each batch with what the network gives for it; None where it has no photos.
+    ) -> Iterator[tuple[Batch[Item], list[np.ndarray]]]:
+        """Each batch with the network's outputs for it; none of them where it has no photos.
 
         While the caller deals with one batch, the network computes the next.
 
@@ -98,9 +98,9 @@ class ForwardPass:
             if waiting is not None:
                 yield waiting[0], waiting[1].result()
 
-    def _ask(self, images: np.ndarray, batch_size: int) -> np.ndarray | None:
+    def _ask(self, images: np.ndarray, batch_size: int) -> list[np.ndarray]:
         if not len(images):
-            return None
+            return []
         while True:
             least = self._placement.num_devices
             size = self._limit or math.ceil(batch_size / least) * least
@@ -109,7 +109,7 @@ class ForwardPass:
                 way_out = "for a single photo: give a smaller model.image_size"
             try:
                 with answering_out_of_memory(way_out):
-                    outputs = [
+                    parts = [
                         self._outputs(images[start : start + size], size)
                         for start in range(0, len(images), size)
                     ]
@@ -121,8 +121,9 @@ class ForwardPass:
                     self._model.set_weights(self._lent)
                 self._warn(f"{error}: going on with {self._limit}")
             else:
-                return np.concatenate(outputs)
+                return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
-    def _outputs(self, images: np.ndarray, size: int) -> np.ndarray:
+    def _outputs(self, images: np.ndarray, size: int) -> list[np.ndarray]:
         filled = self._placement.place(fill_batch(images, size))
-        return np.asarray(self._model.predict_on_batch(filled))[: len(images)]
+        outputs = keras.tree.flatten(self._model.predict_on_batch(filled))
+        return [np.asarray(output)[: len(images)] for output in outputs]

@@ -128,8 +128,8 @@ class Predictor:
                     (position, path): Prediction(path, {}, reason)
                     for (position, path), reason in batch.failures
                 }
-                if outputs is not None:
-                    rows = self._as_probabilities(outputs)
+                if outputs:
+                    rows = self._as_probabilities(outputs[0])
                     for (position, path), row in zip(batch.positions, rows, strict=True):
                         answers[position, path] = Prediction(path, self._ranked(row))
                 if task is not None:

@@ -1,19 +1,24 @@
 """Train the layers above a boundary: on stored features where they can be kept."""
 
+import math
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import keras
 
 from catsdogs.config import Config
 from catsdogs.data.dataset import Dataset
 from catsdogs.data.skipping import refuse_too_many
+from catsdogs.modeling.backbone import get_backbone
 from catsdogs.modeling.classifier import (
     POOLING_NAME,
     build_classifier,
     convolution_layers,
+    finetune_boundary,
     freeze_below,
     split_at,
 )
+from catsdogs.modeling.device import gpu_names
 from catsdogs.modeling.feature_store import (
     DiskStore,
     FeatureStore,
@@ -21,8 +26,9 @@ from catsdogs.modeling.feature_store import (
     StoreError,
     TrunkCard,
     cache_dir,
+    has_room,
 )
-from catsdogs.modeling.features import FeatureSource, hash_weights
+from catsdogs.modeling.features import Ahead, FeatureSource, hash_weights
 from catsdogs.modeling.history import History, Plan
 from catsdogs.modeling.model_state import ModelState
 from catsdogs.modeling.sources import FeatureEpochs, Job, StreamedEpochs
@@ -102,25 +108,17 @@ def _train_on_features(
     model: keras.Model, trained: keras.Model, boundary: str, job: Job
 ) -> History | None:
     """Train the tail; None where its features can be kept nowhere."""
+    config = job.config
     with current_team().forward_scope():
         # other than what is trained, it is on the devices of this process alone
         on_one = len(current_team().local_devices) < 2
         forward = model if on_one else _twin(model, boundary, job)
     trunk, _ = split_at(forward, boundary)
     _, tail = split_at(trained, boundary)
-    config = job.config
-    card = TrunkCard(
-        backbone=config.model.backbone,
-        boundary=boundary,
-        pooling=config.model.pooling if boundary == POOLING_NAME else "",
-        image_size=config.model.image_size,
-        precision=convolution_layers(model)[0].compute_dtype,
-        weights=hash_weights(trunk),
-    )
     compile_for(tail, job.plan.learning_rate)
     start = ModelState.of(tail)
-    for store in _stores(card, config, job.console):
-        features = FeatureSource(trunk, store, config.augment, config.seed, job.console.warn)
+    for store, ahead in _stores(forward, boundary, job):
+        features = FeatureSource(trunk, store, config.augment, config.seed, job.console.warn, ahead)
         try:
             source = FeatureEpochs(tail, features, job)
             return fit_epochs(source, job.plan, job.console, job.supervision)
@@ -131,16 +129,55 @@ def _train_on_features(
     return None
 
 
-def _stores(card: TrunkCard, config: Config, console: Console) -> Iterator[FeatureStore]:
-    """The places to keep features in, best first."""
-    if config.cache.enabled:
+def _stores(
+    model: keras.Model, boundary: str, job: Job
+) -> Iterator[tuple[FeatureStore, Ahead | None]]:
+    """The places to keep features in, best first, each with what is kept ahead."""
+    if job.config.cache.enabled:
         try:
-            store = DiskStore(cache_dir(config.cache), card, int(config.cache.max_gib * 2**30))
+            with (
+                closing(_disk_store(model, boundary, job.config)) as store,
+                _keeping_ahead(model, boundary, job) as ahead,
+            ):
+                yield store, ahead
         except StoreError as error:
-            console.warn(f"feature store: {error}: going on without it")
-        else:
-            try:
-                yield store
-            finally:
-                store.close()
-    yield MemoryStore()
+            job.console.warn(f"feature store: {error}: going on without it")
+    yield MemoryStore(), None
+
+
+def _disk_store(model: keras.Model, boundary: str, config: Config) -> DiskStore:
+    trunk, _ = split_at(model, boundary)
+    card = TrunkCard(
+        backbone=config.model.backbone,
+        boundary=boundary,
+        pooling=config.model.pooling if boundary == POOLING_NAME else "",
+        image_size=config.model.image_size,
+        precision=convolution_layers(model)[0].compute_dtype,
+        weights=hash_weights(trunk),
+    )
+    return DiskStore(cache_dir(config.cache), card, config.cache.max_bytes)
+
+
+@contextmanager
+def _keeping_ahead(model: keras.Model, boundary: str, job: Job) -> Iterator[Ahead | None]:
+    """What a later fine-tuning would start from, where a head is trained and all of it fits."""
+    config = job.config
+    lower = finetune_boundary(get_backbone(config.model.backbone), config.finetune.block)
+    output = model.get_layer(lower).output
+    num_views = job.num_training * min(config.augment.views, job.plan.epochs) + job.num_validation
+    num_bytes = 2 * math.prod(output.shape[1:])
+    if (
+        boundary != POOLING_NAME
+        or not config.cache.ahead
+        or gpu_names()
+        or not has_room(cache_dir(config.cache), config.cache.max_bytes, num_views, num_bytes)
+    ):
+        yield None
+        return
+    try:
+        store = _disk_store(model, lower, config)
+    except StoreError:  # fine-tuning will say so, where it matters
+        yield None
+        return
+    with closing(store):
+        yield Ahead(output, store)
