@@ -138,7 +138,7 @@ class DiskStore:
         try:
             with self._env.begin(write=True) as transaction:
                 for key, feature in zip(keys, features, strict=True):
-                    transaction.put(key, feature.tobytes())
+                    transaction.put(key, feature.tobytes(), overwrite=False)
         except lmdb.Error as error:
             raise StoreError(f"{self._dir} cannot be written ({_reason(error)})") from None
 
