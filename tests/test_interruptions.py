@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -357,8 +358,10 @@ def test_a_signal_that_is_ignored_stays_ignored():
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_during_imports_is_one_line(folder, number, code):
+    library = {"tensorflow": "tensorflow", "jax": "jaxlib", "torch": "torch"}
     process = start("train", *FLAGS)
-    time.sleep(1)
+    while library[keras.backend.backend()] not in Path(f"/proc/{process.pid}/maps").read_text():
+        time.sleep(0.01)
     process.send_signal(number)
     stdout, stderr = process.communicate()
     assert (process.returncode, stdout, stderr) == (code, "", f"{SAVED}\n")
