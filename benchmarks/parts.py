@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.ceiling import ceiling
 from benchmarks.engines import decode_threads, engines
 from benchmarks.measure import Cost, run, run_classic
 from benchmarks.settings import Row, Settings
@@ -218,6 +219,6 @@ def _row(what: str, pairs: list[tuple[Cost, float]]) -> Row:
     )
 
 
-_ORDER = (generator, engines, decode_threads, train, finetune, predict, scaling)
+_ORDER = (generator, ceiling, engines, decode_threads, train, finetune, predict, scaling)
 
 PARTS = {part.__name__.replace("_", "-"): part for part in _ORDER}
