@@ -7,7 +7,6 @@ what lies between them. It runs on a GPU and on a CPU.
 """
 
 import json
-import statistics
 import tempfile
 import time
 from dataclasses import asdict
@@ -76,14 +75,8 @@ def trunk(settings: Settings) -> list[Row]:
         return done.num_computed / done.seconds
 
     pairs = [(end_to_end(), bare()) for _ in range(settings.repeats)]
-    return [
-        Row(
-            f"frozen layers from files, batches of {batch_size}, against them alone",
-            f"{statistics.median(whole for whole, _ in pairs):.1f} photos/s",
-            f"{statistics.median(alone for _, alone in pairs):.1f} photos/s",
-            statistics.median(whole / alone for whole, alone in pairs),
-        )
-    ]
+    what = f"frozen layers from files, batches of {batch_size}, against them alone"
+    return [Row.of_rates(what, pairs)]
 
 
 def tail(settings: Settings) -> list[Row]:

@@ -49,14 +49,7 @@ def engines(settings: Settings) -> list[Row]:
             rates[name].append(_rate(forward, size, settings.size))
     rates = {name: values[1:] for name, values in rates.items()}
     return [
-        Row(
-            f"bare forward: {name}",
-            f"{statistics.median(values):.1f} photos/s",
-            f"{statistics.median(rates[reference]):.1f} photos/s",
-            statistics.median(
-                value / other for value, other in zip(values, rates[reference], strict=True)
-            ),
-        )
+        Row.of_rates(f"bare forward: {name}", list(zip(values, rates[reference], strict=True)))
         for name, values in rates.items()
     ]
 

@@ -48,14 +48,7 @@ def generator(settings: Settings) -> list[Row]:
         return count / (time.perf_counter() - start)
 
     pairs = [(ours(), classic()) for _ in range(settings.repeats)]
-    return [
-        Row(
-            f"generator alone, {num_threads} threads",
-            f"{statistics.median(o for o, _ in pairs):,.0f} photos/s",
-            f"{statistics.median(c for _, c in pairs):,.0f} photos/s",
-            statistics.median(o / c for o, c in pairs),
-        )
-    ]
+    return [Row.of_rates(f"generator alone, {num_threads} threads", pairs)]
 
 
 def train(settings: Settings) -> list[Row]:

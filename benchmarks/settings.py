@@ -1,5 +1,7 @@
 """What the parts of the benchmark are given, and what they give."""
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,3 +50,13 @@ class Row:
     ours: str
     compared: str = ""
     ratio: float | None = None
+
+    @classmethod
+    def of_rates(cls, what: str, pairs: Sequence[tuple[float, float]]) -> "Row":
+        """Medians of our and the other photos per second, and of their ratios, pair by pair."""
+        return cls(
+            what,
+            f"{statistics.median(ours for ours, _ in pairs):,.1f} photos/s",
+            f"{statistics.median(other for _, other in pairs):,.1f} photos/s",
+            statistics.median(ours / other for ours, other in pairs),
+        )

@@ -11,6 +11,7 @@ from catsdogs.modeling.classifier import build_classifier, set_backbone_weights
 from catsdogs.modeling.feature_store import cache_dir, count_features, list_stores
 from catsdogs.modeling.history import Plan
 from catsdogs.modeling.precision import choose_precision
+from catsdogs.modeling.sources import Job
 from catsdogs.modeling.tail_training import train_above
 from catsdogs.modeling.weights import load_weights
 from catsdogs.reporting.console import Console
@@ -60,9 +61,8 @@ class Run:
             keep="best",
             start_counts=start_counts,
         )
-        self.history = train_above(
-            self.model, boundary, self.dataset, plan, self.config, console or Console()
-        )
+        job = Job(self.dataset, plan, self.config, console or Console())
+        self.history = train_above(self.model, boundary, job)
 
     @property
     def losses(self):

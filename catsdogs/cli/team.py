@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,9 +115,6 @@ class TeamFlags:
         except KeyboardInterrupt:
             click.echo(f"stopped: {_way_on(command)}", err=True)
             _leave(130)
-        except Exception:  # noqa: BLE001 - a bug, whose traceback is shown before leaving
-            traceback.print_exc()
-            _leave(1)
 
 
 def _scheduler_starts_several() -> bool:
@@ -144,6 +140,12 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def _leave_with_traceback(*exception: Any) -> NoReturn:
+    """A bug's way out of one of several processes."""
+    sys.__excepthook__(*exception)
+    _leave(1)
+
+
 def _watch_a_child(command: str) -> None:
     """Go on in a child process; the parent waits for its end, says why it was, and ends too."""
     sys.stdout.flush()
@@ -166,6 +168,7 @@ def _watch_a_child(command: str) -> None:
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     for descriptor in (1, 2):
         os.dup2(noise.fileno(), descriptor)
+    sys.excepthook = _leave_with_traceback
 
 
 def _why_it_died(number: int, noise: IO[bytes]) -> str:

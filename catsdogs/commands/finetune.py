@@ -14,6 +14,7 @@ from catsdogs.modeling.backbone import get_backbone
 from catsdogs.modeling.classifier import finetune_boundary
 from catsdogs.modeling.history import Plan
 from catsdogs.modeling.model_file import copy_model, load_model, save_model
+from catsdogs.modeling.sources import Job
 from catsdogs.modeling.tail_training import train_above
 from catsdogs.modeling.team import current_team
 from catsdogs.reporting.console import Console
@@ -70,7 +71,8 @@ def finetune(
     with recorder.begin(
         dataset, model, boundary, precision, model_path, metadata.created
     ) as supervision:
-        history = train_above(model, boundary, dataset, plan, config, console, supervision)
+        job = Job(dataset, plan, config, console, supervision)
+        history = train_above(model, boundary, job)
         if current_team().is_leader:
             if metadata.stage == "train":
                 copy_model(model_path, head_path(path))

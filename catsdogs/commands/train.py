@@ -15,6 +15,7 @@ from catsdogs.modeling.backbone import get_backbone
 from catsdogs.modeling.classifier import POOLING_NAME, build_classifier, set_backbone_weights
 from catsdogs.modeling.history import Plan
 from catsdogs.modeling.model_file import WeightsRecord, save_model
+from catsdogs.modeling.sources import Job
 from catsdogs.modeling.tail_training import train_above
 from catsdogs.modeling.team import current_team
 from catsdogs.modeling.weights import load_weights
@@ -61,7 +62,8 @@ def train(
         seed=config.seed,
     )
     with recorder.begin(dataset, model, POOLING_NAME, precision) as supervision:
-        history = train_above(model, POOLING_NAME, dataset, plan, config, console, supervision)
+        job = Job(dataset, plan, config, console, supervision)
+        history = train_above(model, POOLING_NAME, job)
         record = WeightsRecord(source=weights.source, sha256=weights.sha256)
         if current_team().is_leader:
             save_model(path, model, describe("train", config, dataset, history, record))

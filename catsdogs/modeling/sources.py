@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -41,7 +41,7 @@ class Job:
     plan: Plan
     config: Config
     console: Console
-    supervision: Supervision
+    supervision: Supervision = field(default_factory=Supervision)
 
     @property
     def num_training(self) -> int:

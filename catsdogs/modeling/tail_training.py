@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager
 import keras
 
 from catsdogs.config import Config
-from catsdogs.data.dataset import Dataset
 from catsdogs.data.skipping import refuse_too_many
 from catsdogs.modeling.backbone import get_backbone
 from catsdogs.modeling.classifier import (
@@ -29,22 +28,14 @@ from catsdogs.modeling.feature_store import (
     has_room,
 )
 from catsdogs.modeling.features import Ahead, FeatureSource, hash_weights
-from catsdogs.modeling.history import History, Plan
+from catsdogs.modeling.history import History
 from catsdogs.modeling.model_state import ModelState
 from catsdogs.modeling.sources import FeatureEpochs, Job, StreamedEpochs
 from catsdogs.modeling.team import current_team
-from catsdogs.modeling.training import Console, Supervision, compile_for, fit_epochs
+from catsdogs.modeling.training import compile_for, fit_epochs
 
 
-def train_above(
-    model: keras.Model,
-    boundary: str,
-    dataset: Dataset,
-    plan: Plan,
-    config: Config,
-    console: Console,
-    supervision: Supervision | None = None,
-) -> History:
+def train_above(model: keras.Model, boundary: str, job: Job) -> History:
     """Train the layers above a boundary and leave the kept epoch's weights in the model.
 
     What the frozen layers give is computed once for each photo and view and kept in the
@@ -54,12 +45,7 @@ def train_above(
     Args:
         model: classifier, as `build_classifier` makes it.
         boundary: name of the last frozen layer.
-        dataset: photos of `train` and `validation`; those that cannot be read are moved
-            from its splits to its list of unreadable files.
-        plan: how to train.
-        config: views, cache, threads, seed.
-        console: where progress is shown.
-        supervision: where the training goes on, and who may end it.
+        job: photos and settings.
 
     Raises:
         DataError: no readable photos are left to train on or to validate with, or more than
@@ -67,8 +53,7 @@ def train_above(
         StopRequested: it was asked to stop before the first epoch had ended.
         OutOfMemoryError: the device's memory is too small.
     """
-    refuse_too_many(dataset, config.data.max_unreadable)
-    job = Job(dataset, plan, config, console, supervision or Supervision())
+    refuse_too_many(job.dataset, job.config.data.max_unreadable)
     team = current_team()
     freeze_below(model, boundary)
     with team.training_scope():
