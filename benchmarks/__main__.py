@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.settings import Row, Settings
-from catsdogs.modeling.backend import import_backend
+from catsdogs.network.backend import import_backend
 
 import_backend()  # first, or it would print its lines
 

@@ -10,17 +10,17 @@ import numpy as np
 
 from benchmarks.settings import Row, Settings
 from catsdogs.config import Config, ModelConfig
-from catsdogs.modeling.backbone import get_backbone
-from catsdogs.modeling.classifier import (
+from catsdogs.network.backbones import get_backbone
+from catsdogs.network.classifier import (
     build_classifier,
     convolution_layers,
     finetune_boundary,
     freeze_below,
     split_at,
 )
-from catsdogs.modeling.forward import TRUNK_BATCH_SIZE
-from catsdogs.modeling.precision import choose_precision
-from catsdogs.modeling.training import compile_for, giving_logits
+from catsdogs.network.engines.keras_engine import TRUNK_BATCH_SIZE
+from catsdogs.network.precision import choose_precision
+from catsdogs.training.fitting import compile_for, giving_logits
 
 _MATRIX_SIZE = 4096
 _NUM_BATCHES = 10

@@ -17,7 +17,7 @@ import numpy as np
 
 from catsdogs.config import Config
 from catsdogs.data.dataset import list_photos
-from catsdogs.modeling.backend import import_backend
+from catsdogs.network.backend import import_backend
 
 
 def make_generator(batch_size: int, size: int, folder: Path, augmented: bool, count: int) -> Any:

@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.measure import run_classic
 from benchmarks.parts import finetune, train
 from benchmarks.settings import Row, Settings
-from catsdogs.modeling.backend import import_backend
+from catsdogs.network.backend import import_backend
 
 _TAIL_BATCHES = _BARE_BATCHES = 10
 
@@ -47,11 +47,11 @@ def trunk(settings: Settings) -> list[Row]:
     from catsdogs.config import AugmentConfig, DataConfig, ModelConfig
     from catsdogs.data.dataset import load_dataset
     from catsdogs.data.threads import num_decode_threads
-    from catsdogs.modeling.classifier import build_classifier, split_at
-    from catsdogs.modeling.feature_store import MemoryStore
-    from catsdogs.modeling.features import FeatureSource, View
-    from catsdogs.modeling.forward import forward_batch_size
-    from catsdogs.modeling.precision import choose_precision
+    from catsdogs.network.classifier import build_classifier, split_at
+    from catsdogs.network.engines.keras_engine import forward_batch_size
+    from catsdogs.network.precision import choose_precision
+    from catsdogs.training.feature_store import MemoryStore
+    from catsdogs.training.features import FeatureSource, View
 
     size = (settings.size, settings.size)
     batch_size = forward_batch_size(size)
@@ -84,9 +84,9 @@ def tail(settings: Settings) -> list[Row]:
     import keras
 
     from catsdogs.config import Config, ModelConfig
-    from catsdogs.modeling.classifier import build_classifier, freeze_below, split_at
-    from catsdogs.modeling.precision import choose_precision
-    from catsdogs.modeling.training import compile_for, giving_logits
+    from catsdogs.network.classifier import build_classifier, freeze_below, split_at
+    from catsdogs.network.precision import choose_precision
+    from catsdogs.training.fitting import compile_for, giving_logits
 
     batch_size = Config().finetune.batch_size
     model = build_classifier(

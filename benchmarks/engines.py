@@ -13,12 +13,12 @@ from benchmarks.settings import Row, Settings
 from catsdogs.config import AugmentConfig, DataConfig, ModelConfig
 from catsdogs.data.dataset import load_dataset
 from catsdogs.data.threads import num_decode_threads
-from catsdogs.modeling.classifier import build_classifier, set_backbone_weights, split_at
-from catsdogs.modeling.feature_store import MemoryStore
-from catsdogs.modeling.features import FeatureSource, View
-from catsdogs.modeling.forward import TRUNK_BATCH_SIZE
-from catsdogs.modeling.precision import choose_precision
-from catsdogs.modeling.weights import load_weights
+from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
+from catsdogs.network.engines.keras_engine import TRUNK_BATCH_SIZE
+from catsdogs.network.precision import choose_precision
+from catsdogs.network.weights import load_weights
+from catsdogs.training.feature_store import MemoryStore
+from catsdogs.training.features import FeatureSource, View
 
 _NUM_PHOTOS = 320
 

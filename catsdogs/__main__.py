@@ -21,7 +21,7 @@ def run() -> None:
 
 
 _STDERR = os.dup(2)
-"""Not to be lost where descriptor 2 is turned away (see `catsdogs/modeling/backend.py`)."""
+"""Not to be lost where descriptor 2 is turned away (see `catsdogs/network/backend.py`)."""
 
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:

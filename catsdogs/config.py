@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from catsdogs.errors import ConfigError
-from catsdogs.reporting.text import printable
+from catsdogs.text import printable
 
 _MAX_SHOWN = 200
 """Characters of a wrong key or value that a message repeats."""

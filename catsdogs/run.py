@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from catsdogs.config import Config
 from catsdogs.errors import DataError
 from catsdogs.files import not_writable, remove_abandoned_parts, replacing
-from catsdogs.reporting.text import csv_cell, csv_text
+from catsdogs.text import csv_cell, csv_text
 
 try:
     import fcntl

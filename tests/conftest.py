@@ -13,10 +13,10 @@ from PIL import Image
 
 from catsdogs.cli import main
 from catsdogs.config import Config, DataConfig, ModelConfig
-from catsdogs.modeling.classifier import build_classifier, set_backbone_weights, split_at
-from catsdogs.modeling.feature_store import DiskStore, MemoryStore, TrunkCard
-from catsdogs.modeling.model_file import Metadata, ValidationRecord, WeightsRecord, save_model
-from catsdogs.modeling.weights import load_weights
+from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
+from catsdogs.network.model_file import Metadata, ValidationRecord, WeightsRecord, save_model
+from catsdogs.network.weights import load_weights
+from catsdogs.training.feature_store import DiskStore, MemoryStore, TrunkCard
 
 REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
 

@@ -197,7 +197,7 @@ def model_target():
     import keras
 
     from catsdogs.errors import CatsdogsError
-    from catsdogs.modeling.model_file import load_model, read_metadata
+    from catsdogs.network.model_file import load_model, read_metadata
 
     folder = tempfile.mkdtemp()
     path = Path(folder, "model.h5")

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from catsdogs.config import AugmentConfig
-from catsdogs.data.augmentation import ViewTransform, apply_transform, draw_transform, read_view
 from catsdogs.data.contents import hash_content
 from catsdogs.data.images import fit_to, read_photo
+from catsdogs.data.views import ViewTransform, apply_transform, draw_transform, read_view
 from catsdogs.errors import DataError
 
 BOUNDS = AugmentConfig(

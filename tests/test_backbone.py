@@ -1,7 +1,7 @@
 import pytest
 
 from catsdogs.errors import ConfigError
-from catsdogs.modeling.backbone import VGG16, get_backbone
+from catsdogs.network.backbones import VGG16, get_backbone
 
 
 def test_vgg16_has_the_layers_of_the_paper():

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from catsdogs.config import AugmentConfig, DataConfig
-from catsdogs.data.augmentation import read_view
 from catsdogs.data.batches import (
     ViewBatches,
     decode_ahead,
@@ -16,6 +15,7 @@ from catsdogs.data.batches import (
 from catsdogs.data.dataset import Sample, load_dataset
 from catsdogs.data.images import read_photo
 from catsdogs.data.threads import num_decode_threads
+from catsdogs.data.views import read_view
 from catsdogs.errors import DataError
 
 SIZE = (16, 24)

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from catsdogs.checking.near_copies import find_near_copies, look_at
 from catsdogs.cli import main
-from catsdogs.data.near_copies import find_near_copies, look_at
 
 
 def call(*arguments, code):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from catsdogs.errors import DataError
-from catsdogs.modeling.checkpoint import Checkpoint, RunFacts, read_checkpoint, write_checkpoint
-from catsdogs.modeling.history import Epoch, Progress
-from catsdogs.modeling.model_state import ModelState
+from catsdogs.training.checkpoint import Checkpoint, RunFacts, read_checkpoint, write_checkpoint
+from catsdogs.training.history import Epoch, Progress
+from catsdogs.training.model_state import ModelState
 
 FACTS = RunFacts(
     started="2026-01-01T00:00:00+00:00",

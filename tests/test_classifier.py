@@ -4,15 +4,15 @@ import pytest
 
 from catsdogs.config import ModelConfig
 from catsdogs.errors import ConfigError
-from catsdogs.modeling.backbone import VGG16
-from catsdogs.modeling.classifier import (
+from catsdogs.network.backbones import VGG16
+from catsdogs.network.classifier import (
     build_classifier,
     finetune_boundary,
     freeze_below,
     set_backbone_weights,
     split_at,
 )
-from catsdogs.modeling.weights import load_weights
+from catsdogs.network.weights import load_weights
 
 FLOAT32 = keras.DTypePolicy("float32")
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3)).astype(np.uint8)

@@ -14,9 +14,9 @@ from PIL import Image
 
 from catsdogs.cli import main
 from catsdogs.data.images import read_photo
-from catsdogs.modeling.feature_store import list_stores
-from catsdogs.modeling.model_file import read_metadata
+from catsdogs.network.model_file import read_metadata
 from catsdogs.run import list_run_dirs
+from catsdogs.training.feature_store import list_stores
 
 NO_MODEL = "error: no model at models/catsdogs.h5: run `catsdogs train` first, or give --model FILE"
 SMALL = ["--set", "model.image_size=[32, 32]", "--set", "model.weights=random"]

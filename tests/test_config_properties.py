@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from catsdogs.config import Config, assignments, config_keys, load_config, parse_assignment
 from catsdogs.errors import ConfigError
-from catsdogs.reporting.text import printable
+from catsdogs.text import printable
 
 quick = settings(
     max_examples=100,

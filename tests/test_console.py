@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from catsdogs.reporting import console
-from catsdogs.reporting.console import Console, format_duration
+from catsdogs import console
+from catsdogs.console import Console, format_duration
 
 
 class Terminal(io.StringIO):

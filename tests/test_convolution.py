@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from catsdogs.modeling.convolution import FastGradientConv2D, convolution_class
+from catsdogs.network.convolution import FastGradientConv2D, convolution_class
 
 
 def train_one_step(layer_class, dtype, **settings):

@@ -3,13 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catsdogs.reporting.evaluation import (
+from catsdogs.evaluation.figures import (
     ClassFigures,
     Mistake,
     ReliabilityBin,
     evaluate_predictions,
 )
-from catsdogs.reporting.metrics import wilson_interval
+from catsdogs.evaluation.score import wilson_interval
 
 # Worked by hand: cats 0.9 right, 0.6 right, 0.2 wrong; dogs 0.7 right, 0.3 wrong.
 PATHS = [Path(name) for name in ("a.png", "b.png", "c.png", "d.png", "e.png")]

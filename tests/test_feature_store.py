@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from catsdogs.config import CacheConfig
-from catsdogs.modeling.feature_store import (
+from catsdogs.training.feature_store import (
     DiskStore,
     MemoryStore,
     StoreError,

@@ -7,8 +7,8 @@ from catsdogs.config import AugmentConfig
 from catsdogs.data.contents import hash_content
 from catsdogs.data.dataset import Sample
 from catsdogs.data.images import read_photo
-from catsdogs.modeling.feature_store import MemoryStore, StoreError
-from catsdogs.modeling.features import Ahead, FeatureSource, View, hash_weights, view_key
+from catsdogs.training.feature_store import MemoryStore, StoreError
+from catsdogs.training.features import Ahead, FeatureSource, View, hash_weights, view_key
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from catsdogs.data.batches import Batch, decode_each
 from catsdogs.errors import DataError, OutOfMemoryError
-from catsdogs.modeling.device import device_name
-from catsdogs.modeling.forward import ForwardPass, forward_batch_size
+from catsdogs.network.device import device_name
+from catsdogs.network.engines.keras_engine import ForwardPass, forward_batch_size
 
 
 def out_of_memory():

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from catsdogs.config import ModelConfig
-from catsdogs.modeling.classifier import build_classifier, set_backbone_weights, split_at
-from catsdogs.modeling.gradcam import channel_weights, heat_map
-from catsdogs.modeling.weights import load_weights
+from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
+from catsdogs.network.gradcam import channel_weights, heat_map
+from catsdogs.network.weights import load_weights
 
 LAST = "block5_conv3"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from catsdogs.errors import ModelFileError
-from catsdogs.modeling.hdf5 import WAY_OUT, open_hdf5, read_array, read_text, stored_layers
+from catsdogs.untrusted.hdf5 import WAY_OUT, open_hdf5, read_array, read_text, stored_layers
 
 
 def write(path, make):

@@ -21,11 +21,11 @@ from catsdogs.cli.brake import SignalBrake
 from catsdogs.commands.finetune import finetune
 from catsdogs.commands.train import train
 from catsdogs.config import load_config
-from catsdogs.modeling.checkpoint import read_checkpoint, write_checkpoint
-from catsdogs.modeling.model_file import read_metadata
-from catsdogs.modeling.training import StopRequested
-from catsdogs.reporting.console import Console
+from catsdogs.console import Console
+from catsdogs.network.model_file import read_metadata
 from catsdogs.run import list_run_dirs
+from catsdogs.training.checkpoint import read_checkpoint, write_checkpoint
+from catsdogs.training.fitting import StopRequested
 
 SMALL = {"model.image_size": [32, 32], "model.weights": "random", "augment.views": 2}
 FLAGS = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]

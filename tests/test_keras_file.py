@@ -10,8 +10,8 @@ import pytest
 from keras import layers
 
 from catsdogs.errors import ConfigError, ModelFileError
-from catsdogs.modeling.keras_file import ADMITTED_LAYERS, ADMITTED_SETTINGS
-from catsdogs.modeling.predictor import Predictor
+from catsdogs.network.plain_keras_file import ADMITTED_LAYERS, ADMITTED_SETTINGS
+from catsdogs.network.predictor import Predictor
 
 SIZE = (8, 12)
 MARK = Path("it_ran")

@@ -2,7 +2,7 @@ import pytest
 
 from catsdogs.config import DataConfig
 from catsdogs.data.dataset import load_dataset
-from catsdogs.data.labelled_photos import find_labelled_photos
+from catsdogs.data.evaluation_set import find_labelled_photos
 from catsdogs.errors import DataError
 
 NAMES = ("cats", "dogs")

@@ -1,6 +1,6 @@
 import pytest
 
-from catsdogs.reporting.metrics import Score, wilson_interval
+from catsdogs.evaluation.score import Score, wilson_interval
 
 
 # The last four: Newcombe, "Two-sided confidence intervals for the single proportion", 1998,

@@ -9,8 +9,8 @@ import pytest
 
 from catsdogs.config import Config, ModelConfig
 from catsdogs.errors import DataError, ModelFileError
-from catsdogs.modeling.classifier import build_classifier, set_backbone_weights
-from catsdogs.modeling.model_file import (
+from catsdogs.network.classifier import build_classifier, set_backbone_weights
+from catsdogs.network.model_file import (
     Metadata,
     ValidationRecord,
     WeightsRecord,
@@ -19,7 +19,7 @@ from catsdogs.modeling.model_file import (
     read_metadata,
     save_model,
 )
-from catsdogs.modeling.weights import load_weights
+from catsdogs.network.weights import load_weights
 
 CONFIG = Config(model=ModelConfig(weights="random", image_size=(32, 40), pooling="max"))
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 40, 3)).astype(np.uint8)

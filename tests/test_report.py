@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from catsdogs.cli import main
 from catsdogs.commands.run_lookup import find_model, find_path, find_run, stands_on
+from catsdogs.console import Console
 from catsdogs.errors import DataError, ModelFileError
-from catsdogs.reporting.console import Console
-from catsdogs.reporting.evaluation import evaluate_predictions
+from catsdogs.evaluation.figures import evaluate_predictions
 from catsdogs.reporting.report import (
     Picture,
     Report,

@@ -3,18 +3,18 @@ import pytest
 from PIL import Image
 
 from catsdogs.config import load_config
+from catsdogs.console import Console
 from catsdogs.data.batches import shuffled
 from catsdogs.data.dataset import load_dataset
 from catsdogs.data.images import read_photo
 from catsdogs.errors import DataError
-from catsdogs.modeling.classifier import build_classifier, set_backbone_weights
-from catsdogs.modeling.feature_store import cache_dir, count_features, list_stores
-from catsdogs.modeling.history import Plan
-from catsdogs.modeling.precision import choose_precision
-from catsdogs.modeling.sources import Job
-from catsdogs.modeling.tail_training import train_above
-from catsdogs.modeling.weights import load_weights
-from catsdogs.reporting.console import Console
+from catsdogs.network.classifier import build_classifier, set_backbone_weights
+from catsdogs.network.precision import choose_precision
+from catsdogs.network.weights import load_weights
+from catsdogs.training.epochs import Job
+from catsdogs.training.feature_store import cache_dir, count_features, list_stores
+from catsdogs.training.history import Plan
+from catsdogs.training.tail import train_above
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 import catsdogs
 from catsdogs.commands.sample import sample
 from catsdogs.data.batches import WHOLE, Share
-from catsdogs.modeling.feature_store import count_features
+from catsdogs.training.feature_store import count_features
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="no JAX here")
 

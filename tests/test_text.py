@@ -1,6 +1,6 @@
 import pytest
 
-from catsdogs.reporting.text import csv_cell, csv_text, printable
+from catsdogs.text import csv_cell, csv_text, printable
 
 
 @pytest.mark.parametrize("text", ["", "my cat.jpg", "Kätzchen 猫 🐈.png", r"a\b"])

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from catsdogs.modeling.history import Plan
-from catsdogs.modeling.training import fit_epochs
-from catsdogs.reporting.console import Console
+from catsdogs.console import Console
+from catsdogs.training.fitting import fit_epochs
+from catsdogs.training.history import Plan
 
 
 class Points(keras.utils.PyDataset):

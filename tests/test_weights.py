@@ -10,10 +10,10 @@ import pytest
 
 from catsdogs.config import ModelConfig
 from catsdogs.errors import WeightsError
-from catsdogs.modeling import weights as weights_module
-from catsdogs.modeling.backbone import VGG16
-from catsdogs.modeling.classifier import build_classifier, set_backbone_weights, split_at
-from catsdogs.modeling.weights import (
+from catsdogs.network import weights as weights_module
+from catsdogs.network.backbones import VGG16
+from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
+from catsdogs.network.weights import (
     KERAS_FILE_NAME,
     PACKAGE_FILE_SHA256,
     WAYS_OUT,

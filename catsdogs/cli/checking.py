@@ -8,7 +8,7 @@ import click
 
 from catsdogs.cli.options import format_option
 from catsdogs.errors import CatsdogsError, ConfigError
-from catsdogs.reporting.text import counted, printable
+from catsdogs.text import counted, printable
 
 if TYPE_CHECKING:
     from catsdogs.commands.check import CheckResult
@@ -50,7 +50,7 @@ def check(
         _restore(restore_dir)
         return
     from catsdogs.commands.check import check
-    from catsdogs.reporting.console import Console
+    from catsdogs.console import Console
     from catsdogs.reporting.findings import findings_as_json, findings_as_text
 
     result = check(folder, fast, quarantine_dir, Console())

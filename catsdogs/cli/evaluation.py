@@ -13,7 +13,7 @@ from catsdogs.cli.options import (
     precision_option,
 )
 from catsdogs.errors import CatsdogsError
-from catsdogs.reporting.text import counted, printable
+from catsdogs.text import counted, printable
 
 if TYPE_CHECKING:
     from catsdogs.commands.compare import CompareResult
@@ -61,11 +61,11 @@ def evaluate(
     \b
     catsdogs evaluate --predictions answers.csv
     """
-    from catsdogs.modeling.backend import import_backend
+    from catsdogs.network.backend import import_backend
 
     import_backend()
     from catsdogs.commands.evaluate import evaluate
-    from catsdogs.reporting.console import Console
+    from catsdogs.console import Console
 
     result = evaluate(folder, model, precision, predictions, Console(), class_names)
     if format_name == "json":
@@ -123,11 +123,11 @@ def compare(
     \b
     catsdogs compare models/catsdogs.head.h5 models/catsdogs.h5
     """
-    from catsdogs.modeling.backend import import_backend
+    from catsdogs.network.backend import import_backend
 
     import_backend()
     from catsdogs.commands.compare import compare
-    from catsdogs.reporting.console import Console
+    from catsdogs.console import Console
 
     result = compare(a, b, folder, precision, Console(), class_names)
     if format_name == "json":
@@ -221,11 +221,11 @@ def explain(
     \b
     catsdogs explain image.jpg
     """
-    from catsdogs.modeling.backend import import_backend
+    from catsdogs.network.backend import import_backend
 
     import_backend()
     from catsdogs.commands.explain import explain
-    from catsdogs.reporting.console import Console
+    from catsdogs.console import Console
 
     console = None if sys.stdout.isatty() else Console()
     num_photos = num_failed = 0

@@ -8,7 +8,7 @@ import click
 
 from catsdogs import __version__
 from catsdogs.errors import CatsdogsError
-from catsdogs.reporting.text import printable
+from catsdogs.text import printable
 
 
 class _Group(click.Group):

@@ -27,7 +27,7 @@ def info() -> None:
     \b
     catsdogs info
     """
-    from catsdogs.modeling.backend import import_backend
+    from catsdogs.network.backend import import_backend
 
     import_backend()
     from catsdogs.commands.info import info
@@ -47,12 +47,12 @@ def cache(folder: str | None, clear: bool) -> None:
     \b
     catsdogs cache --clear
     """
-    from catsdogs.modeling.backend import import_backend
+    from catsdogs.network.backend import import_backend
 
     import_backend()
     from catsdogs.commands import cache as command
     from catsdogs.config import CacheConfig
-    from catsdogs.modeling.feature_store import cache_dir
+    from catsdogs.training.feature_store import cache_dir
 
     config = CacheConfig(dir=folder or "")
     if clear:

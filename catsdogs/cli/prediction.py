@@ -15,10 +15,10 @@ from catsdogs.cli.options import (
     precision_option,
 )
 from catsdogs.errors import CatsdogsError, ConfigError
-from catsdogs.reporting.text import printable
+from catsdogs.text import printable
 
 if TYPE_CHECKING:
-    from catsdogs.modeling.predictor import Prediction
+    from catsdogs.network.predictor import Prediction
 
 
 @click.command()
@@ -59,11 +59,11 @@ def predict(
     \b
     catsdogs predict image.jpg
     """
-    from catsdogs.modeling.backend import import_backend
+    from catsdogs.network.backend import import_backend
 
     import_backend()
     from catsdogs.commands.predict import Selection, predict
-    from catsdogs.reporting.console import Console
+    from catsdogs.console import Console
     from catsdogs.reporting.predictions import write_predictions
 
     output = _Output(format_name, top, **destination)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from catsdogs.cli.options import format_option
-from catsdogs.reporting.text import counted, printable
+from catsdogs.text import counted, printable
 
 
 @click.command()
@@ -36,11 +36,11 @@ def report(run: Path | None, output: Path | None, data: Path | None, model: Path
     \b
     catsdogs report
     """
-    from catsdogs.modeling.backend import import_backend
+    from catsdogs.network.backend import import_backend
 
     import_backend()
     from catsdogs.commands.report import report
-    from catsdogs.reporting.console import Console
+    from catsdogs.console import Console
 
     result = report(run, output, data, model, Console())
     if result.num_unreadable:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from catsdogs.cli.team import TeamFlags, team_options
+from catsdogs.cli.processes import TeamFlags, team_options
 
 if TYPE_CHECKING:
     from catsdogs.cli.brake import SignalBrake
     from catsdogs.commands.training_steps import TrainResult
     from catsdogs.config import Config, ModelConfig
-    from catsdogs.reporting.console import Console
+    from catsdogs.console import Console
     from catsdogs.run import Command, RunDir
 
 
@@ -97,7 +97,7 @@ def finetune(model: Path | None, **flags: Any) -> None:
         config, run = _find_request("finetune", flags)
     with team.joined("finetune") as leads:
         from catsdogs.commands.finetune import finetune
-        from catsdogs.modeling.model_file import read_metadata
+        from catsdogs.network.model_file import read_metadata
 
         if config is None:
             if model is None:
@@ -120,7 +120,7 @@ def _end_if_interrupted(result: "TrainResult", brake: "SignalBrake | None") -> N
 
 def _console(leads: bool) -> "Console":
     """Where progress is shown: by one process for all of them."""
-    from catsdogs.reporting.console import Console
+    from catsdogs.console import Console
 
     return Console() if leads else Console(io.StringIO())
 
@@ -135,7 +135,7 @@ def _ending_gently(team: TeamFlags) -> Iterator["SignalBrake | None"]:
         yield None
         return
     from catsdogs.cli.brake import SignalBrake
-    from catsdogs.modeling.training import StopRequested
+    from catsdogs.training.fitting import StopRequested
 
     brake = SignalBrake()
     try:
@@ -159,8 +159,8 @@ def _find_request(command: "Command", flags: dict[str, Any]) -> "tuple[Config, R
     """The configuration of a training, and the run that it goes on with."""
     if not flags["resume"]:
         return _load_config(command, flags), None
-    from catsdogs.commands.resuming import resumed_config, unfinished_run
     from catsdogs.errors import ConfigError
+    from catsdogs.training.resuming import resumed_config, unfinished_run
 
     if flags["config_path"]:
         raise ConfigError("--resume goes on with the run's own configuration: leave out --config")
@@ -206,8 +206,8 @@ def _compare_with_start(result: "TrainResult") -> str:
 
 
 def _print_result(result: "TrainResult") -> None:
-    from catsdogs.reporting.console import format_duration
-    from catsdogs.reporting.text import printable
+    from catsdogs.console import format_duration
+    from catsdogs.text import printable
 
     if result.num_skipped:
         click.echo(f"{result.num_skipped:,} photos could not be read and were skipped")

@@ -4,13 +4,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from catsdogs.data.copies import find_copies
-from catsdogs.data.findings import KINDS, Finding
-from catsdogs.data.inspection import inspect_photos
-from catsdogs.data.quarantine import Move, quarantine, restore
-from catsdogs.data.survey import survey_folder
+from catsdogs.checking.copies import find_copies
+from catsdogs.checking.findings import KINDS, Finding
+from catsdogs.checking.inspection import inspect_photos
+from catsdogs.checking.quarantine import Move, quarantine, restore
+from catsdogs.checking.survey import survey_folder
+from catsdogs.console import Console
 from catsdogs.data.threads import num_decode_threads
-from catsdogs.reporting.console import Console
 
 _QUARANTINED = ("unreadable", "too_large", "label_conflict")
 """What can teach nothing, or teaches both sides of a contradiction; not even a person can say

@@ -7,11 +7,11 @@ from pathlib import Path
 from scipy.stats import binomtest
 
 from catsdogs.commands.evaluation_steps import judge, load_photos, report_unreadable
+from catsdogs.console import Console
 from catsdogs.errors import DataError
-from catsdogs.modeling.predictor import Predictor
-from catsdogs.reporting.console import Console
-from catsdogs.reporting.evaluation import Evaluation
-from catsdogs.reporting.text import counted
+from catsdogs.evaluation.figures import Evaluation
+from catsdogs.network.predictor import Predictor
+from catsdogs.text import counted
 
 SIGNIFICANT = 0.05
 """A difference counts as shown where the p-value is below."""

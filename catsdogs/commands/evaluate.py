@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catsdogs.commands.evaluation_steps import judge, load_photos, report_unreadable
+from catsdogs.console import Console
+from catsdogs.evaluation.figures import Evaluation
 from catsdogs.files import check_writable
-from catsdogs.modeling.predictor import Predictor
-from catsdogs.reporting.console import Console
-from catsdogs.reporting.evaluation import Evaluation
+from catsdogs.network.predictor import Predictor
 from catsdogs.reporting.predictions import save_labelled_predictions
 
 _OPTION = "--predictions FILE"

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from catsdogs.data.labelled_photos import LabelledPhotos, find_labelled_photos
+from catsdogs.console import Console
+from catsdogs.data.evaluation_set import LabelledPhotos, find_labelled_photos
 from catsdogs.errors import DataError, ModelFileError
-from catsdogs.modeling.predictor import Prediction, Predictor
-from catsdogs.reporting.console import Console
-from catsdogs.reporting.evaluation import Evaluation, evaluate_predictions
+from catsdogs.evaluation.figures import Evaluation, evaluate_predictions
+from catsdogs.network.predictor import Prediction, Predictor
 
 
 def load_photos(root: Path, predictors: Sequence[Predictor], console: Console) -> LabelledPhotos:

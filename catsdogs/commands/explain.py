@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from catsdogs.console import Console
 from catsdogs.data.images import open_photo
 from catsdogs.data.photo_paths import find_photos
 from catsdogs.errors import ConfigError
 from catsdogs.files import check_writable, replacing
-from catsdogs.modeling.gradcam import Explanation, explain_photos
-from catsdogs.modeling.predictor import Predictor
-from catsdogs.reporting.console import Console
+from catsdogs.network.gradcam import Explanation, explain_photos
+from catsdogs.network.predictor import Predictor
 from catsdogs.reporting.overlay import LONG_SIDE, draw_explanation
 
 _SUFFIX = ".explained.png"

@@ -2,23 +2,23 @@
 
 from pathlib import Path
 
-from catsdogs.commands.run_recorder import Brake, RunRecorder
 from catsdogs.commands.training_steps import (
     TrainResult,
     describe,
     read_photos,
 )
 from catsdogs.config import Config
+from catsdogs.console import Console
 from catsdogs.files import check_writable
-from catsdogs.modeling.backbone import get_backbone
-from catsdogs.modeling.classifier import finetune_boundary
-from catsdogs.modeling.history import Plan
-from catsdogs.modeling.model_file import copy_model, load_model, save_model
-from catsdogs.modeling.sources import Job
-from catsdogs.modeling.tail_training import train_above
-from catsdogs.modeling.team import current_team
-from catsdogs.reporting.console import Console
+from catsdogs.network.backbones import get_backbone
+from catsdogs.network.classifier import finetune_boundary
+from catsdogs.network.model_file import copy_model, load_model, save_model
 from catsdogs.run import RunDir
+from catsdogs.training.epochs import Job
+from catsdogs.training.history import Plan
+from catsdogs.training.processes import current_team
+from catsdogs.training.run_recorder import Brake, RunRecorder
+from catsdogs.training.tail import train_above
 
 
 def finetune(

@@ -4,11 +4,11 @@ import keras
 
 from catsdogs.config import CacheConfig
 from catsdogs.data.threads import num_decode_threads
-from catsdogs.modeling.device import device_memory, device_name
-from catsdogs.modeling.feature_store import cache_dir
-from catsdogs.modeling.model_file import package_versions
-from catsdogs.modeling.precision import choose_precision
-from catsdogs.modeling.weights import describe_source
+from catsdogs.network.device import device_memory, device_name
+from catsdogs.network.model_file import package_versions
+from catsdogs.network.precision import choose_precision
+from catsdogs.network.weights import describe_source
+from catsdogs.training.feature_store import cache_dir
 
 
 def info() -> dict[str, str]:

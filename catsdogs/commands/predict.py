@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from catsdogs.console import Console
 from catsdogs.data.photo_paths import Shard, read_path_list, walk_photos
 from catsdogs.errors import ConfigError
-from catsdogs.modeling.predictor import Prediction, Predictor
-from catsdogs.reporting.console import Console
+from catsdogs.network.predictor import Prediction, Predictor
 
 
 @dataclass(frozen=True)

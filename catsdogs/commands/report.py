@@ -17,15 +17,15 @@ from catsdogs.commands.run_lookup import (
     stands_on,
 )
 from catsdogs.config import Config, differences, load_config
+from catsdogs.console import Console
 from catsdogs.errors import CatsdogsError, DataError
+from catsdogs.evaluation.figures import Mistake
+from catsdogs.evaluation.intervals import auc_interval, loss_interval
+from catsdogs.evaluation.score import Score
 from catsdogs.files import check_writable, replacing
-from catsdogs.modeling.gradcam import explain_photos
-from catsdogs.modeling.model_file import Metadata, read_metadata
-from catsdogs.modeling.predictor import Prediction, Predictor
-from catsdogs.reporting.console import Console
-from catsdogs.reporting.evaluation import Mistake
-from catsdogs.reporting.intervals import auc_interval, loss_interval
-from catsdogs.reporting.metrics import Score
+from catsdogs.network.gradcam import explain_photos
+from catsdogs.network.model_file import Metadata, read_metadata
+from catsdogs.network.predictor import Prediction, Predictor
 from catsdogs.reporting.report import Picture, Report, ReportedRun, format_time, render_report
 from catsdogs.reporting.thumbnails import heat_thumbnail, thumbnail
 from catsdogs.run import RunMetrics

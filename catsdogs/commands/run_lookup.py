@@ -5,9 +5,9 @@ from pathlib import Path
 
 from catsdogs.commands.finetune import head_path
 from catsdogs.config import RunConfig
+from catsdogs.console import Console
 from catsdogs.errors import DataError, ModelFileError
-from catsdogs.modeling.model_file import Metadata, read_metadata
-from catsdogs.reporting.console import Console
+from catsdogs.network.model_file import Metadata, read_metadata
 from catsdogs.run import RunDir, RunMetrics, list_run_dirs
 
 FinishedRun = tuple[RunDir, RunMetrics]

@@ -2,25 +2,25 @@
 
 from pathlib import Path
 
-from catsdogs.commands.run_recorder import Brake, RunRecorder
 from catsdogs.commands.training_steps import (
     TrainResult,
     describe,
     read_photos,
 )
 from catsdogs.config import Config
+from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN
 from catsdogs.files import check_writable
-from catsdogs.modeling.backbone import get_backbone
-from catsdogs.modeling.classifier import POOLING_NAME, build_classifier, set_backbone_weights
-from catsdogs.modeling.history import Plan
-from catsdogs.modeling.model_file import WeightsRecord, save_model
-from catsdogs.modeling.sources import Job
-from catsdogs.modeling.tail_training import train_above
-from catsdogs.modeling.team import current_team
-from catsdogs.modeling.weights import load_weights
-from catsdogs.reporting.console import Console
+from catsdogs.network.backbones import get_backbone
+from catsdogs.network.classifier import POOLING_NAME, build_classifier, set_backbone_weights
+from catsdogs.network.model_file import WeightsRecord, save_model
+from catsdogs.network.weights import load_weights
 from catsdogs.run import RunDir
+from catsdogs.training.epochs import Job
+from catsdogs.training.history import Plan
+from catsdogs.training.processes import current_team
+from catsdogs.training.run_recorder import Brake, RunRecorder
+from catsdogs.training.tail import train_above
 
 
 def train(

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Literal
 
 from catsdogs.config import Config
+from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
-from catsdogs.modeling.history import History
-from catsdogs.modeling.model_file import Metadata, ValidationRecord, WeightsRecord
-from catsdogs.reporting.console import Console
-from catsdogs.reporting.metrics import Score
+from catsdogs.evaluation.score import Score
+from catsdogs.network.model_file import Metadata, ValidationRecord, WeightsRecord
+from catsdogs.training.history import History
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from catsdogs.config import AugmentConfig
-from catsdogs.data.augmentation import read_view
 from catsdogs.data.dataset import Sample
+from catsdogs.data.views import read_view
 from catsdogs.errors import DataError
 
 Item = TypeVar("Item")

@@ -12,7 +12,7 @@ from catsdogs.config import DataConfig
 from catsdogs.data.contents import new_hash, open_file
 from catsdogs.data.images import is_photo
 from catsdogs.errors import DataError
-from catsdogs.reporting.text import counted
+from catsdogs.text import counted
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 

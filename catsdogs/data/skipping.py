@@ -5,7 +5,7 @@ from pathlib import Path
 
 from catsdogs.data.dataset import TRAIN, Dataset, Sample
 from catsdogs.errors import DataError
-from catsdogs.reporting.text import counted
+from catsdogs.text import counted
 
 _NUM_NAMED = 3
 """So many skipped photos are named in one line; all of them stand in a file."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from catsdogs.reporting.evaluation import NUM_BINS, Evaluation
-from catsdogs.reporting.text import counted, printable
+from catsdogs.evaluation.figures import NUM_BINS, Evaluation
+from catsdogs.text import counted, printable
 
 _MOST_MISTAKES = 10
 _MOST_COLUMNS = 10

@@ -6,8 +6,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
-from catsdogs.data.findings import KINDS, Finding
-from catsdogs.reporting.text import printable
+from catsdogs.checking.findings import KINDS, Finding
+from catsdogs.text import printable
 
 
 class Found(Protocol):

@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from catsdogs.reporting.text import printable
+from catsdogs.text import printable
 
 LONG_SIDE = 512
 """Pixels; smaller photos are enlarged, so that something can be seen."""

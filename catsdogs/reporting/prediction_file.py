@@ -13,7 +13,7 @@ from typing import BinaryIO, TextIO
 from catsdogs.errors import ConfigError
 from catsdogs.files import not_writable
 from catsdogs.reporting.predictions import CSV_START
-from catsdogs.reporting.text import csv_text, printable
+from catsdogs.text import csv_text, printable
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from catsdogs.files import replacing
-from catsdogs.reporting.text import csv_cell, printable
+from catsdogs.text import csv_cell, printable
 
 CSV_START = ["path", "class", "probability"]
 

@@ -10,13 +10,13 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from catsdogs.reporting.console import format_duration
+from catsdogs.console import format_duration
+from catsdogs.evaluation.figures import Evaluation
+from catsdogs.evaluation.score import wilson_interval
+from catsdogs.reporting.charts import curves_svg, reliability_svg
 from catsdogs.reporting.curves import Stage
-from catsdogs.reporting.evaluation import Evaluation
-from catsdogs.reporting.figures import curves_svg, reliability_svg
-from catsdogs.reporting.metrics import wilson_interval
-from catsdogs.reporting.text import printable
 from catsdogs.run import RunMetrics
+from catsdogs.text import printable
 
 MOST_MATRIX_CLASSES = 15
 """With more, the confusion matrix gives way to a list of what is confused most."""

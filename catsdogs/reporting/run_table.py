@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from catsdogs.reporting.console import format_duration
-from catsdogs.reporting.text import printable
+from catsdogs.console import format_duration
 from catsdogs.run import RunMetrics
+from catsdogs.text import printable
 
 
 class Run(Protocol):

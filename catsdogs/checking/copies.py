@@ -1,0 +1,68 @@
+"""Photos that are copies of each other, and what that means where they lie."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from catsdogs.checking.findings import Finding
+from catsdogs.checking.inspection import Inspection
+from catsdogs.checking.near_copies import find_near_copies
+from catsdogs.checking.survey import Place
+
+
+def find_copies(places: Sequence[Place], inspections: Sequence[Inspection]) -> list[Finding]:
+    """One finding for each group of copies: a label conflict, a leak, or mere duplicates.
+
+    Args:
+        places: of all photos.
+        inspections: of the same photos in the same order. Those that cannot be used are
+            left out: two empty files are not copies of a photo.
+    """
+    usable = [
+        position
+        for position, inspection in enumerate(inspections)
+        if not {"unreadable", "too_large"} & {kind for kind, _ in inspection.faults}
+    ]
+    by_content: dict[bytes, list[int]] = {}
+    for position in usable:
+        by_content.setdefault(inspections[position].content_hash, []).append(position)
+    pairs = [pair for positions in by_content.values() for pair in pairwise(positions)]
+    seen = [(p, look) for p in usable if (look := inspections[p].look) is not None]
+    for one, other in find_near_copies([look for _, look in seen]):
+        pairs.append((seen[one][0], seen[other][0]))
+    return [
+        _judge(
+            [places[position] for position in group], {inspections[p].content_hash for p in group}
+        )
+        for group in _groups(pairs)
+    ]
+
+
+def _groups(pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Positions that are tied to each other by pairs, directly or through others."""
+    parents: dict[int, int] = {}
+
+    def top(position: int) -> int:
+        while (parent := parents.setdefault(position, position)) != position:
+            parents[position] = parents[parent]
+            position = parent
+        return position
+
+    for one, other in pairs:
+        first, second = sorted((top(one), top(other)))
+        parents[second] = first
+    groups: dict[int, list[int]] = {}
+    for position in sorted(parents):
+        groups.setdefault(top(position), []).append(position)
+    return list(groups.values())
+
+
+def _judge(places: Sequence[Place], contents: set[bytes]) -> Finding:
+    classes = sorted({place.class_name for place in places})
+    splits = sorted({place.split for place in places})
+    what = "exact copies" if len(contents) == 1 else "near copies"
+    paths = tuple(place.path for place in places)
+    if len(classes) > 1:
+        return Finding("label_conflict", paths, f"{what}: {' and '.join(classes)}")
+    if len(splits) > 1:
+        return Finding("leak", paths, f"{what}: {' and '.join(splits)}")
+    return Finding("duplicate", paths, what)

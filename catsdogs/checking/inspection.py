@@ -1,0 +1,88 @@
+"""One photo file looked at closely: can it be used, is it what it says, what does it show."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from catsdogs.checking.near_copies import Look, look_at
+from catsdogs.data.contents import TooLargeError, hash_content, read_content
+from catsdogs.data.images import decode_photo, read_header
+from catsdogs.errors import DataError
+
+MIN_SIDE_PIXELS = 32
+"""A shorter side than this holds less than the smallest pictures that networks learn from."""
+
+_CHUNK = 256
+"""Photos handed to the threads at once, so that their results do not pile up."""
+
+_FORMAT_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg"),
+    "MPO": (".jpg", ".jpeg"),
+    "PNG": (".png",),
+    "BMP": (".bmp",),
+    "DIB": (".bmp",),
+    "GIF": (".gif",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a look at one photo file found.
+
+    Attributes:
+        path: the file.
+        content_hash: of its bytes; empty where they cannot be read.
+        faults: kinds of finding, each with its detail.
+        look: what it shows, for finding near copies; None where it was not decoded.
+    """
+
+    path: Path
+    content_hash: bytes
+    faults: tuple[tuple[str, str], ...]
+    look: Look | None
+
+
+def inspect_photo(path: Path, fast: bool) -> Inspection:
+    """Read a photo file and decode it whole; `fast` looks at its header alone."""
+    content_hash, look = b"", None
+    faults = []
+    try:
+        content = read_content(path)
+        content_hash = hash_content(content)
+        header = read_header(content)
+        if not fast:
+            look = look_at(decode_photo(content))
+    except TooLargeError as error:
+        faults.append(("too_large", str(error)))
+    except DataError as error:
+        faults.append(("unreadable", str(error)))
+    else:
+        if path.suffix.lower() not in _FORMAT_SUFFIXES.get(header.format, ()):
+            faults.append(("wrong_suffix", f"holds {header.format}"))
+        if min(header.width, header.height) < MIN_SIDE_PIXELS:
+            faults.append(("too_small", f"{header.width} x {header.height} pixels"))
+        if header.is_animated:
+            faults.append(("several_frames", header.format))
+    return Inspection(path, content_hash, tuple(faults), look)
+
+
+def inspect_photos(
+    paths: Sequence[Path], fast: bool, num_threads: int, on_inspected: Callable[[int], None]
+) -> Iterator[Inspection]:
+    """Inspect photos in threads, in order.
+
+    Args:
+        paths: the files.
+        fast: look at headers and contents alone, without decoding.
+        num_threads: how many files are decoded at once.
+        on_inspected: called with the number of photos done since the last call.
+    """
+    with ThreadPoolExecutor(num_threads, thread_name_prefix="inspect") as pool:
+        for start in range(0, len(paths), _CHUNK):
+            chunk = paths[start : start + _CHUNK]
+            for inspection in pool.map(lambda path: inspect_photo(path, fast), chunk):
+                on_inspected(1)
+                yield inspection

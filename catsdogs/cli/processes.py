@@ -1,0 +1,182 @@
+"""`--devices` and what else makes several processes train together, and how they end."""
+
+import ctypes
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any, NoReturn
+
+import click
+
+from catsdogs.errors import CatsdogsError, ConfigError, TeamError
+from catsdogs.text import printable
+
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
+
+
+def team_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of commands that several devices and processes can share."""
+    options = [
+        click.option(
+            "--devices",
+            metavar="all|N",
+            help="Train on so many devices of this machine.  [default: 1]",
+        ),
+        click.option(
+            "--coordinator",
+            metavar="HOST:PORT",
+            help="Train with other processes: where 0 listens.",
+        ),
+        click.option(
+            "--processes", metavar="N", type=click.IntRange(2), help="How many there are."
+        ),
+        click.option(
+            "--process-id", metavar="I", type=click.IntRange(0), help="Which this is, from 0."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class TeamFlags:
+    """What the options said."""
+
+    devices: str | None
+    coordinator: str | None
+    processes: int | None
+    process_id: int | None
+
+    @classmethod
+    def take(cls, flags: dict[str, Any]) -> "TeamFlags":
+        """Take the options out of a command's flags.
+
+        Raises:
+            ConfigError: they contradict each other.
+        """
+        names = ("devices", "coordinator", "processes", "process_id")
+        team = cls(**{name: flags.pop(name) for name in names})
+        given = [team.coordinator, team.processes, team.process_id]
+        if any(value is not None for value in given) and None in given:
+            raise ConfigError(
+                "--coordinator, --processes and --process-id belong together: give all three, or "
+                "none where Slurm, Open MPI or Kubernetes start the processes"
+            )
+        if team.processes and team.process_id is not None and team.process_id >= team.processes:
+            raise ConfigError(
+                f"--process-id should be 0 to {team.processes - 1}, got {team.process_id}"
+            )
+        devices = team.devices
+        if devices not in (None, "all") and not (devices.isdecimal() and int(devices)):
+            raise ConfigError(f"--devices should be all, or a number from 1, got {devices!r}")
+        return team
+
+    @property
+    def several(self) -> bool:
+        """Whether this is one of several processes."""
+        return self.coordinator is not None or _scheduler_starts_several()
+
+    @contextmanager
+    def joined(self, command: str) -> Iterator[bool]:
+        """Import the backend and join the others; gives whether this process leads.
+
+        Of several processes, each is watched by a parent of its own: JAX' runtime aborts the
+        process where another one is gone, and nothing within it could say so in a line.
+        """
+        from catsdogs.network.backend import import_backend
+
+        if not self.several:
+            import_backend()
+            from catsdogs.training.processes import join_team
+
+            yield join_team(self.devices).is_leader
+            return
+        _watch_a_child(command)
+        try:
+            import_backend()
+            from catsdogs.training.processes import ending_together, join_team
+
+            team = join_team(
+                self.devices, self.coordinator, self.processes, self.process_id, several=True
+            )
+            try:
+                with ending_together():
+                    yield team.is_leader
+            except TeamError as error:
+                raise TeamError(f"{error}: {_way_on(command)}") from None
+        except CatsdogsError as error:
+            click.echo(f"error: {printable(str(error))}", err=True)
+            _leave(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo(f"stopped: {_way_on(command)}", err=True)
+            _leave(130)
+
+
+def _scheduler_starts_several() -> bool:
+    """Whether JAX finds out by itself that this is one of several processes."""
+    if os.environ.get("KERAS_BACKEND") != "jax":
+        return False
+    counts = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
+    several = any(int(os.environ.get(name) or 1) > 1 for name in counts)
+    return several or {"KUBERNETES_SERVICE_HOST", "JOB_COMPLETION_INDEX"} <= set(os.environ)
+
+
+def _way_on(command: str) -> str:
+    return (
+        "the model that was saved before is whole, and "
+        f"`catsdogs {command} --resume` on every process carries on"
+    )
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once: an orderly exit would wait for the other processes to end as well."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _leave_with_traceback(*exception: Any) -> NoReturn:
+    """A bug's way out of one of several processes."""
+    sys.__excepthook__(*exception)
+    _leave(1)
+
+
+def _watch_a_child(command: str) -> None:
+    """Go on in a child process; the parent waits for its end, says why it was, and ends too."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    noise = tempfile.TemporaryFile()  # noqa: SIM115 - both processes hold it to their end
+    child = os.fork()
+    if child:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells the child as well
+        signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
+        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        if code < 0:
+            click.echo(f"error: {_why_it_died(-code, noise)}: {_way_on(command)}", err=True)
+            code = 1
+        _leave(code)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    # Python's lines go where they always go, those of the native libraries into a file
+    sys.stdout = os.fdopen(os.dup(1), "w", errors="surrogateescape")
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    for descriptor in (1, 2):
+        os.dup2(noise.fileno(), descriptor)
+    sys.excepthook = _leave_with_traceback
+
+
+def _why_it_died(number: int, noise: IO[bytes]) -> str:
+    noise.seek(0)
+    said = noise.read().decode(errors="replace")
+    if "distributed service" in said:
+        return "another process ended or cannot be reached, and this one with it"
+    lines = [line for line in said.splitlines() if line.strip()]
+    # of a kill from outside, the libraries know nothing, and their last line is about other things
+    reason = f" ({printable(lines[-1])[:200]})" if lines and number != signal.SIGKILL else ""
+    return f"this process was ended by signal {number}{reason}"

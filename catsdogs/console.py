@@ -1,0 +1,155 @@
+"""Progress on stderr: a live bar on a terminal, plain lines anywhere else."""
+
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol, TextIO
+
+import rich.console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from catsdogs.text import printable
+
+_PLAIN_INTERVAL_SECONDS = 10.0
+"""Between two lines about the same task where there is no terminal."""
+
+
+class Task(Protocol):
+    """A piece of long work."""
+
+    def advance(self, count: int, **figures: float) -> None:
+        """Say that `count` more photos are done, and what the figures are by now."""
+
+
+class Console:
+    """Where commands tell how they are getting on."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._rich = rich.console.Console(
+            file=stream or sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
+        self._log_path: Path | None = None
+        self._said: list[str] = []
+
+    def log_to(self, path: Path) -> None:
+        """From now on, write all that is said into a file as well, with what was said before.
+
+        Where the file cannot be written any more, the run goes on without it.
+        """
+        self._log_path = path
+        self._append_to_log("".join(f"{line}\n" for line in self._said))
+
+    def note(self, text: str) -> None:
+        """Say something worth knowing, on a line of its own."""
+        self._say(text, None)
+
+    def warn(self, text: str) -> None:
+        """Say something that the user may want to act on."""
+        self._say(f"warning: {text}", "yellow")
+
+    def _say(self, text: str, style: str | None) -> None:
+        line = printable(text)
+        self._rich.print(line, style=style)
+        if self._log_path is None:
+            self._said.append(line)
+        else:
+            self._append_to_log(f"{line}\n")
+
+    def _append_to_log(self, text: str) -> None:
+        if self._log_path is not None:
+            with suppress(OSError), self._log_path.open("a", encoding="utf-8") as file:
+                file.write(text)
+
+    @contextmanager
+    def task(
+        self, title: str, total: int | None = None, batch_size: int | None = None
+    ) -> Iterator[Task]:
+        """Show the progress of some long work on photos; the bar goes when the work ends.
+
+        Args:
+            title: what is being done.
+            total: number of photos; None where it is not known.
+            batch_size: photos in a step, where steps shall be counted instead of photos.
+        """
+        meter = _Meter(total, batch_size)
+        if not self._rich.is_terminal or self._rich.is_dumb_terminal:
+            yield _PlainTask(self, title, meter)
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(10),
+            TextColumn("{task.fields[text]}"),
+        )
+        with Progress(*columns, console=self._rich, transient=True) as progress:
+            yield _BarTask(progress, title, meter)
+
+
+class _Meter:
+    """Counts and times; its text is the same on the bar and on the plain line."""
+
+    def __init__(self, total: int | None, batch_size: int | None) -> None:
+        self.total = total
+        self._batch_size = batch_size
+        self._start = time.monotonic()
+        self.done = 0
+        self._figures: dict[str, float] = {}
+
+    def advance(self, count: int, figures: dict[str, float]) -> None:
+        self.done += count
+        self._figures = figures
+
+    @property
+    def text(self) -> str:
+        seconds = time.monotonic() - self._start
+        rate = self.done / seconds if seconds > 0 else 0.0
+        parts = [self._count(), f"{rate:,.0f}/s"]
+        if self.total is not None and rate > 0:
+            parts.append(f"{format_duration((self.total - self.done) / rate)} left")
+        parts += [f"{name} {value:.4f}" for name, value in self._figures.items()]
+        return "  ".join(parts)
+
+    def _count(self) -> str:
+        if self.total is None:
+            return f"{self.done:,} photos"
+        if self._batch_size is None:
+            return f"{self.done:,}/{self.total:,} photos"
+        steps = math.ceil(self.done / self._batch_size)
+        return f"step {steps:,}/{math.ceil(self.total / self._batch_size):,}"
+
+
+class _BarTask:
+    def __init__(self, progress: Progress, title: str, meter: _Meter) -> None:
+        self._meter = meter
+        self._progress = progress
+        self._id = progress.add_task(title, total=meter.total, text="")
+
+    def advance(self, count: int, **figures: float) -> None:
+        self._meter.advance(count, figures)
+        self._progress.update(self._id, completed=self._meter.done, text=self._meter.text)
+
+
+class _PlainTask:
+    def __init__(self, console: Console, title: str, meter: _Meter) -> None:
+        self._meter = meter
+        self._console = console
+        self._title = title
+        self._last = time.monotonic()
+
+    def advance(self, count: int, **figures: float) -> None:
+        self._meter.advance(count, figures)
+        now = time.monotonic()
+        if now - self._last >= _PLAIN_INTERVAL_SECONDS:
+            self._last = now
+            self._console.note(f"{self._title}  {self._meter.text}")
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds as people say them: `8.3 s`, `1:05 min`, `2:10:00 h`."""
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"

@@ -1,0 +1,119 @@
+"""Class folders to photos whose class is known, for a model that has its classes already."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from catsdogs.config import DataConfig
+from catsdogs.data.dataset import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    find_split_folders,
+    list_classes,
+    load_dataset,
+    require_folder,
+)
+from catsdogs.errors import DataError
+from catsdogs.text import counted
+
+_CHOSE_THE_EPOCH = "chose the epoch that was kept: the figures are slightly flattering"
+
+
+@dataclass
+class LabelledPhotos:
+    """Photos to hold a model against.
+
+    Attributes:
+        folder: where they lie.
+        paths: of the photos, in the order of classes and paths; one or more.
+        labels: the class of each, by name.
+        notes: what is evaluated, and what was left out, a sentence each.
+        warnings: what makes the figures worth less, a sentence each.
+    """
+
+    folder: Path
+    paths: list[Path]
+    labels: list[str]
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def find_labelled_photos(
+    root: Path,
+    class_names: Sequence[str],
+    trained_on: Sequence[DataConfig] = (),
+) -> LabelledPhotos:
+    """Find the photos to evaluate a model on: those of `test`, else of `validation`.
+
+    A folder that holds no splits is taken as it is. Where the model was trained on that very
+    folder, only the photos that its training held back for validation are taken.
+
+    Args:
+        root: holds `test/` or `validation/` (or `val/`, `valid/`), or a folder per class.
+        class_names: of the model; folders are matched to them by name.
+        trained_on: where the photos of each model lay that is evaluated, and how they were
+            split, as far as that is known.
+
+    Raises:
+        DataError: no folder, no photos, or a folder that is no class of the model.
+    """
+    require_folder(root)
+    folders = find_split_folders(root)
+    split = next((s for s in (TEST, VALIDATION) if s in folders), None)
+    if split is None:
+        for data in trained_on:
+            if _same(root, Path(data.dir)):
+                return _held_back(root, class_names, data)
+    if split is None and folders:
+        raise DataError(
+            f"{root} has {folders[TRAIN].name}/ but neither test/ nor validation/: "
+            "give a folder with one folder per class in it"
+        )
+    folder = folders[split] if split else root
+    found = LabelledPhotos(folder, [], [])
+    classes = list_classes(folder, found.notes)
+    strangers = sorted(set(classes) - set(class_names))
+    if strangers:
+        raise DataError(
+            f"{folder} has folders of {', '.join(sorted(classes))}, the model knows "
+            f"{', '.join(class_names)}: rename or remove {', '.join(strangers)}"
+        )
+    missing = [name for name in class_names if name not in classes]
+    if missing:
+        found.warnings.append(f"{folder} has no photos of {', '.join(missing)}")
+    for name, paths in classes.items():
+        found.paths += paths
+        found.labels += [name] * len(paths)
+    found.notes.append(f"evaluating {counted(len(found.paths), 'photo')} of {folder}")
+    known = [find_split_folders(Path(data.dir)) for data in trained_on if Path(data.dir).is_dir()]
+    if any(_same(folder, splits.get(TRAIN)) for splits in known):
+        found.warnings.append(
+            f"{folder} is what the model was trained on: the figures say nothing about new photos"
+        )
+    elif any(_same(folder, splits.get(VALIDATION)) for splits in known):
+        found.notes.append(f"they {_CHOSE_THE_EPOCH}")
+    return found
+
+
+def _held_back(root: Path, class_names: Sequence[str], trained_on: DataConfig) -> LabelledPhotos:
+    """The photos of a folder without splits that a training on it validates with."""
+    everything = trained_on.model_copy(update={"dir": str(root), "subsample": 1})
+    dataset = load_dataset(everything, 0, class_names)
+    samples = dataset.splits[VALIDATION]
+    found = LabelledPhotos(
+        root,
+        [sample.path for sample in samples],
+        [dataset.class_names[sample.label] for sample in samples],
+    )
+    found.warnings = [f"{path} is left out: {reason}" for path, reason in dataset.unreadable]
+    found.notes = [
+        f"evaluating {counted(len(found.paths), 'photo')} of {root}, "
+        "those that training on it holds back",
+        f"they {_CHOSE_THE_EPOCH}",
+    ]
+    return found
+
+
+def _same(folder: Path, other: Path | None) -> bool:
+    return other is not None and folder.resolve() == other.resolve()

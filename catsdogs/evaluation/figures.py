@@ -1,0 +1,213 @@
+"""Everything that labelled predictions say about a classifier, by scikit-learn."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn import metrics
+
+from catsdogs.evaluation.score import Score
+
+NUM_BINS = 15
+"""Of the calibration error: equal widths from 0 to 1, as in Guo et al., "On Calibration of
+Modern Neural Networks", 2017."""
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """How good a classifier is on one class. Shares are None where nothing defines them.
+
+    Attributes:
+        name: of the class.
+        precision: of the photos that were given this class, the share that belongs to it.
+        recall: of the photos that belong to it, the share that was given it.
+        f1: harmonic mean of the two.
+        num_photos: how many belong to it (its support).
+    """
+
+    name: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    num_photos: int
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The photos whose most probable class has about the same probability.
+
+    Attributes:
+        low: that probability is above it …
+        high: … and not above this one.
+        num_photos: one or more.
+        confidence: its mean.
+        accuracy: share of these photos that are right; well calibrated where it is the same.
+    """
+
+    low: float
+    high: float
+    num_photos: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A photo that was given a wrong class.
+
+    Attributes:
+        path: where it lies.
+        label: the class that it belongs to.
+        class_name: the one that it was given.
+        probability: of the class that it was given.
+    """
+
+    path: Path
+    label: str
+    class_name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a classifier is on some photos.
+
+    Attributes:
+        class_names: in the order of rows and columns.
+        num_photos: one or more.
+        num_correct: photos whose most probable class is theirs.
+        loss: mean log loss in nats; probabilities below 2.2e-16 count as that much.
+        roc_auc: area under the ROC curve: of the second of two classes; beyond two, mean of
+            each class against the rest, over the classes that have photos. None where all
+            photos belong to one class.
+        calibration_error: expected calibration error: mean distance of confidence and
+            accuracy over the bins, weighted by their photos.
+        bins: those with photos, from low to high.
+        confusion: photos by true class (rows) and predicted class (columns).
+        classes: figures of each class.
+        mistakes: all of them, the most confident first.
+    """
+
+    class_names: tuple[str, ...]
+    num_photos: int
+    num_correct: int
+    loss: float
+    roc_auc: float | None
+    calibration_error: float
+    bins: tuple[ReliabilityBin, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    classes: tuple[ClassFigures, ...]
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of photos whose most probable class is theirs, 0 to 1."""
+        return self.num_correct / self.num_photos
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95% Wilson interval of the accuracy."""
+        return self.score.interval
+
+    @property
+    def score(self) -> Score:
+        """Loss and accuracy, with the interval."""
+        return Score(self.loss, self.accuracy, self.num_photos)
+
+
+def evaluate_predictions(
+    paths: Sequence[Path],
+    labels: Sequence[int] | np.ndarray,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+) -> Evaluation:
+    """Compare predictions with what the photos are.
+
+    Args:
+        paths: of the photos, one or more; all of them were readable.
+        labels: `(n,)`, the class that each belongs to, as an index into `class_names`.
+        probabilities: float `(n, classes)`, finite, 0 to 1. They are taken as they are: float32
+            rows that add up to 1 but for rounding are not made to.
+        class_names: two or more, in the order of the columns.
+    """
+    names = tuple(class_names)
+    labels = np.asarray(labels)
+    values = np.asarray(probabilities, np.float64)
+    predicted = values.argmax(axis=1)  # the first of equals, as `Prediction.class_name`
+    confidence = values.max(axis=1)
+    correct = predicted == labels
+    bins = _reliability_bins(confidence, correct)
+    wrong = [int(i) for i in np.flatnonzero(~correct)]
+    wrong.sort(key=lambda i: (-confidence[i], paths[i]))
+    return Evaluation(
+        class_names=names,
+        num_photos=len(labels),
+        num_correct=int(correct.sum()),
+        loss=_log_loss(labels, values),
+        roc_auc=_roc_auc(labels, values),
+        calibration_error=sum(
+            b.num_photos / len(labels) * abs(b.confidence - b.accuracy) for b in bins
+        ),
+        bins=bins,
+        confusion=tuple(
+            tuple(row)
+            for row in metrics.confusion_matrix(
+                labels, predicted, labels=range(len(names))
+            ).tolist()
+        ),
+        classes=_class_figures(labels, predicted, names),
+        mistakes=tuple(
+            Mistake(paths[i], names[labels[i]], names[predicted[i]], float(confidence[i]))
+            for i in wrong
+        ),
+    )
+
+
+def _log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    with warnings.catch_warnings():
+        # float32 rows add up to 1 within 1e-6, which scikit-learn finds too little
+        warnings.filterwarnings("ignore", message=".*do not sum to one")
+        return float(metrics.log_loss(labels, probabilities, labels=range(probabilities.shape[1])))
+
+
+def _roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
+    present = np.unique(labels)
+    if len(present) < 2:
+        return None
+    if probabilities.shape[1] == 2:
+        return float(metrics.roc_auc_score(labels, probabilities[:, 1]))
+    areas = [metrics.roc_auc_score(labels == c, probabilities[:, c]) for c in present]
+    return float(np.mean(areas))
+
+
+def _class_figures(
+    labels: np.ndarray, predicted: np.ndarray, names: tuple[str, ...]
+) -> tuple[ClassFigures, ...]:
+    columns = metrics.precision_recall_fscore_support(
+        labels, predicted, labels=range(len(names)), zero_division=np.nan
+    )
+    return tuple(
+        ClassFigures(name, _defined(precision), _defined(recall), _defined(f1), int(count))
+        for name, precision, recall, f1, count in zip(names, *columns, strict=True)
+    )
+
+
+def _defined(share: float) -> float | None:
+    return None if np.isnan(share) else float(share)
+
+
+def _reliability_bins(confidence: np.ndarray, correct: np.ndarray) -> tuple[ReliabilityBin, ...]:
+    edges = np.linspace(0, 1, NUM_BINS + 1)
+    places = np.searchsorted(edges, confidence, side="left").clip(1, NUM_BINS)  # (low, high]
+    return tuple(
+        ReliabilityBin(
+            low=float(edges[place - 1]),
+            high=float(edges[place]),
+            num_photos=int((places == place).sum()),
+            confidence=float(confidence[places == place].mean()),
+            accuracy=float(correct[places == place].mean()),
+        )
+        for place in np.unique(places)
+    )

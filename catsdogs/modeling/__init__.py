@@ -1,1 +1,0 @@
-"""The network: its parts, its weights, what it computes in, its training, its file."""

@@ -1,0 +1,1 @@
+"""What computes: backbones, engines, classifiers and their files."""

@@ -1,0 +1,96 @@
+"""Importing Keras and its backend without the lines they print on every start."""
+
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from catsdogs.errors import ConfigError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+"""What can train; TensorFlow is the one that catsdogs brings along."""
+
+
+def import_backend() -> None:
+    """Import Keras with its backend, quietly; what it printed is shown where that fails.
+
+    A GPU's memory is taken as it is needed.
+
+    TensorFlow's libraries write to file descriptor 2 before any log level is read, so the
+    descriptor itself is turned away for the time of the import.
+
+    Raises:
+        ConfigError: Keras is told to use a backend that is not installed, or that cannot train.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    wanted = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if wanted not in BACKENDS:
+        raise ConfigError(f"KERAS_BACKEND should be one of {', '.join(BACKENDS)}, got {wanted!r}")
+    if importlib.util.find_spec(wanted) is None:
+        raise ConfigError(
+            f"KERAS_BACKEND is {wanted}, which is not installed: "
+            f"run `pip install 'catsdogs[{wanted}]'`, or leave KERAS_BACKEND out"
+        )
+    os.environ["KERAS_BACKEND"] = wanted  # whatever a keras.json of the user's says
+    if wanted != "tensorflow" and "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _WithoutTensorFlow())
+    with _captured_stderr(), _without("sklearn", "matplotlib"):
+        import keras  # noqa: F401
+    with _captured_stderr():
+        from catsdogs.network.device import take_memory_as_needed
+
+        take_memory_as_needed()
+
+
+class _WithoutTensorFlow(MetaPathFinder, Loader):
+    """Makes `import tensorflow` fail as if it were not installed.
+
+    Keras loads it wherever it is, with any backend, to compare types with its own: seconds,
+    hundreds of MiB and most of a GPU's memory for nothing.
+    """
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name == "tensorflow" else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        raise ModuleNotFoundError("the Keras backend is another one", name=module.__name__)
+
+
+@contextmanager
+def _without(*names: str) -> Iterator[None]:
+    """Make packages look as if they were not installed, unless they are imported already.
+
+    Keras imports these where it finds them, for wrappers and plots that nobody here uses; its
+    own import takes 1.4 times as long then. Once it is imported they can be imported as ever.
+    """
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: not importable
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+@contextmanager
+def _captured_stderr() -> Iterator[None]:
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as captured:
+        stderr = os.dup(2)
+        os.dup2(captured.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            if failed:
+                captured.seek(0)
+                os.write(2, captured.read())

@@ -1,0 +1,1 @@
+"""What runs a frozen part of a network."""

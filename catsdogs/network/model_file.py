@@ -1,0 +1,334 @@
+"""The .h5 file: the whole classifier for plain Keras, and what it is in one attribute."""
+
+import datetime
+import json
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import keras
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from catsdogs import __version__
+from catsdogs.config import ModelConfig
+from catsdogs.errors import ConfigError, ModelFileError
+from catsdogs.files import replacing
+from catsdogs.network.classifier import build_classifier
+from catsdogs.network.plain_keras_file import load_keras_model
+from catsdogs.network.stored_network import build_and_read
+from catsdogs.untrusted.hdf5 import WAY_OUT, damaged, open_hdf5, read_text, stored_layers
+
+FORMAT_VERSION = 1
+ATTRIBUTE = "catsdogs"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class WeightsRecord(_Record):
+    """Where the pretrained weights came from."""
+
+    source: str
+    sha256: str
+
+
+class ValidationRecord(_Record):
+    """How good the saved weights are on the validation photos."""
+
+    loss: float
+    accuracy: float = Field(ge=0, le=1)
+    num_photos: int = Field(ge=1)
+    interval_low: float
+    interval_high: float
+
+
+class Metadata(_Record):
+    """What the attribute `catsdogs` of a model file says, as JSON.
+
+    Attributes:
+        format_version: of this record; a reader refuses newer ones.
+        class_names: in the order of the output.
+        image_size: height and width of the input, in pixels.
+        stage: which command wrote the file.
+        kept_epoch: the epoch whose weights these are; 0 is the state before fine-tuning.
+        interrupted: the training was stopped before its end, and these are the best so far.
+        config: the whole configuration, defaults included.
+        backbone: its name.
+        weights: of the backbone before any training.
+        data_fingerprint: SHA-256 of splits, class names and photo contents.
+        num_photos: readable photos of each split.
+        validation: metrics of the saved weights.
+        versions: of the packages that made the file.
+        created: UTC, ISO 8601.
+    """
+
+    format_version: int = Field(FORMAT_VERSION, ge=1)
+    class_names: tuple[str, ...]
+    image_size: tuple[int, int]
+    stage: Literal["train", "finetune"]
+    kept_epoch: int
+    interrupted: bool = False
+    config: dict[str, Any]
+    backbone: str
+    weights: WeightsRecord
+    data_fingerprint: str
+    num_photos: dict[str, int]
+    validation: ValidationRecord
+    versions: dict[str, str] = Field(default_factory=lambda: package_versions())
+    created: str = Field(
+        default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    )
+
+    @field_validator("class_names")
+    @classmethod
+    def _classes_have_different_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if problem := problem_of_names(names):
+            raise ValueError(problem)
+        return names
+
+    @model_validator(mode="after")
+    def _image_size_is_the_configured(self) -> "Metadata":
+        if self.image_size != self.architecture.image_size:
+            raise ValueError("image_size differs from config.model.image_size")
+        return self
+
+    @property
+    def architecture(self) -> ModelConfig:
+        """The section of the configuration that makes the network.
+
+        The other sections are for people: one of their keys may be gone in a later version,
+        and the file shall open all the same.
+        """
+        return ModelConfig.model_validate(self.config.get("model"))
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of catsdogs and of the packages that a result depends on."""
+    backend = keras.backend.backend()
+    names = ["keras", backend, "numpy", "pillow"]
+    return {"catsdogs": __version__, **{name: version(name) for name in names}}
+
+
+def save_model(path: Path, model: keras.Model, metadata: Metadata) -> None:
+    """Write a classifier as one float32 .h5 file, beside the old one and renamed over it.
+
+    Args:
+        path: ends in .h5; its folder is made where it is missing.
+        model: classifier, in whatever precision.
+        metadata: what it is.
+
+    Raises:
+        DataError: the file cannot be written; an old one is still whole.
+    """
+    float32 = build_classifier(
+        metadata.architecture, len(metadata.class_names), keras.DTypePolicy("float32")
+    )
+    float32.set_weights(model.get_weights())
+    with replacing(path) as part, _hdf5_errors_by_number():
+        with _without_legacy_warning():
+            float32.save(part, include_optimizer=False)
+        with h5py.File(part, "r+") as file:
+            file.attrs[ATTRIBUTE] = metadata.model_dump_json()
+
+
+def copy_model(source: Path, target: Path) -> None:
+    """Copy a model file, whole or not at all."""
+    with replacing(target) as part:
+        shutil.copyfile(source, part)
+
+
+def load_model(path: Path, policy: keras.DTypePolicy) -> tuple[keras.Model, Metadata]:
+    """Open a model file of catsdogs.
+
+    The network is built from the metadata, once they are known to fit the weights, and the
+    weights are read as numbers: nothing in the file is executed.
+
+    Args:
+        path: a file that `save_model` wrote.
+        policy: what the convolutions shall compute in.
+
+    Returns:
+        The classifier, raw RGB `(n, height, width, 3)`, 0 to 255, to float32 probabilities
+        `(n, classes)`, not compiled; and what it is.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, or not one of ours.
+    """
+    with open_hdf5(path) as file:
+        metadata = _metadata(path, file)
+        if metadata is None:
+            raise _no_metadata(path)
+        return _load_own(path, file, metadata, policy), metadata
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Read what a model file is, without its weights.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, or not one of ours.
+    """
+    with open_hdf5(path) as file:
+        metadata = _metadata(path, file)
+    if metadata is None:
+        raise _no_metadata(path)
+    return metadata
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A model to ask, whoever wrote its file.
+
+    Attributes:
+        model: raw RGB `(n, height, width, 3)`, 0 to 255, to `(n, classes)`, or to `(n, 1)`,
+            the second of two classes; not compiled.
+        class_names: in the order of the output.
+        metadata: what the file says about itself; None for a plain Keras file.
+    """
+
+    model: keras.Model
+    class_names: tuple[str, ...]
+    metadata: Metadata | None
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the input, in pixels."""
+        height, width = self.model.input_shape[1:3]
+        return height, width
+
+
+def open_model(
+    path: Path, policy: keras.DTypePolicy, class_names: Sequence[str] | None = None
+) -> OpenedModel:
+    """Open a model file of catsdogs, or of plain Keras where its classes are named.
+
+    Args:
+        path: the file.
+        policy: what the convolutions shall compute in; a plain Keras file has its own.
+        class_names: in the order of the output; needed for a plain Keras file alone.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, not admitted, or has other classes.
+        ConfigError: `class_names` are no names of different classes.
+    """
+    if class_names is not None:
+        _check_names(class_names)
+    with open_hdf5(path) as file:
+        metadata = _metadata(path, file)
+        if metadata is None:
+            if class_names is None:
+                raise _no_metadata(path)
+            model = load_keras_model(path, file, class_names)
+            return OpenedModel(model, tuple(class_names), None)
+        if class_names is not None and tuple(class_names) != metadata.class_names:
+            raise ModelFileError(
+                f"{path} has the classes {', '.join(metadata.class_names)}, not "
+                f"{', '.join(class_names)}: leave out --classes"
+            )
+        return OpenedModel(_load_own(path, file, metadata, policy), metadata.class_names, metadata)
+
+
+def _load_own(
+    path: Path, file: h5py.File, metadata: Metadata, policy: keras.DTypePolicy
+) -> keras.Model:
+    num_classes = len(metadata.class_names)
+    stored = stored_layers(file)
+    num_outputs = stored[-1].arrays[-1].size if stored else 0
+    if num_outputs != num_classes:
+        raise damaged(path, f"it names {num_classes} classes and has {num_outputs} outputs")
+    return build_and_read(
+        lambda: build_classifier(metadata.architecture, num_classes, policy), stored
+    )
+
+
+def _check_names(class_names: Sequence[str]) -> None:
+    problem = problem_of_names(class_names)
+    if problem:
+        raise ConfigError(f"--classes: {problem}, got {', '.join(class_names)!r}")
+
+
+def problem_of_names(class_names: Sequence[str]) -> str:
+    """What is wrong with the names of classes; empty where nothing is."""
+    if len(class_names) < 2:
+        return "expected two classes or more"
+    if not all(class_names):
+        return "expected a name for each class"
+    if len(set(class_names)) < len(class_names):
+        return "expected names that differ"
+    return ""
+
+
+def _no_metadata(path: Path) -> ModelFileError:
+    return ModelFileError(
+        f"{path} has no attribute {ATTRIBUTE!r}, so its classes are not known: expected a file "
+        "that `catsdogs train` wrote, or --classes NAME,NAME for one of plain Keras"
+    )
+
+
+def _metadata(path: Path, file: h5py.File) -> Metadata | None:
+    """What an open file is; None where it does not say."""
+    text = read_text(file, ATTRIBUTE)
+    if text is None:
+        return None
+    try:
+        found = json.loads(text).get("format_version")
+        if isinstance(found, int) and found > FORMAT_VERSION:
+            raise ModelFileError(
+                f"{path} has format {found}, this catsdogs reads up to {FORMAT_VERSION}: "
+                "install a newer catsdogs"
+            )
+        return Metadata.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        key = ".".join(map(str, problem["loc"]))
+        reason = problem["msg"].removeprefix("Value error, ")
+        reason = f"{key}: {reason}" if key else reason
+    except (ValueError, AttributeError, RecursionError) as error:
+        reason = str(error)
+    raise ModelFileError(f"{path} has damaged metadata ({reason[:200]}): {WAY_OUT}")
+
+
+@contextmanager
+def _hdf5_errors_by_number() -> Iterator[None]:
+    """Turn HDF5's account of a failed write into the system's error that is named in it.
+
+    On a full disk HDF5 raises OSError or RuntimeError, with a text of several lines.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        found = re.search(r"errno = (\d+)", str(error))
+        if found is None:
+            raise
+        number = int(found[1])
+        raise OSError(number, os.strerror(number)) from None
+
+
+@contextmanager
+def _without_legacy_warning() -> Iterator[None]:
+    """Silence Keras' line that .h5 is a legacy format: here it is the wanted one."""
+
+    def admits(record: logging.LogRecord) -> bool:
+        return "considered legacy" not in record.getMessage()
+
+    logger = logging.getLogger("absl")
+    logger.addFilter(admits)
+    try:
+        yield
+    finally:
+        logger.removeFilter(admits)

@@ -1,0 +1,73 @@
+"""What the convolutions compute in: as coarse as the hardware has it, float32 elsewhere."""
+
+from dataclasses import dataclass
+
+import keras
+
+from catsdogs.config import Config
+from catsdogs.network.device import cpuinfo, gpu_compute_capability
+
+_POLICIES = {
+    "float32": "float32",
+    "bfloat16": "mixed_bfloat16",
+    "float16": "mixed_float16",
+}
+
+_FAST_ON_CPU = {
+    "tensorflow": {"amx_bf16": "CPU with AMX", "avx512_bf16": "CPU with AVX512-BF16"},
+    "torch": {"amx_bf16": "CPU with AMX"},
+    "jax": {},
+}
+"""What a processor must have for a backend to convolve faster in bfloat16, for people.
+
+Photos per second of processor time, in bfloat16 over float32. With AVX512-BF16: TensorFlow 2.0
+(112 px), PyTorch 0.97 (64 px), JAX 0.95 (112 px) and 1.06 (64 px); with AMX: TensorFlow 6.5,
+PyTorch 4.1 (150 px).
+"""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A choice of precision.
+
+    Attributes:
+        name: `float32`, `bfloat16` or `float16`.
+        reason: why, in a few words, for people.
+    """
+
+    name: str
+    reason: str
+
+    @property
+    def policy(self) -> keras.DTypePolicy:
+        """Keras' policy for the convolutions; variables are float32 in all of them."""
+        return keras.DTypePolicy(_POLICIES[self.name])
+
+
+def choose_precision(setting: str = Config().precision) -> Precision:
+    """Resolve `auto` against the hardware; any other setting is obeyed.
+
+    bfloat16 where the backend is faster by it (AMX or AVX512-BF16 on a CPU, compute capability
+    8.0 up on a GPU), float16 on older GPUs, float32 elsewhere.
+    """
+    if setting != "auto":
+        return Precision(setting, "as configured")
+    capability = gpu_compute_capability()
+    if capability is not None:
+        described = f"GPU of compute capability {capability[0]}.{capability[1]}"
+        return Precision("bfloat16" if capability >= (8, 0) else "float16", described)
+    backend = keras.backend.backend()
+    flags = _cpu_flags()
+    for flag, described in _FAST_ON_CPU[backend].items():
+        if flag in flags:
+            return Precision("bfloat16", described)
+    if flags & set(_FAST_ON_CPU["tensorflow"]):
+        return Precision("float32", f"CPU, where {backend} gains nothing by bfloat16")
+    return Precision("float32", "CPU without bfloat16 arithmetic")
+
+
+def _cpu_flags() -> set[str]:
+    for line in cpuinfo().splitlines():
+        if line.startswith("flags"):
+            return set(line.partition(":")[2].split())
+    return set()

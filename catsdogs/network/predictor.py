@@ -1,0 +1,157 @@
+"""A saved model and photo files to probabilities: one way for every command that asks."""
+
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from pydantic import ValidationError
+
+from catsdogs.config import DataConfig
+from catsdogs.console import Console
+from catsdogs.data.batches import decode_each
+from catsdogs.data.images import read_photo
+from catsdogs.data.threads import num_decode_threads
+from catsdogs.errors import ModelFileError
+from catsdogs.network.engines.keras_engine import ForwardPass, forward_batch_size
+from catsdogs.network.model_file import Metadata, open_model
+from catsdogs.network.precision import choose_precision
+
+_SUM_TOLERANCE = 0.02
+"""Of a row of probabilities that were computed in bfloat16, with 8 bits a number."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one photo.
+
+    Attributes:
+        path: as it was asked for.
+        probabilities: class names to probabilities, most probable first; empty where the
+            photo could not be read.
+        error: why it could not be read; empty otherwise.
+    """
+
+    path: Path
+    probabilities: dict[str, float]
+    error: str = ""
+
+    @property
+    def class_name(self) -> str:
+        """The most probable class; empty where the photo could not be read."""
+        return next(iter(self.probabilities), "")
+
+
+class Predictor:
+    """A loaded model that answers for photo files.
+
+    Args:
+        model_path: a file that `catsdogs train` or `finetune` wrote, or one of plain Keras.
+        precision: as in the configuration; a plain Keras file has its own.
+        class_names: of a plain Keras file, in the order of its output; None for ours.
+
+    Attributes:
+        model: the classifier.
+        metadata: what the file says about itself; None for a plain Keras file.
+        class_names: in the order of the output.
+        image_size: height and width in pixels that photos are brought to.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, not admitted, or gives no probabilities.
+        ConfigError: `class_names` are no names of different classes.
+    """
+
+    model: keras.Model
+    metadata: Metadata | None
+    class_names: tuple[str, ...]
+    image_size: tuple[int, int]
+
+    def __init__(
+        self, model_path: Path, precision: str = "auto", class_names: Sequence[str] | None = None
+    ) -> None:
+        opened = open_model(model_path, choose_precision(precision).policy, class_names)
+        self.model, self.metadata = opened.model, opened.metadata
+        self._path = model_path
+        self.class_names = opened.class_names
+        self.image_size = opened.image_size
+        if self.metadata is None:  # a stranger's: before anything is answered, ask it once
+            grey = np.full((1, *self.image_size, 3), 128, np.uint8)
+            self._as_probabilities(np.asarray(self.model.predict_on_batch(grey)))
+
+    @property
+    def trained_on(self) -> DataConfig | None:
+        """Where the training photos lay and how they were split; None where that is not known."""
+        if self.metadata is None:
+            return None
+        try:
+            section = self.metadata.config["data"]
+            return DataConfig(
+                dir=section["dir"], validation_fraction=section["validation_fraction"]
+            )
+        except (KeyError, TypeError, ValidationError):
+            return None
+
+    def predict(
+        self,
+        paths: Iterable[Path],
+        console: Console | None,
+        total: int | None = None,
+        part_of: int | None = None,
+    ) -> Iterator[Prediction]:
+        """Answer for photos in the order of their paths; memory does not grow with them.
+
+        Args:
+            paths: photo files, taken as they are needed.
+            console: where progress is shown; None shows none.
+            total: how many there are; None where it is not known, or where `paths` says it.
+            part_of: how many the whole is that they are a part of: answers come out as they do
+                in it, to the last digit, which the size of the batches may change.
+        """
+        if isinstance(paths, Sized):
+            total = len(paths)
+        size = self.image_size
+        batch_size = forward_batch_size(size)
+        batch_size = min(batch_size, part_of or total or batch_size)
+        forward = ForwardPass(self.model, console.warn if console else lambda _: None)
+        batches = decode_each(
+            lambda item: read_photo(item[1], size),
+            enumerate(paths),
+            batch_size,
+            num_decode_threads(0),
+        )
+        progress = console.task("predicting", total) if console else nullcontext()
+        with progress as task:
+            for batch, outputs in forward.over(batches, batch_size):
+                answers = {
+                    (position, path): Prediction(path, {}, reason)
+                    for (position, path), reason in batch.failures
+                }
+                if outputs:
+                    rows = self._as_probabilities(outputs[0])
+                    for (position, path), row in zip(batch.positions, rows, strict=True):
+                        answers[position, path] = Prediction(path, self._ranked(row))
+                if task is not None:
+                    task.advance(len(answers))
+                for item in sorted(answers):
+                    yield answers[item]
+
+    def _as_probabilities(self, rows: np.ndarray) -> np.ndarray:
+        """What the model gave, `(n, units)`, as probabilities, float `(n, classes)`."""
+        if self.metadata is not None:
+            return rows
+        rows = rows.astype(np.float32)
+        if rows.shape[1] < len(self.class_names):  # one sigmoid unit: how much of the second class
+            rows = np.concatenate([1 - rows, rows], axis=1)
+        if not (rows.min() >= 0 and abs(rows.sum(axis=1) - 1).max() <= _SUM_TOLERANCE):
+            shown = ", ".join(f"{value:.3g}" for value in rows[0, :5])
+            raise ModelFileError(
+                f"{self._path} gives {shown}, which are no probabilities that sum to 1: "
+                "end it in a softmax, or in one sigmoid unit for two classes"
+            )
+        return rows
+
+    def _ranked(self, row: np.ndarray) -> dict[str, float]:
+        order = np.argsort(-row, kind="stable")
+        return {self.class_names[index]: float(row[index]) for index in order}

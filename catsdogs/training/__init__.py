@@ -1,0 +1,1 @@
+"""Training a classifier, and what it keeps on its way."""

@@ -1,0 +1,123 @@
+"""The checkpoint: all that a training goes on from after a break, in one file of plain arrays."""
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from catsdogs.errors import DataError
+from catsdogs.files import replacing
+from catsdogs.training.history import Epoch, Progress
+from catsdogs.training.model_state import ModelState, Values
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run began with and has to find again, and what else its record says.
+
+    Attributes:
+        started: UTC, ISO 8601.
+        seconds: wall time so far, over all its parts.
+        backend: of Keras.
+        precision: what the convolutions compute in.
+        model: path of the model that it fine-tunes; empty where it trains a new one.
+        model_created: what that model's file says about when it was made.
+        photos: hash of the photos and their order, before unreadable ones were dropped.
+        frozen_weights: hash of the layers that it does not train.
+        start_weights: hash of all layers before the first epoch.
+        unreadable: files that could not be used so far, with the reason.
+    """
+
+    started: str
+    seconds: float
+    backend: str
+    precision: str
+    model: str
+    model_created: str
+    photos: str
+    frozen_weights: str
+    start_weights: str
+    unreadable: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file holds. Attributes: what the run is; how far it has come."""
+
+    facts: RunFacts
+    progress: Progress
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Replace a run's checkpoint: uncompressed arrays with checksums, and no pickle.
+
+    About four times the trained weights: the weights, Adam's two moments, and the kept
+    weights where they are not those of the last epoch.
+
+    Raises:
+        DataError: it cannot be written; the old one is still whole.
+    """
+    progress = checkpoint.progress
+    record = {
+        "format_version": FORMAT_VERSION,
+        "facts": asdict(checkpoint.facts),
+        "epochs": [asdict(epoch) for epoch in progress.epochs],
+        "num_frozen": progress.num_frozen,
+        "frozen_seconds": progress.frozen_seconds,
+    }
+    arrays = {"record": np.array(json.dumps(record))}
+    if progress.state is not None:
+        groups = asdict(progress.state)
+        if progress.kept_weights is not progress.state.weights:
+            groups["kept"] = progress.kept_weights
+        for group, values in groups.items():
+            arrays |= {f"{group}_{index}": value for index, value in enumerate(values)}
+    with replacing(path, "--set run.dir=DIR") as part, part.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read what `write_checkpoint` wrote; nothing in the file is executed.
+
+    Raises:
+        DataError: it is damaged, or of another version.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return _parse(path, {name: arrays[name] for name in arrays.files})
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path} is damaged ({' '.join(str(error).split())[:100]}): start anew without --resume"
+        ) from None
+
+
+def _parse(path: Path, arrays: dict[str, np.ndarray]) -> Checkpoint:
+    record: dict[str, Any] = json.loads(str(arrays["record"]))
+    if record["format_version"] != FORMAT_VERSION:
+        raise DataError(
+            f"{path} is of another version of catsdogs: resume with that one, "
+            "or start anew without --resume"
+        )
+    facts = RunFacts(**record["facts"])
+    facts = replace(facts, unreadable=tuple((path, reason) for path, reason in facts.unreadable))
+    progress = Progress(
+        epochs=[Epoch(**epoch) for epoch in record["epochs"]],
+        num_frozen=record["num_frozen"],
+        frozen_seconds=record["frozen_seconds"],
+    )
+    if progress.epochs:
+        state = ModelState(*(_group(arrays, name) for name in ("weights", "optimizer", "seeds")))
+        progress.state = state
+        progress.kept_weights = _group(arrays, "kept") or state.weights
+    return Checkpoint(facts, progress)
+
+
+def _group(arrays: dict[str, np.ndarray], name: str) -> Values:
+    """The values of a group in their order; empty where there is no such group."""
+    count = sum(key.rpartition("_")[0] == name for key in arrays)
+    return [arrays[f"{name}_{index}"] for index in range(count)]

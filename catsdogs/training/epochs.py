@@ -1,0 +1,251 @@
+"""Where the batches of each epoch come from: stored features, or photos streamed anew."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from catsdogs.config import Config
+from catsdogs.console import Console
+from catsdogs.data.batches import ViewBatches, decode_ahead, shuffled
+from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
+from catsdogs.data.skipping import drop_unreadable
+from catsdogs.data.threads import num_decode_threads
+from catsdogs.data.views import read_view
+from catsdogs.errors import DataError
+from catsdogs.network.engines.keras_engine import forward_batch_size
+from catsdogs.training.features import FeatureSource, View
+from catsdogs.training.fitting import Supervision
+from catsdogs.training.history import Plan
+from catsdogs.training.processes import current_team
+
+VALIDATION_BATCH_SIZE = 32
+"""Features in a step of validation."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a training works with.
+
+    Attributes:
+        dataset: photos of `train` and `validation`; those that cannot be read are moved
+            from its splits to its list of unreadable files.
+        plan: how to train.
+        config: views, cache, threads, seed.
+        console: where progress is shown.
+        supervision: where the training goes on, and who may end it.
+    """
+
+    dataset: Dataset
+    plan: Plan
+    config: Config
+    console: Console
+    supervision: Supervision = field(default_factory=Supervision)
+
+    @property
+    def num_training(self) -> int:
+        """Photos in an epoch."""
+        return self.dataset.count(TRAIN)
+
+    @property
+    def num_validation(self) -> int:
+        """Photos that it is validated with."""
+        return self.dataset.count(VALIDATION)
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The photos of both."""
+        return [*self.dataset.splits[TRAIN], *self.dataset.splits[VALIDATION]]
+
+    def drop(self, failures: Sequence[tuple[Sample, str]]) -> None:
+        """Leave photos out from now on.
+
+        Raises:
+            DataError: more than `data.max_unreadable` are, or a class or a split has none left.
+        """
+        drop_unreadable(self.dataset, failures, self.config.data.max_unreadable)
+
+
+class FeatureEpochs:
+    """Epochs on stored features: epoch e takes view (e - 1) mod `augment.views`.
+
+    Args:
+        tail: what is trained; takes features.
+        features: where they come from.
+        job: photos and settings.
+    """
+
+    def __init__(self, tail: keras.Model, features: FeatureSource, job: Job) -> None:
+        self.model = tail
+        self._features = features
+        self._job = job
+        self.num_frozen = 0
+        self.frozen_seconds = 0.0
+
+    @property
+    def num_training(self) -> int:
+        return self._job.num_training
+
+    @property
+    def num_validation(self) -> int:
+        return self._job.num_validation
+
+    def _training_views(self, samples: Sequence[Sample], epoch: int) -> list[View]:
+        number = (epoch - 1) % self._job.config.augment.views
+        return [View(sample, number) for sample in samples]
+
+    def _validation_views(self) -> list[View]:
+        return [View(sample, 0) for sample in self._job.dataset.splits[VALIDATION]]
+
+    def prepare(self, epoch: int) -> None:
+        job, team = self._job, current_team()
+        views = self._validation_views()
+        if epoch:
+            views += self._training_views(job.dataset.splits[TRAIN], epoch)
+        missing = sum(team.exchange(self._features.count_missing(views)))
+        if not missing:
+            return
+        with job.console.task("frozen layers", math.ceil(missing / team.num_processes)) as task:
+
+            def on_computed(count: int) -> None:
+                task.advance(count)
+                job.supervision.stop_if_asked()
+
+            done = self._features.ensure(
+                views,
+                forward_batch_size(job.config.model.image_size) * max(1, len(team.local_devices)),
+                num_decode_threads(job.config.data.decode_threads),
+                on_computed,
+            )
+        job.console.note(
+            f"frozen layers: {done.num_computed:,} photos in {done.seconds:.1f} s "
+            f"({done.num_computed / done.seconds:.1f}/s), {done.num_found:,} from the cache"
+        )
+        self.num_frozen += done.num_computed
+        self.frozen_seconds += done.seconds
+        job.drop(done.failures)
+
+    def training_batches(self, epoch: int) -> keras.utils.PyDataset:
+        samples = shuffled(self._job.dataset.splits[TRAIN], self._job.config.seed, epoch)
+        return self._features.batches(
+            self._training_views(samples, epoch), self._job.plan.batch_size
+        )
+
+    def validation_batches(self) -> keras.utils.PyDataset:
+        return self._features.batches(self._validation_views(), VALIDATION_BATCH_SIZE)
+
+
+class StreamedEpochs:
+    """Epochs on the photos themselves: epoch e takes view e of each, through all layers.
+
+    A photo that gets lost meanwhile is left out of its batch, and of all later epochs.
+
+    Args:
+        model: what is trained; takes photos.
+        job: photos and settings.
+    """
+
+    num_frozen = 0
+    frozen_seconds = 0.0
+
+    def __init__(self, model: keras.Model, job: Job) -> None:
+        self.model = model
+        self._job = job
+        self._num_threads = num_decode_threads(job.config.data.decode_threads)
+        self._checked = False
+        self._handed_out: list[ViewBatches] = []
+
+    @property
+    def num_training(self) -> int:
+        return self._job.num_training
+
+    @property
+    def num_validation(self) -> int:
+        return self._job.num_validation
+
+    def prepare(self, epoch: int) -> None:
+        """Find the unreadable photos before the first epoch, and those lost since."""
+        self.drop_lost()
+        if self._checked:
+            return
+        team = current_team()
+        mine = self._job.samples[team.process_id :: team.num_processes]
+        with self._job.console.task("checking photos", len(mine)) as task:
+            failures = self._of_all(dict(self._failures(mine, task.advance)))
+        self._job.drop(list(failures.items()))
+        self._checked = True
+
+    def _failures(
+        self, samples: Sequence[Sample], advance: Callable[[int], None]
+    ) -> list[tuple[Sample, str]]:
+        config = self._job.config
+
+        def read(position: int) -> np.ndarray:
+            sample = samples[position]
+            return read_view(
+                sample.path,
+                sample.content_hash,
+                0,
+                config.model.image_size,
+                config.augment,
+                config.seed,
+            )
+
+        failures = []
+        for batch in decode_ahead(read, len(samples), VALIDATION_BATCH_SIZE, self._num_threads):
+            failures += [(samples[position], reason) for position, reason in batch.failures]
+            advance(len(batch.positions) + len(batch.failures))
+            self._job.supervision.stop_if_asked()
+        return failures
+
+    def _of_all(self, lost: dict[Sample, str]) -> dict[Sample, str]:
+        """What any process could not read: each knows of its own part."""
+        samples = self._job.samples
+        mine = {str(index): lost[sample] for index, sample in enumerate(samples) if sample in lost}
+        together: dict[Sample, str] = {}
+        for others in current_team().exchange(mine):
+            together |= {samples[int(index)]: reason for index, reason in others.items()}
+        return together
+
+    def training_batches(self, epoch: int) -> keras.utils.PyDataset:
+        samples = shuffled(self._job.dataset.splits[TRAIN], self._job.config.seed, epoch)
+        return self._batches(samples, epoch)
+
+    def validation_batches(self) -> keras.utils.PyDataset:
+        self.drop_lost()
+        return self._batches(self._job.dataset.splits[VALIDATION], 0)
+
+    def drop_lost(self) -> None:
+        """Leave out from now on what could not be read since it was checked.
+
+        Raises:
+            DataError: so much that the figures are worth nothing.
+        """
+        lost = {sample: reason for batches in self._handed_out for sample, reason in batches.lost}
+        lost = self._of_all(lost)
+        emptied = any(batches.is_any_empty for batches in self._handed_out)
+        self._handed_out.clear()
+        self._job.drop(list(lost.items()))
+        if emptied:
+            path, reason = self._job.dataset.unreadable[-1]
+            raise DataError(
+                f"the photos of a whole batch got lost, e.g. {path}: {reason}: "
+                "run it again when they are back"
+            )
+
+    def _batches(self, samples: Sequence[Sample], view_number: int) -> ViewBatches:
+        config = self._job.config
+        batches = ViewBatches(
+            samples,
+            view_number,
+            config.model.image_size,
+            config.augment,
+            config.seed,
+            self._job.plan.batch_size,
+            self._num_threads,
+            current_team().share,
+        )
+        self._handed_out.append(batches)
+        return batches

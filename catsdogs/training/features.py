@@ -1,0 +1,276 @@
+"""Outputs of the frozen trunk: computed once for each photo and view, then read."""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from catsdogs.config import AugmentConfig
+from catsdogs.data.batches import WHOLE, Share, decode_ahead
+from catsdogs.data.dataset import Sample
+from catsdogs.data.views import read_view
+from catsdogs.errors import DataError
+from catsdogs.network.engines.keras_engine import ForwardPass
+from catsdogs.training.feature_exchange import complete_store, gather_found, raise_together
+from catsdogs.training.feature_store import FeatureStore, StoreError
+from catsdogs.training.processes import current_team
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of one photo. Attributes: the photo; which view, 0 is the photo itself."""
+
+    sample: Sample
+    number: int
+
+
+def hash_weights(model: keras.Model) -> str:
+    """A hash (hex) of all weights of a model, in the order of its layers."""
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(str(weight.shape).encode())
+        digest.update(np.ascontiguousarray(weight).data)
+    return digest.hexdigest()
+
+
+def view_key(view: View, augment: AugmentConfig, seed: int) -> bytes:
+    """Name of a view's features within its trunk's store: 16 bytes of photo, 16 of view.
+
+    View 0 is the same under every augmentation; other views change with any bound or seed.
+    """
+    if view.number == 0:
+        return view.sample.content_hash + bytes(16)
+    bounds = augment.model_dump(exclude={"views"})
+    described = json.dumps([bounds, seed, view.number], sort_keys=True).encode()
+    return view.sample.content_hash + hashlib.blake2b(described, digest_size=16).digest()
+
+
+@dataclass
+class Extraction:
+    """What a pass of the trunk did.
+
+    Attributes:
+        num_computed: photos that went through the trunk.
+        num_found: photos whose features were there already.
+        seconds: wall time of the pass.
+        failures: photos that could not be read, with the reason.
+    """
+
+    num_computed: int
+    num_found: int
+    seconds: float
+    failures: list[tuple[Sample, str]]
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Features of a lower boundary, kept on the way through the trunk for a later training.
+
+    Attributes:
+        output: what the trunk gives there.
+        store: where it is kept, as long as that can be written.
+    """
+
+    output: keras.KerasTensor
+    store: FeatureStore
+
+
+class FeatureSource:
+    """Features of any view of any photo: from the store, or through the trunk.
+
+    Args:
+        trunk: Keras model, raw RGB `(n, height, width, 3)` to features `(n, …)`.
+        store: where features are kept.
+        augment: bounds of the views.
+        seed: of the views.
+        warn: told in a line where the device's memory asks for smaller batches, or where
+            nothing more is kept ahead.
+        ahead: what else is kept of the photos that go through the trunk; None: nothing.
+    """
+
+    def __init__(
+        self,
+        trunk: keras.Model,
+        store: FeatureStore,
+        augment: AugmentConfig,
+        seed: int,
+        warn: Callable[[str], None] = lambda _: None,
+        ahead: Ahead | None = None,
+    ) -> None:
+        asked = keras.Model(trunk.input, [trunk.output, ahead.output]) if ahead else trunk
+        self._forward = ForwardPass(asked, warn, current_team().placement())
+        self._store = store
+        self._ahead_store = ahead.store if ahead else None
+        self._warn = warn
+        self._augment = augment
+        self._seed = seed
+        self.shape: tuple[int, ...] = tuple(trunk.output.shape[1:])
+        self._size: tuple[int, int] = tuple(trunk.input.shape[1:3])
+
+    def keys(self, views: Iterable[View]) -> list[bytes]:
+        """Names of the views' features in the store."""
+        return [view_key(view, self._augment, self._seed) for view in views]
+
+    def count_missing(self, views: Sequence[View]) -> int:
+        """How many of the views would have to be computed."""
+        return len(self._store.missing(self.keys(views)))
+
+    def ensure(
+        self,
+        views: Sequence[View],
+        batch_size: int,
+        num_threads: int,
+        on_computed: Callable[[int], None],
+    ) -> Extraction:
+        """Run the trunk over those views that are not in the store.
+
+        Where several processes train together, each computes its part of the photos, and gets
+        what its own store then lacks from one that has it: all of them call this with the same
+        views, and all raise where one of them cannot keep its features.
+
+        Args:
+            views: what will be read from the store.
+            batch_size: photos in a pass of the trunk.
+            num_threads: threads that decode ahead.
+            on_computed: called with the number of photos done since the last call.
+
+        Raises:
+            StoreError: the features cannot be kept.
+            OutOfMemoryError: the device's memory is too small for a single photo.
+        """
+        team, start = current_team(), time.perf_counter()
+        copies = self._copies(views)
+        keys = list(copies)
+        found = gather_found(team, self._store, keys)
+        nowhere = [keys[index] for index in np.flatnonzero(~found.any(axis=0))]
+        mine = {key: copies[key] for key in nowhere[team.process_id :: team.num_processes]}
+        failed: dict[bytes, str] = {}
+        problem = ""
+        try:
+            self._store.reserve(int((~found[team.process_id]).sum()), 2 * math.prod(self.shape))
+            failed = self._compute(mine, batch_size, num_threads, on_computed)
+        except StoreError as error:
+            problem = str(error)
+        raise_together(team, problem)
+        for others in team.exchange({key.hex(): reason for key, reason in failed.items()}):
+            failed |= {bytes.fromhex(key): reason for key, reason in others.items()}
+        complete_store(team, self._store, [key for key in keys if key not in failed], self.shape)
+        return Extraction(
+            len(nowhere) - len(failed),
+            len(keys) - len(nowhere),
+            time.perf_counter() - start,
+            self._failures(views, failed),
+        )
+
+    def _compute(
+        self,
+        wanted: Mapping[bytes, Sequence[View]],
+        batch_size: int,
+        num_threads: int,
+        on_computed: Callable[[int], None],
+    ) -> dict[bytes, str]:
+        """Run the trunk over views and keep the features; keys of failures, with the reason."""
+        keys = list(wanted)
+
+        def read(position: int) -> np.ndarray:
+            *others, last = wanted[keys[position]]
+            for view in others:
+                with suppress(DataError):  # another copy may still be there
+                    return self._read(view)
+            return self._read(last)
+
+        failed: dict[bytes, str] = {}
+        batches = decode_ahead(read, len(keys), batch_size, num_threads)
+        for batch, outputs in self._forward.over(batches, batch_size):
+            if outputs:
+                computed = [keys[position] for position in batch.positions]
+                self._store.write(computed, _as_float16(outputs[0]))
+                self._keep_ahead(computed, outputs[1:])
+            failed |= {keys[position]: reason for position, reason in batch.failures}
+            on_computed(len(batch.positions) + len(batch.failures))
+        return failed
+
+    def _keep_ahead(self, keys: Sequence[bytes], outputs: Sequence[np.ndarray]) -> None:
+        """Nothing depends on it: where it cannot be kept, the training goes on without."""
+        if self._ahead_store is None:
+            return
+        try:
+            self._ahead_store.write(keys, _as_float16(outputs[0]))
+        except StoreError as error:
+            self._warn(f"feature store: {error}: fine-tuning will have to compute more")
+            self._ahead_store = None
+
+    def _copies(self, views: Sequence[View]) -> dict[bytes, list[View]]:
+        """Views of one photo under one key: they are computed once."""
+        copies: dict[bytes, list[View]] = {}
+        for key, view in zip(self.keys(views), views, strict=True):
+            copies.setdefault(key, []).append(view)
+        return copies
+
+    def _read(self, view: View) -> np.ndarray:
+        sample = view.sample
+        return read_view(
+            sample.path, sample.content_hash, view.number, self._size, self._augment, self._seed
+        )
+
+    def _failures(
+        self, views: Sequence[View], failed: Mapping[bytes, str]
+    ) -> list[tuple[Sample, str]]:
+        keys = self.keys(views)
+        return [
+            (v.sample, failed[key]) for v, key in zip(views, keys, strict=True) if key in failed
+        ]
+
+    def batches(self, views: Sequence[View], batch_size: int) -> "FeatureBatches":
+        """Batches of features that `ensure` has put into the store, in the order of `views`."""
+        labels = np.array([view.sample.label for view in views], np.int32)
+        share = current_team().share
+        return FeatureBatches(self._store, self.keys(views), labels, self.shape, batch_size, share)
+
+
+def _as_float16(outputs: np.ndarray) -> np.ndarray:
+    """What a store keeps; numbers beyond its range become its largest."""
+    largest = np.finfo(np.float16).max
+    return np.clip(outputs.astype(np.float32), -largest, largest).astype(np.float16)
+
+
+class FeatureBatches(keras.utils.PyDataset):
+    """Features and labels as `fit` and `evaluate` take them, streamed from a store.
+
+    Item `i` is `(features, labels)`: float16 `(n, …)` and int32 `(n,)`, and weights float32
+    `(n,)` where batches are spread over devices.
+    """
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        keys: Sequence[bytes],
+        labels: np.ndarray,
+        shape: tuple[int, ...],
+        batch_size: int,
+        share: Share = WHOLE,
+    ) -> None:
+        super().__init__()
+        self._share = share
+        self._store = store
+        self._keys = keys
+        self._labels = labels
+        self._shape = shape
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._keys) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        start = index * self._batch_size
+        keys = self._keys[start : start + self._batch_size]
+        rows, weights = self._share.rows(len(keys))
+        features = self._store.read([keys[row] for row in rows], self._shape)
+        batch = features, self._labels[start + rows]
+        return batch if weights is None else (*batch, weights)

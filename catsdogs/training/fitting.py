@@ -1,0 +1,261 @@
+"""The epochs: fit, validate, keep the best, stop early."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import keras
+import numpy as np
+
+from catsdogs.console import Console, Task
+from catsdogs.network.device import answering_out_of_memory
+from catsdogs.training.history import Epoch, History, Plan, Progress
+from catsdogs.training.model_state import ModelState
+
+_LOG_LOSS = "log_loss"
+
+
+class StopRequested(Exception):  # noqa: N818, it is nobody's error
+    """A training was asked to stop before its first epoch had ended: it has given nothing."""
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """What a training is watched and held by.
+
+    Attributes:
+        progress: where it goes on; brought up to date as each epoch ends.
+        on_epoch: called after that, with all epochs so far.
+        should_stop: asked after each step; once it says yes, the training ends with the kept
+            epoch of those that have ended.
+    """
+
+    progress: Progress = field(default_factory=Progress)
+    on_epoch: Callable[[History], None] = lambda _: None
+    should_stop: Callable[[], bool] = lambda: False
+
+    def stop_if_asked(self) -> None:
+        """End what is running, where that was asked for.
+
+        Raises:
+            StopRequested: it was.
+        """
+        if self.should_stop():
+            raise StopRequested
+
+
+class EpochSource(Protocol):
+    """Gives each epoch's batches.
+
+    Attributes:
+        model: takes the batches, gives probabilities; shares the classifier's variables.
+        num_training: photos in an epoch, known once it is prepared.
+        num_validation: likewise.
+        num_frozen: photos and views that went through the frozen layers so far, to be kept.
+        frozen_seconds: wall time of that.
+    """
+
+    model: keras.Model
+    num_frozen: int
+    frozen_seconds: float
+
+    @property
+    def num_training(self) -> int: ...
+
+    @property
+    def num_validation(self) -> int: ...
+
+    def prepare(self, epoch: int) -> None:
+        """Make ready for an epoch, from 1; 0 prepares validation alone."""
+
+    def training_batches(self, epoch: int) -> keras.utils.PyDataset:
+        """Batches of an epoch, from 1, in its order."""
+
+    def validation_batches(self) -> keras.utils.PyDataset:
+        """Batches of the validation photos, never augmented."""
+
+
+def compile_for(model: keras.Model, learning_rate: float) -> None:
+    """Give a model Adam, the loss and the metrics; its output is taken for logits."""
+    optimizer: keras.optimizers.Optimizer = keras.optimizers.Adam(learning_rate)
+    if any(layer.compute_dtype == "float16" for layer in model.layers if layer.trainable_variables):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)  # float16 gradients underflow
+    # The mean over the rows that count: Keras' own divides by those that fill a batch up, too,
+    # and its running loss weighs batches by them. Hence the loss as a metric as well.
+    loss = keras.losses.SparseCategoricalCrossentropy(True, reduction="mean_with_sample_weight")
+    log_loss = keras.metrics.SparseCategoricalCrossentropy(_LOG_LOSS, from_logits=True)
+    model.compile(optimizer, loss=loss, weighted_metrics=["accuracy", log_loss])
+
+
+@contextmanager
+def giving_logits(model: keras.Model) -> Iterator[None]:
+    """Leave out the softmax at the end of a model while it is trained and validated.
+
+    From probabilities, Keras computes the loss no further than 1e-7, and no gradient beyond
+    (on TensorFlow alone it finds the logits behind them by itself).
+    """
+    last = model.layers[-1]
+    softmax, last.activation = last.activation, keras.activations.linear
+    try:
+        yield
+    finally:
+        last.activation = softmax
+
+
+def fit_epochs(
+    source: EpochSource, plan: Plan, console: Console, supervision: Supervision | None = None
+) -> History:
+    """Train for the planned epochs and leave the kept epoch's weights in the model.
+
+    Args:
+        source: the model and its batches.
+        plan: how to train.
+        console: gets each step's and each epoch's figures.
+        supervision: where the training goes on, and who may end it.
+
+    Raises:
+        StopRequested: it was asked to stop before the first epoch had ended.
+        OutOfMemoryError: the device's memory is too small for a step.
+    """
+    supervision = supervision or Supervision()
+    progress = supervision.progress
+    compile_for(source.model, plan.learning_rate)
+    if progress.state is not None:
+        progress.state.restore(source.model)
+    too_much = (
+        f"for steps of {plan.batch_size} photos: give a smaller train.batch_size or "
+        f"finetune.batch_size, for example {max(1, plan.batch_size // 2)}"
+    )
+    interrupted = False
+    try:
+        with giving_logits(source.model), answering_out_of_memory(too_much):
+            _run_epochs(source, plan, console, supervision)
+    except StopRequested:
+        if not progress.epochs:
+            raise
+        interrupted = True
+    for variable, value in zip(
+        source.model.trainable_variables, progress.kept_weights, strict=True
+    ):
+        variable.assign(value)
+    return progress.history(plan, interrupted)
+
+
+def _run_epochs(
+    source: EpochSource, plan: Plan, console: Console, supervision: Supervision
+) -> None:
+    """Run the epochs that are left, and keep in `supervision.progress` what they give."""
+    progress, model = supervision.progress, source.model
+    num_frozen, frozen_seconds = progress.num_frozen, progress.frozen_seconds
+    first = progress.epochs[-1].number + 1 if progress.epochs else int(not plan.start_counts)
+    for number in range(first, plan.epochs + 1):
+        if progress.is_out_of_patience(plan):
+            break
+        start = time.perf_counter()
+        # afresh in each epoch, so that one after a break draws what it would have drawn anyway
+        keras.utils.set_random_seed(
+            int(np.random.SeedSequence([plan.seed, number]).generate_state(1)[0])
+        )
+        source.prepare(number)
+        rate = plan.learning_rate * plan.rate_share(max(1, number))
+        training = _train_epoch(source, number, plan, rate, console, supervision) if number else {}
+        validation = _validate(source, supervision)
+        epoch = Epoch(
+            number=number,
+            learning_rate=rate if number else 0.0,
+            loss=training.get(_LOG_LOSS),
+            accuracy=training.get("accuracy"),
+            validation_loss=validation[_LOG_LOSS],
+            validation_accuracy=validation["accuracy"],
+            seconds=time.perf_counter() - start,
+        )
+        console.note(_describe(epoch, plan))
+        progress.epochs.append(epoch)
+        progress.state = ModelState.of(model)
+        if plan.keep == "last" or progress.best is epoch:
+            progress.kept_weights = progress.state.weights
+        progress.num_frozen = num_frozen + source.num_frozen
+        progress.frozen_seconds = frozen_seconds + source.frozen_seconds
+        supervision.on_epoch(progress.history(plan))
+    if progress.is_out_of_patience(plan):
+        console.note(f"stopped early: {plan.patience} epochs without a better validation loss")
+
+
+def _train_epoch(
+    source: EpochSource,
+    number: int,
+    plan: Plan,
+    rate: float,
+    console: Console,
+    supervision: Supervision,
+) -> dict[str, float]:
+    """One pass over the training photos; loss and accuracy over them."""
+    source.model.optimizer.learning_rate = rate
+    title = f"epoch {number}/{plan.epochs}"
+    with console.task(title, source.num_training, plan.batch_size) as task:
+        history = source.model.fit(
+            source.training_batches(number),
+            shuffle=False,  # the batches come in the epoch's own seeded order
+            verbose=0,
+            callbacks=[
+                _StepFigures(task, plan.batch_size, source.num_training),
+                _Stop(supervision),
+            ],
+        ).history
+    supervision.stop_if_asked()
+    return {name: float(values[-1]) for name, values in history.items()}
+
+
+def _validate(source: EpochSource, supervision: Supervision) -> dict[str, float]:
+    """Loss and accuracy over the validation photos."""
+    figures = source.model.evaluate(
+        source.validation_batches(), verbose=0, return_dict=True, callbacks=[_Stop(supervision)]
+    )
+    supervision.stop_if_asked()
+    return {name: float(value) for name, value in figures.items()}
+
+
+class _StepFigures(keras.callbacks.Callback):
+    """Hands the running loss and accuracy on after each step."""
+
+    def __init__(self, task: Task, batch_size: int, num_photos: int) -> None:
+        super().__init__()
+        self._task = task
+        self._batch_size = batch_size
+        self._left = num_photos
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        count = min(self._batch_size, self._left)
+        self._left -= count
+        figures = logs or {}
+        self._task.advance(count, loss=figures[_LOG_LOSS], accuracy=figures["accuracy"])
+
+
+class _Stop(keras.callbacks.Callback):
+    """Ends the pass over the photos after the step in which that was asked for."""
+
+    def __init__(self, supervision: Supervision) -> None:
+        super().__init__()
+        self._supervision = supervision
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self._supervision.should_stop():
+            self.model.stop_training = True
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self._supervision.should_stop():
+            self.model.stop_evaluating = True
+
+
+def _describe(epoch: Epoch, plan: Plan) -> str:
+    validation = (
+        f"validation loss {epoch.validation_loss:.4f} accuracy {epoch.validation_accuracy:.4f}"
+    )
+    if not epoch.number:
+        return f"epoch 0/{plan.epochs}  as it was  {validation}"
+    return (
+        f"epoch {epoch.number}/{plan.epochs}  loss {epoch.loss:.4f} accuracy {epoch.accuracy:.4f}  "
+        f"{validation}  {epoch.seconds:.1f} s"
+    )

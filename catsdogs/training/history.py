@@ -1,0 +1,113 @@
+"""What a training is planned to be, how far it has come, and what it gave."""
+
+import math
+from dataclasses import dataclass, field
+
+from catsdogs.training.model_state import ModelState, Values
+
+_FINAL_SHARE = 0.05
+"""What the cosine leaves of the learning rate at its end."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train.
+
+    Attributes:
+        epochs: at most so many.
+        batch_size: photos in a step.
+        learning_rate: of Adam, in the first epoch; it falls along a cosine.
+        patience: epochs without a better validation loss before stopping; 0: never.
+        keep: which epoch's weights stay, the `best` or the `last`.
+        start_counts: the weights before training are epoch 0, and may be the best.
+        seed: of what Keras may draw in an epoch besides dropout, which has its own.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    patience: int
+    keep: str
+    start_counts: bool
+    seed: int = 0
+
+    def rate_share(self, epoch: int) -> float:
+        """What the cosine leaves of the learning rate in an epoch, from 1: 1 down to 0.05."""
+        cosine = math.cos(math.pi * (epoch - 1) / self.epochs)
+        return _FINAL_SHARE + (1 - _FINAL_SHARE) * (1 + cosine) / 2
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch gave. Losses in nats, accuracies 0 to 1.
+
+    Attributes:
+        number: from 1; 0 is the state before training, which has no training figures.
+        learning_rate: of this epoch.
+        loss: over the training photos as they were trained on, with dropout.
+        accuracy: likewise.
+        validation_loss: after the epoch.
+        validation_accuracy: likewise.
+        seconds: wall time of training and validation, and of features computed for it.
+    """
+
+    number: int
+    learning_rate: float
+    loss: float | None
+    accuracy: float | None
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class History:
+    """What a training gave.
+
+    Attributes:
+        epochs: all of them.
+        kept: the one whose weights the model has at the end.
+        num_frozen: photos and views that went through the frozen layers once, to be kept.
+        frozen_seconds: wall time of that.
+        interrupted: it was asked to stop before its end.
+    """
+
+    epochs: list[Epoch]
+    kept: Epoch
+    num_frozen: int = 0
+    frozen_seconds: float = 0.0
+    interrupted: bool = False
+
+
+@dataclass
+class Progress:
+    """How far a training has come: all that its next epoch depends on.
+
+    Attributes:
+        epochs: those that have ended.
+        state: of the model after the last of them; None before the first one's end.
+        kept_weights: trainable weights of the epoch that would be kept if it ended now.
+        num_frozen: photos and views that went through the frozen layers by then.
+        frozen_seconds: wall time of that.
+    """
+
+    epochs: list[Epoch] = field(default_factory=list)
+    state: ModelState | None = None
+    kept_weights: Values = field(default_factory=list)
+    num_frozen: int = 0
+    frozen_seconds: float = 0.0
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch with the best validation loss, the first of equals."""
+        return min(self.epochs, key=lambda epoch: epoch.validation_loss)
+
+    def history(self, plan: Plan, interrupted: bool = False) -> History:
+        """What the training would give if it ended now."""
+        kept = self.best if plan.keep == "best" else self.epochs[-1]
+        return History(self.epochs, kept, self.num_frozen, self.frozen_seconds, interrupted)
+
+    def is_out_of_patience(self, plan: Plan) -> bool:
+        """Whether the validation loss has not become better for too long."""
+        since_best = self.epochs[-1].number - self.best.number if self.epochs else 0
+        return bool(plan.patience) and since_best >= plan.patience

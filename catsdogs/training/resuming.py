@@ -1,0 +1,121 @@
+"""Finding the run that `--resume` goes on with, and making sure that it is the same one."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catsdogs.config import Config, RunConfig, config_keys, differences, load_config
+from catsdogs.errors import ConfigError, DataError
+from catsdogs.run import Command, RunDir, list_run_dirs
+
+if TYPE_CHECKING:  # the run is looked for before Keras is imported, which takes seconds
+    from catsdogs.training.checkpoint import RunFacts
+
+_FREE_KEYS = {
+    "output",
+    "data.dir",
+    "data.decode_threads",
+    "data.max_unreadable",
+    "cache.enabled",
+    "cache.dir",
+    "cache.max_gib",
+    "cache.ahead",
+    "run.dir",
+    "run.tensorboard",
+}
+"""They change where things lie or how fast it goes, and nothing of what is learned."""
+
+
+def unfinished_run(command: Command, overrides: Mapping[str, Any]) -> RunDir:
+    """Find the newest run of a command that did not come to its end.
+
+    Args:
+        command: which one.
+        overrides: as given with `--resume`; `run.dir` says where to look.
+
+    Raises:
+        DataError: there is none, or none that can go on.
+    """
+    config = load_config(None, {k: v for k, v in overrides.items() if k == "run.dir"})
+    parent = Path(config.run.dir)
+    runs = [run for run in reversed(list_run_dirs(parent)) if run.command == command]
+    problems = []
+    for run in runs:
+        if run.metrics_path.exists():
+            problems.append(f"{run.path} came to its end: there is nothing to resume")
+        elif not run.checkpoint_path.exists():
+            problems.append(f"{run.path} left no checkpoint to go on from: start anew")
+        else:
+            try:
+                with run.claimed(exclusively=False):
+                    return run
+            except DataError as error:
+                problems.append(str(error))
+    raise DataError(
+        problems[0]
+        if problems
+        else f"{parent} holds no {command} to resume: start one by `catsdogs {command}`, "
+        "or say where it is by --set run.dir=DIR"
+    )
+
+
+def resumed_config(run: RunDir, overrides: Mapping[str, Any]) -> Config:
+    """The configuration of a run, with what may be different when it goes on.
+
+    Raises:
+        ConfigError: a key would change what is learned.
+    """
+    wanted = load_config(run.config_path, overrides)
+    before, after = differences(load_config(run.config_path)), differences(wanted)
+    for key in config_keys():  # one that is in neither has its default in both
+        if key not in _FREE_KEYS and (key in before, before.get(key)) != (
+            key in after,
+            after.get(key),
+        ):
+            raise ConfigError(
+                f"{key} is fixed in {run.path}, which --resume goes on with: leave it out, "
+                "or start anew without --resume"
+            )
+    return wanted
+
+
+def check_same(run: RunDir, begun: "RunFacts", found: "RunFacts", has_epochs: bool) -> None:
+    """Make sure that going on ends where the run would have ended without the break.
+
+    Args:
+        run: the run.
+        begun: what it began with.
+        found: what is there now.
+        has_epochs: whether an epoch has ended; trained weights are in the checkpoint then.
+
+    Raises:
+        DataError: photos, weights or backend are other ones.
+    """
+    if found.backend != begun.backend:
+        raise DataError(
+            f"{run.path} began with the Keras backend {begun.backend}: "
+            f"set KERAS_BACKEND={begun.backend} to go on with it"
+        )
+    if found.photos != begun.photos:
+        raise DataError(
+            f"the photos are not those that {run.path} began with, in number, content or order: "
+            "bring them back, or start anew without --resume"
+        )
+    same = found.frozen_weights == begun.frozen_weights
+    if not has_epochs:
+        same = same and found.start_weights == begun.start_weights
+    if not same:
+        source = found.model or "the weights of the backbone"
+        verb = "is" if found.model else "are"
+        raise DataError(
+            f"{source} {verb} not what {run.path} began with: bring that back, "
+            "or start anew without --resume"
+        )
+
+
+def resume_command(command: Command, config: Config) -> str:
+    """What the user types to go on with a run."""
+    if config.run.dir == RunConfig().dir:
+        return f"catsdogs {command} --resume"
+    return f"catsdogs {command} --resume --set {shlex.quote(f'run.dir={config.run.dir}')}"

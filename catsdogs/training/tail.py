@@ -1,0 +1,168 @@
+"""Train the layers above a boundary: on stored features where they can be kept."""
+
+import math
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import keras
+
+from catsdogs.config import Config
+from catsdogs.data.skipping import refuse_too_many
+from catsdogs.network.backbones import get_backbone
+from catsdogs.network.classifier import (
+    POOLING_NAME,
+    build_classifier,
+    convolution_layers,
+    finetune_boundary,
+    freeze_below,
+    split_at,
+)
+from catsdogs.network.device import gpu_names
+from catsdogs.training.epochs import FeatureEpochs, Job, StreamedEpochs
+from catsdogs.training.feature_store import (
+    DiskStore,
+    FeatureStore,
+    MemoryStore,
+    StoreError,
+    TrunkCard,
+    cache_dir,
+    has_room,
+)
+from catsdogs.training.features import Ahead, FeatureSource, hash_weights
+from catsdogs.training.fitting import compile_for, fit_epochs
+from catsdogs.training.history import History
+from catsdogs.training.model_state import ModelState
+from catsdogs.training.processes import current_team
+
+
+def train_above(model: keras.Model, boundary: str, job: Job) -> History:
+    """Train the layers above a boundary and leave the kept epoch's weights in the model.
+
+    What the frozen layers give is computed once for each photo and view and kept in the
+    feature store. With `augment.views = 0`, or where features cannot be kept at all, every
+    epoch runs fresh views through the whole network.
+
+    Args:
+        model: classifier, as `build_classifier` makes it.
+        boundary: name of the last frozen layer.
+        job: photos and settings.
+
+    Raises:
+        DataError: no readable photos are left to train on or to validate with, or more than
+            `data.max_unreadable` are unreadable.
+        StopRequested: it was asked to stop before the first epoch had ended.
+        OutOfMemoryError: the device's memory is too small.
+    """
+    refuse_too_many(job.dataset, job.config.data.max_unreadable)
+    team = current_team()
+    freeze_below(model, boundary)
+    with team.training_scope():
+        trained = model if len(team.devices) < 2 else _twin(model, boundary, job)
+        history = _train(model, trained, boundary, job)
+    if trained is not model:
+        model.set_weights(trained.get_weights())
+    return history
+
+
+def _twin(model: keras.Model, boundary: str, job: Job) -> keras.Model:
+    """The same classifier once more, its variables where the scope around it wants them."""
+    twin = build_classifier(
+        job.config.model,
+        len(job.dataset.class_names),
+        convolution_layers(model)[0].dtype_policy,
+        model.get_layer("dropout").seed,
+    )
+    twin.set_weights(model.get_weights())
+    freeze_below(twin, boundary)
+    return twin
+
+
+def _train(model: keras.Model, trained: keras.Model, boundary: str, job: Job) -> History:
+    """Train `trained`, which is `model` or its twin on all devices, the best way there is."""
+    if job.config.augment.views:
+        history = _train_on_features(model, trained, boundary, job)
+        if history is not None:
+            return history
+    streamed = StreamedEpochs(trained, job)
+    history = fit_epochs(streamed, job.plan, job.console, job.supervision)
+    streamed.drop_lost()
+    return history
+
+
+def _train_on_features(
+    model: keras.Model, trained: keras.Model, boundary: str, job: Job
+) -> History | None:
+    """Train the tail; None where its features can be kept nowhere."""
+    config = job.config
+    with current_team().forward_scope():
+        # other than what is trained, it is on the devices of this process alone
+        on_one = len(current_team().local_devices) < 2
+        forward = model if on_one else _twin(model, boundary, job)
+    trunk, _ = split_at(forward, boundary)
+    _, tail = split_at(trained, boundary)
+    compile_for(tail, job.plan.learning_rate)
+    start = ModelState.of(tail)
+    for store, ahead in _stores(forward, boundary, job):
+        features = FeatureSource(trunk, store, config.augment, config.seed, job.console.warn, ahead)
+        try:
+            source = FeatureEpochs(tail, features, job)
+            return fit_epochs(source, job.plan, job.console, job.supervision)
+        except StoreError as error:
+            job.console.warn(f"feature store: {error}: going on without it")
+            if job.supervision.progress.state is None:
+                start.restore(tail)
+    return None
+
+
+def _stores(
+    model: keras.Model, boundary: str, job: Job
+) -> Iterator[tuple[FeatureStore, Ahead | None]]:
+    """The places to keep features in, best first, each with what is kept ahead."""
+    if job.config.cache.enabled:
+        try:
+            with (
+                closing(_disk_store(model, boundary, job.config)) as store,
+                _keeping_ahead(model, boundary, job) as ahead,
+            ):
+                yield store, ahead
+        except StoreError as error:
+            job.console.warn(f"feature store: {error}: going on without it")
+    yield MemoryStore(), None
+
+
+def _disk_store(model: keras.Model, boundary: str, config: Config) -> DiskStore:
+    trunk, _ = split_at(model, boundary)
+    card = TrunkCard(
+        backbone=config.model.backbone,
+        boundary=boundary,
+        pooling=config.model.pooling if boundary == POOLING_NAME else "",
+        image_size=config.model.image_size,
+        precision=convolution_layers(model)[0].compute_dtype,
+        weights=hash_weights(trunk),
+    )
+    return DiskStore(cache_dir(config.cache), card, config.cache.max_bytes)
+
+
+@contextmanager
+def _keeping_ahead(model: keras.Model, boundary: str, job: Job) -> Iterator[Ahead | None]:
+    """What a later fine-tuning would start from, where a head is trained and all of it fits."""
+    config = job.config
+    lower = finetune_boundary(get_backbone(config.model.backbone), config.finetune.block)
+    output = model.get_layer(lower).output
+    num_views = job.num_training * min(config.augment.views, job.plan.epochs) + job.num_validation
+    num_bytes = 2 * math.prod(output.shape[1:])
+    if (
+        boundary != POOLING_NAME
+        or not config.cache.ahead
+        or gpu_names()
+        or not has_room(cache_dir(config.cache), config.cache.max_bytes, num_views, num_bytes)
+    ):
+        yield None
+        return
+    try:
+        store = _disk_store(model, lower, config)
+    except StoreError:  # fine-tuning will say so, where it matters
+        yield None
+        return
+    with closing(store):
+        yield Ahead(output, store)

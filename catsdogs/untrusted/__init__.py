@@ -1,0 +1,1 @@
+"""Opening what strangers may have written."""
