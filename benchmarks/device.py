@@ -47,6 +47,7 @@ def trunk(settings: Settings) -> list[Row]:
     from catsdogs.config import AugmentConfig, DataConfig, ModelConfig
     from catsdogs.data.dataset import load_dataset
     from catsdogs.data.threads import num_decode_threads
+    from catsdogs.data.views import ViewReader
     from catsdogs.network.classifier import build_classifier, split_at
     from catsdogs.network.engines.keras_engine import forward_batch_size
     from catsdogs.network.precision import choose_precision
@@ -70,7 +71,7 @@ def trunk(settings: Settings) -> list[Row]:
         return _BARE_BATCHES * batch_size / (time.perf_counter() - start)
 
     def end_to_end() -> float:
-        source = FeatureSource(layers, MemoryStore(), AugmentConfig(), seed=0)
+        source = FeatureSource(layers, MemoryStore(), ViewReader(size, AugmentConfig(), seed=0))
         done = source.ensure(views, batch_size, num_decode_threads(0), lambda _: None)
         return done.num_computed / done.seconds
 

@@ -13,6 +13,7 @@ from benchmarks.settings import Row, Settings
 from catsdogs.config import AugmentConfig, DataConfig, ModelConfig
 from catsdogs.data.dataset import load_dataset
 from catsdogs.data.threads import num_decode_threads
+from catsdogs.data.views import ViewReader
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
 from catsdogs.network.engines.keras_engine import TRUNK_BATCH_SIZE
 from catsdogs.network.precision import choose_precision
@@ -59,6 +60,7 @@ def decode_threads(settings: Settings) -> list[Row]:
     layers = _make_trunk(settings, choose_precision().policy)
     samples = load_dataset(DataConfig(dir=str(settings.data)), 0).splits["train"][:_NUM_PHOTOS]
     views = [View(sample, 0) for sample in samples]
+    reader = ViewReader((settings.size, settings.size), AugmentConfig(), seed=0)
     counts = (1, 2, 4, 8)
     _rate(layers.predict_on_batch, TRUNK_BATCH_SIZE, settings.size)
     shares: dict[int, list[float]] = {count: [] for count in counts}
@@ -67,7 +69,7 @@ def decode_threads(settings: Settings) -> list[Row]:
     for _ in range(settings.repeats):
         bare.append(_rate(layers.predict_on_batch, TRUNK_BATCH_SIZE, settings.size))
         for count in counts:
-            source = FeatureSource(layers, MemoryStore(), AugmentConfig(), seed=0)
+            source = FeatureSource(layers, MemoryStore(), reader)
             done = source.ensure(views, TRUNK_BATCH_SIZE, count, lambda _: None)
             rates[count].append(done.num_computed / done.seconds)
             shares[count].append(rates[count][-1] / bare[-1])

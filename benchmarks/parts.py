@@ -24,6 +24,7 @@ def generator(settings: Settings) -> list[Row]:
     from catsdogs.data.batches import ViewBatches
     from catsdogs.data.dataset import load_dataset
     from catsdogs.data.threads import num_decode_threads
+    from catsdogs.data.views import ViewReader
 
     dataset = load_dataset(DataConfig(dir=str(settings.data)), seed=0)
     num_threads = num_decode_threads(0)
@@ -31,7 +32,11 @@ def generator(settings: Settings) -> list[Row]:
     def ours() -> float:
         samples = dataset.splits["train"]
         batches = ViewBatches(
-            samples, 1, (settings.size, settings.size), Config().augment, 0, 32, num_threads
+            samples,
+            1,
+            ViewReader((settings.size, settings.size), Config().augment, 0),
+            32,
+            num_threads,
         )
         start = time.perf_counter()
         with ThreadPoolExecutor(num_threads) as pool:

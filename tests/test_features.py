@@ -7,8 +7,9 @@ from catsdogs.config import AugmentConfig
 from catsdogs.data.contents import hash_content
 from catsdogs.data.dataset import Sample
 from catsdogs.data.images import read_photo
+from catsdogs.data.views import ViewReader
 from catsdogs.training.feature_store import MemoryStore, StoreError
-from catsdogs.training.features import Ahead, FeatureSource, View, hash_weights, view_key
+from catsdogs.training.features import Ahead, FeatureSource, View, hash_weights
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def photos(tmp_path):
 
 
 def make_source(trunk, store, **bounds):
-    return FeatureSource(trunk, store, AugmentConfig(**bounds), seed=0)
+    return FeatureSource(trunk, store, ViewReader((8, 8), AugmentConfig(**bounds), seed=0))
 
 
 def ensure(source, views, batch_size=3):
@@ -62,7 +63,9 @@ def test_what_cannot_be_kept_ahead_is_one_warning_and_stops_nothing(store, trunk
 
     lines = []
     ahead = Ahead(trunk.layers[1].output, FullStore())
-    source = FeatureSource(trunk, store, AugmentConfig(), 0, lines.append, ahead)
+    source = FeatureSource(
+        trunk, store, ViewReader((8, 8), AugmentConfig(), 0), lines.append, ahead
+    )
     views = [View(photo, 0) for photo in photos]
     assert ensure(source, views).num_computed == 7
     assert source.count_missing(views) == 0
@@ -88,18 +91,20 @@ def test_renamed_photo_is_found_and_copies_are_computed_once(store, trunk, photo
 
 
 def test_views_are_kept_apart_by_number_bounds_and_seed_but_view_0_is_not():
-    photo = Sample(None, 0, bytes(16))
+    def key(augment, seed, number):
+        return ViewReader((8, 8), augment, seed).key(Sample(None, 0, bytes(16)), number)
+
     bounds, wider = AugmentConfig(), AugmentConfig(zoom=0.3)
     keys = {
-        view_key(View(photo, 1), bounds, 0),
-        view_key(View(photo, 2), bounds, 0),
-        view_key(View(photo, 1), wider, 0),
-        view_key(View(photo, 1), bounds, 1),
-        view_key(View(photo, 0), bounds, 0),
+        key(bounds, 0, 1),
+        key(bounds, 0, 2),
+        key(wider, 0, 1),
+        key(bounds, 1, 1),
+        key(bounds, 0, 0),
     }
     assert len(keys) == 5
-    assert view_key(View(photo, 0), bounds, 0) == view_key(View(photo, 0), wider, 1)
-    assert view_key(View(photo, 1), AugmentConfig(views=9), 0) in keys
+    assert key(bounds, 0, 0) == key(wider, 1, 0)
+    assert key(AugmentConfig(views=9), 0, 1) in keys
 
 
 def test_photo_that_cannot_be_read_is_reported_and_the_others_are_kept(store, trunk, photos):

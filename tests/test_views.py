@@ -7,8 +7,9 @@ from PIL import Image
 
 from catsdogs.config import AugmentConfig
 from catsdogs.data.contents import hash_content
+from catsdogs.data.dataset import Sample
 from catsdogs.data.images import fit_to, read_photo
-from catsdogs.data.views import ViewTransform, apply_transform, draw_transform, read_view
+from catsdogs.data.views import ViewReader, ViewTransform, apply_transform, draw_transform
 from catsdogs.errors import DataError
 
 BOUNDS = AugmentConfig(
@@ -213,7 +214,8 @@ def test_brightness_multiplies_and_clips():
 
 
 def view_of(path, number, size=(16, 16), augment=BOUNDS, seed=0):
-    return read_view(path, hash_content(path.read_bytes()), number, size, augment, seed)
+    sample = Sample(path, 0, hash_content(path.read_bytes()))
+    return ViewReader(size, augment, seed).read(sample, number)
 
 
 def test_view_0_is_the_photo_itself(tmp_path, make_photos):
@@ -260,5 +262,5 @@ def test_photo_that_changed_since_it_was_hashed_is_refused(tmp_path, make_photos
     content_hash = hash_content(path.read_bytes())
     path.write_bytes(other.read_bytes())
     with pytest.raises(DataError) as caught:
-        read_view(path, content_hash, 0, (16, 16), BOUNDS, seed=0)
+        ViewReader((16, 16), BOUNDS, seed=0).read(Sample(path, 0, content_hash), 0)
     assert str(caught.value) == "changed while it was read"

@@ -11,9 +11,8 @@ from typing import Generic, TypeVar
 import keras
 import numpy as np
 
-from catsdogs.config import AugmentConfig
 from catsdogs.data.dataset import Sample
-from catsdogs.data.views import read_view
+from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
 
 Item = TypeVar("Item")
@@ -151,9 +150,7 @@ class ViewBatches(keras.utils.PyDataset):
     Args:
         samples: photos in the order of training.
         view_number: which view of each; 0 is the photo itself.
-        size: height and width in pixels.
-        augment: bounds of the views.
-        seed: of the views.
+        views: reads them.
         batch_size: photos in a batch.
         num_threads: batches in the making at once.
         share: the rows of each batch that are wanted.
@@ -167,9 +164,7 @@ class ViewBatches(keras.utils.PyDataset):
         self,
         samples: Sequence[Sample],
         view_number: int,
-        size: tuple[int, int],
-        augment: AugmentConfig,
-        seed: int,
+        views: ViewReader,
         batch_size: int,
         num_threads: int = 1,
         share: Share = WHOLE,
@@ -178,9 +173,7 @@ class ViewBatches(keras.utils.PyDataset):
         self._share = share
         self._samples = samples
         self._view_number = view_number
-        self._size = size
-        self._augment = augment
-        self._seed = seed
+        self._views = views
         self._batch_size = batch_size
         self.lost: list[tuple[Sample, str]] = []
         self.is_any_empty = False
@@ -196,26 +189,16 @@ class ViewBatches(keras.utils.PyDataset):
         for place, row in enumerate(rows):
             sample = chosen[row]
             try:
-                images.append(self._read(sample))
+                images.append(self._views.read(sample, self._view_number))
                 labels.append(sample.label)
             except DataError as error:
                 self.lost.append((sample, str(error)))
                 if weights is not None:  # of which every process must have as many
                     weights[place] = 0
-                    images.append(np.zeros((*self._size, 3), np.uint8))
+                    images.append(np.zeros((*self._views.size, 3), np.uint8))
                     labels.append(sample.label)
         if not images:
             self.is_any_empty = True
-            return np.zeros((1, *self._size, 3), np.uint8), np.zeros(1, np.int32)
+            return np.zeros((1, *self._views.size, 3), np.uint8), np.zeros(1, np.int32)
         batch = np.stack(images), np.array(labels, np.int32)
         return batch if weights is None else (*batch, weights)
-
-    def _read(self, sample: Sample) -> np.ndarray:
-        return read_view(
-            sample.path,
-            sample.content_hash,
-            self._view_number,
-            self._size,
-            self._augment,
-            self._seed,
-        )

@@ -1,14 +1,15 @@
 """Seeded views of one photo: the same view on every machine, in any order of work."""
 
 import hashlib
+import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from catsdogs.config import AugmentConfig
+from catsdogs.config import AugmentConfig, Config
+from catsdogs.data.dataset import Sample
 from catsdogs.data.images import fit_to, open_unchanged
 
 _FILL = (124, 116, 104)
@@ -101,23 +102,47 @@ def apply_transform(
     return np.asarray(view.point(levels * 3))
 
 
-def read_view(
-    path: Path,
-    content_hash: bytes,
-    number: int,
-    size: tuple[int, int],
-    augment: AugmentConfig,
-    seed: int,
-) -> np.ndarray:
-    """Read one view of a photo; view 0 is the photo itself, as `read_photo` gives it.
+@dataclass(frozen=True)
+class ViewReader:
+    """Reads views of photos, all of one size, and names them.
 
-    Returns:
-        uint8 array of shape `(height, width, 3)`, RGB, 0 to 255.
-
-    Raises:
-        DataError: the photo cannot be read or decoded, or has changed since it was hashed.
+    Attributes:
+        size: height and width of every view, in pixels.
+        augment: bounds of the views.
+        seed: of the views.
     """
-    image = open_unchanged(path, content_hash, size)
-    if number == 0:
-        return fit_to(image, size)
-    return apply_transform(image, size, draw_transform(augment, seed, content_hash, number))
+
+    size: tuple[int, int]
+    augment: AugmentConfig
+    seed: int
+
+    @classmethod
+    def of(cls, config: Config) -> "ViewReader":
+        """The views that a configuration asks for."""
+        return cls(config.model.image_size, config.augment, config.seed)
+
+    def read(self, sample: Sample, number: int) -> np.ndarray:
+        """Read view `number` of a photo; view 0 is the photo itself, as `read_photo` gives it.
+
+        Returns:
+            uint8 array of shape `(height, width, 3)`, RGB, 0 to 255.
+
+        Raises:
+            DataError: the photo cannot be read or decoded, or has changed since it was hashed.
+        """
+        image = open_unchanged(sample.path, sample.content_hash, self.size)
+        if number == 0:
+            return fit_to(image, self.size)
+        transform = draw_transform(self.augment, self.seed, sample.content_hash, number)
+        return apply_transform(image, self.size, transform)
+
+    def key(self, sample: Sample, number: int) -> bytes:
+        """Name a view within the store of a trunk: 16 bytes of photo, 16 of view.
+
+        View 0 is the same under every augmentation; other views change with any bound or seed.
+        """
+        if number == 0:
+            return sample.content_hash + bytes(16)
+        bounds = self.augment.model_dump(exclude={"views"})
+        described = json.dumps([bounds, self.seed, number], sort_keys=True).encode()
+        return sample.content_hash + hashlib.blake2b(described, digest_size=16).digest()

@@ -13,7 +13,7 @@ from catsdogs.data.batches import ViewBatches, decode_ahead, shuffled
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
 from catsdogs.data.skipping import drop_unreadable
 from catsdogs.data.threads import num_decode_threads
-from catsdogs.data.views import read_view
+from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
 from catsdogs.network.engines.keras_engine import forward_batch_size
 from catsdogs.training.features import FeatureSource, View
@@ -180,18 +180,10 @@ class StreamedEpochs:
     def _failures(
         self, samples: Sequence[Sample], advance: Callable[[int], None]
     ) -> list[tuple[Sample, str]]:
-        config = self._job.config
+        views = ViewReader.of(self._job.config)
 
         def read(position: int) -> np.ndarray:
-            sample = samples[position]
-            return read_view(
-                sample.path,
-                sample.content_hash,
-                0,
-                config.model.image_size,
-                config.augment,
-                config.seed,
-            )
+            return views.read(samples[position], 0)
 
         failures = []
         for batch in decode_ahead(read, len(samples), VALIDATION_BATCH_SIZE, self._num_threads):
@@ -236,13 +228,10 @@ class StreamedEpochs:
             )
 
     def _batches(self, samples: Sequence[Sample], view_number: int) -> ViewBatches:
-        config = self._job.config
         batches = ViewBatches(
             samples,
             view_number,
-            config.model.image_size,
-            config.augment,
-            config.seed,
+            ViewReader.of(self._job.config),
             self._job.plan.batch_size,
             self._num_threads,
             current_team().share,

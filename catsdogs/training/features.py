@@ -1,7 +1,6 @@
 """Outputs of the frozen trunk: computed once for each photo and view, then read."""
 
 import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,10 +10,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from catsdogs.config import AugmentConfig
 from catsdogs.data.batches import WHOLE, Share, decode_ahead
 from catsdogs.data.dataset import Sample
-from catsdogs.data.views import read_view
+from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
 from catsdogs.network.engines.keras_engine import ForwardPass
 from catsdogs.training.feature_exchange import complete_store, gather_found, raise_together
@@ -37,18 +35,6 @@ def hash_weights(model: keras.Model) -> str:
         digest.update(str(weight.shape).encode())
         digest.update(np.ascontiguousarray(weight).data)
     return digest.hexdigest()
-
-
-def view_key(view: View, augment: AugmentConfig, seed: int) -> bytes:
-    """Name of a view's features within its trunk's store: 16 bytes of photo, 16 of view.
-
-    View 0 is the same under every augmentation; other views change with any bound or seed.
-    """
-    if view.number == 0:
-        return view.sample.content_hash + bytes(16)
-    bounds = augment.model_dump(exclude={"views"})
-    described = json.dumps([bounds, seed, view.number], sort_keys=True).encode()
-    return view.sample.content_hash + hashlib.blake2b(described, digest_size=16).digest()
 
 
 @dataclass
@@ -87,8 +73,7 @@ class FeatureSource:
     Args:
         trunk: Keras model, raw RGB `(n, height, width, 3)` to features `(n, …)`.
         store: where features are kept.
-        augment: bounds of the views.
-        seed: of the views.
+        views: reads and names them, in the size of the trunk's input.
         warn: told in a line where the device's memory asks for smaller batches, or where
             nothing more is kept ahead.
         ahead: what else is kept of the photos that go through the trunk; None: nothing.
@@ -98,8 +83,7 @@ class FeatureSource:
         self,
         trunk: keras.Model,
         store: FeatureStore,
-        augment: AugmentConfig,
-        seed: int,
+        views: ViewReader,
         warn: Callable[[str], None] = lambda _: None,
         ahead: Ahead | None = None,
     ) -> None:
@@ -108,14 +92,12 @@ class FeatureSource:
         self._store = store
         self._ahead_store = ahead.store if ahead else None
         self._warn = warn
-        self._augment = augment
-        self._seed = seed
+        self._views = views
         self.shape: tuple[int, ...] = tuple(trunk.output.shape[1:])
-        self._size: tuple[int, int] = tuple(trunk.input.shape[1:3])
 
     def keys(self, views: Iterable[View]) -> list[bytes]:
         """Names of the views' features in the store."""
-        return [view_key(view, self._augment, self._seed) for view in views]
+        return [self._views.key(view.sample, view.number) for view in views]
 
     def count_missing(self, views: Sequence[View]) -> int:
         """How many of the views would have to be computed."""
@@ -214,10 +196,7 @@ class FeatureSource:
         return copies
 
     def _read(self, view: View) -> np.ndarray:
-        sample = view.sample
-        return read_view(
-            sample.path, sample.content_hash, view.number, self._size, self._augment, self._seed
-        )
+        return self._views.read(view.sample, view.number)
 
     def _failures(
         self, views: Sequence[View], failed: Mapping[bytes, str]

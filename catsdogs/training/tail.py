@@ -8,6 +8,7 @@ import keras
 
 from catsdogs.config import Config
 from catsdogs.data.skipping import refuse_too_many
+from catsdogs.data.views import ViewReader
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.classifier import (
     POOLING_NAME,
@@ -103,7 +104,7 @@ def _train_on_features(
     compile_for(tail, job.plan.learning_rate)
     start = ModelState.of(tail)
     for store, ahead in _stores(forward, boundary, job):
-        features = FeatureSource(trunk, store, config.augment, config.seed, job.console.warn, ahead)
+        features = FeatureSource(trunk, store, ViewReader.of(config), job.console.warn, ahead)
         try:
             source = FeatureEpochs(tail, features, job)
             return fit_epochs(source, job.plan, job.console, job.supervision)
