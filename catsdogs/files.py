@@ -1,4 +1,4 @@
-"""Writing files so that a reader finds the old one whole, or the new one whole."""
+"""Asking about paths of any spelling, and writing files whole or not at all."""
 
 import os
 import re
@@ -13,6 +13,34 @@ from catsdogs.errors import DataError
 _PART_NAME = re.compile(r"\..+\.(?P<host>[^.]*)\.(?P<pid>\d+)\.part(\.\w+)?")
 _ABANDONED_SECONDS = 24 * 60 * 60
 """A part that nobody has written to for so long is nobody's any more."""
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something, whatever the path looks like.
+
+    This and the two below are the way to ask about a path that a user, a file or a link gave:
+    `Path.exists` and its like raise where a path is too long, holds a NUL, goes round in
+    circles, or leads through a folder that may not be entered. Of such, the answer is no.
+    """
+    return os.path.exists(path)  # noqa: PTH110 - see above
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is an ordinary file, by links or not; see `exists`."""
+    return os.path.isfile(path)  # noqa: PTH113 - see above
+
+
+def is_dir(path: Path) -> bool:
+    """Whether there is a folder, by links or not; see `exists`."""
+    return os.path.isdir(path)  # noqa: PTH112 - see above
+
+
+def real_path(path: Path) -> Path:
+    """An absolute path without links, as far as they can be followed; see `exists`."""
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError):
+        return path
 
 
 @contextmanager

@@ -2,11 +2,20 @@ import errno
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from catsdogs.errors import DataError
-from catsdogs.files import check_writable, remove_abandoned_parts, replacing
+from catsdogs.files import (
+    check_writable,
+    exists,
+    is_dir,
+    is_file,
+    real_path,
+    remove_abandoned_parts,
+    replacing,
+)
 
 
 @pytest.fixture
@@ -173,3 +182,16 @@ def test_a_read_only_folder_is_one_line(read_only_folder):
     with pytest.raises(DataError) as caught, replacing(read_only_folder / "model.h5") as part:
         part.write_text("new")
     assert str(caught.value) == message
+
+
+def test_any_path_may_be_asked_about(tmp_path):
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "file").touch()
+    for path in ("a" * 300, "a\0b", "circle", "file/below", "none", "/".join("a" * 3000)):
+        assert not exists(tmp_path / path)
+        assert not is_file(tmp_path / path)
+        assert not is_dir(tmp_path / path)
+        assert isinstance(real_path(tmp_path / path), Path)
+    assert exists(tmp_path / "file")
+    assert is_file(tmp_path / "file")
+    assert is_dir(tmp_path)

@@ -13,10 +13,10 @@ FLOORS = [
     "errors",
     "text",
     "files",
+    "untrusted",
     "config",
     "console",
     "run",
-    "untrusted",
     "evaluation",
     "data",
     "checking",
@@ -67,6 +67,18 @@ def test_only_the_cli_knows_click():
     users = {module for module, path in modules() if "click" in imports_of(path)}
     assert users
     assert [module for module in users if not module.startswith("catsdogs.cli.")] == []
+
+
+def test_every_exception_is_caught_in_one_place_alone():
+    """And nowhere by a list of their types that would have to be complete."""
+    places = [
+        module
+        for module, path in modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
+    ]
+    assert places == ["catsdogs.untrusted.boundary"]
 
 
 def test_tensorflow_is_imported_only_where_keras_has_no_call():

@@ -1,1 +1,1 @@
-"""Opening what strangers may have written."""
+"""Opening what strangers or accidents may have written: one boundary, and readers with bounds."""
