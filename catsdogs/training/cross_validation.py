@@ -1,0 +1,49 @@
+"""Folds in which every photo is answered for by a head that has not seen it, nor its copies."""
+
+from collections.abc import Hashable, Iterator, Sequence
+
+import numpy as np
+
+
+def assign_folds(
+    labels: np.ndarray, groups: Sequence[Hashable] | None, num_folds: int
+) -> np.ndarray:
+    """Give each photo a fold: classes spread evenly, groups never split, nothing drawn.
+
+    Which fold a group gets depends on the order of the photos alone.
+
+    Args:
+        labels: int `(n,)`, indices of classes.
+        groups: of each photo, what must stay together, for example copies; None: each photo is
+            a group of its own.
+        num_folds: two or more; folds stay empty where there are fewer groups.
+
+    Returns:
+        int array `(n,)`, 0 to `num_folds - 1`.
+    """
+    members: dict[Hashable, list[int]] = {}
+    for index in range(len(labels)):
+        members.setdefault(index if groups is None else groups[index], []).append(index)
+    folds = np.zeros(len(labels), int)
+    num_classes = int(labels.max()) + 1 if len(labels) else 0
+    of_class = np.zeros((num_folds, num_classes), int)
+    in_fold = np.zeros(num_folds, int)
+    # the largest groups first, while there is room to balance them; Python's sort is stable
+    for indices in sorted(members.values(), key=len, reverse=True):
+        counts = np.bincount(labels[indices], minlength=num_classes)
+        crowd = of_class[:, counts > 0].sum(axis=1)
+        fold = min(range(num_folds), key=lambda f: (crowd[f], in_fold[f], f))
+        folds[indices] = fold
+        of_class[fold] += counts
+        in_fold[fold] += len(indices)
+    return folds
+
+
+def splits(folds: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Positions to train on and positions to answer for, a pair a fold; empty folds left out.
+
+    Args:
+        folds: int `(n,)`, as `assign_folds` gives it.
+    """
+    for fold in np.unique(folds):
+        yield np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)

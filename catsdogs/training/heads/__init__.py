@@ -1,0 +1,1 @@
+"""What stands on the frozen layers and is trained here."""

@@ -1,0 +1,213 @@
+"""A linear head solved to its optimum: L2-regularised multinomial logistic regression.
+
+No epochs, no learning rate and no seed. How strong the regularisation is, is chosen by
+cross-validation on the training photos alone, so that validation photos choose nothing and
+their accuracy is clean. What comes out is one dense layer with a softmax.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from catsdogs.training.cross_validation import assign_folds, splits
+
+STRENGTHS = tuple(float(f"{10.0**exponent:.3g}") for exponent in np.arange(-5, 1.01, 0.5))
+"""Inverse strengths of the regularisation that are tried: C of 1e-5 to 10, in half decades.
+
+Measured with standardised features: 160 to 2,000 photos of two classes ask for 1e-4 to 1e-2,
+ten photos of each of 37 classes for 1e-3 to 1e-1. Where the best one is at an end, the loss is
+flat there."""
+
+NUM_FOLDS = 5
+"""Of the cross-validation that chooses among them."""
+
+_PATIENCE = 2
+"""So many weaker regularisations without a better loss end the search: the loss over C has one
+valley, and the weakest ones take longest to solve."""
+
+_CHOICE_TOLERANCE, _FINAL_TOLERANCE = 1e-3, 1e-7
+"""Largest component of the gradient of the mean loss at which a solution counts as found: where
+strengths are compared, and for the head itself."""
+
+_MAX_ITERATIONS = 2000
+
+_CURVATURE = 0.05
+"""Of the log loss in a logit, p (1 - p): what it is about where most photos are told apart."""
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """A dense layer that ends in a softmax.
+
+    Attributes:
+        kernel: float32 `(features, classes)`.
+        bias: float32 `(classes,)`.
+        strength: C, the inverse strength of the regularisation that it was solved with.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    strength: float
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Scores before the softmax, float32 `(n, classes)`, for features `(n, features)`."""
+        return features.astype(np.float32) @ self.kernel + self.bias
+
+
+def fit_logistic(
+    features: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    groups: Sequence[Hashable] | None = None,
+    balanced: bool = False,
+) -> LinearHead:
+    """Solve the head on features, with the regularisation that cross-validates best.
+
+    Args:
+        features: float `(n, features)`, of the training photos.
+        labels: int `(n,)`, indices of classes.
+        num_classes: two or more; a class without photos gets a low score everywhere.
+        groups: of each photo, what must not be split between folds; None: nothing.
+        balanced: every class weighs the same in the loss, however many photos it has.
+    """
+    mean = features.mean(axis=0, dtype=np.float64)
+    spread = features.std(axis=0, dtype=np.float64)
+    spread[spread < 1e-12 * np.maximum(1, np.abs(mean))] = 1.0
+    standard = (features - mean) / spread
+    axes = _principal_axes(standard)
+    inputs = standard @ axes
+    weights = class_weights(labels, num_classes)[labels] if balanced else np.ones(len(labels))
+    strength = _choose_strength(inputs, labels, num_classes, groups, weights)
+    solution = _solve(inputs, labels, num_classes, weights, strength, _FINAL_TOLERANCE)
+    kernel, bias = axes @ solution[:-1] / spread[:, None], solution[-1]
+    bias = bias - mean @ kernel
+    return LinearHead(kernel.astype(np.float32), bias.astype(np.float32), strength)
+
+
+def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """What a photo of each class weighs where all classes weigh the same together.
+
+    Args:
+        labels: int `(n,)`, indices of classes.
+        num_classes: how many there are.
+
+    Returns:
+        float64 `(classes,)`; their mean over the photos is 1; 0 for a class without photos.
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    present = int((counts > 0).sum())
+    return np.where(counts > 0, len(labels) / (present * np.maximum(counts, 1)), 0.0)
+
+
+def _principal_axes(standard: np.ndarray) -> np.ndarray:
+    """Orthonormal axes of the photos, `(features, rank)`: the optimum lies in their span.
+
+    Along them the regularised loss is as steep as the photos' spread alone says, so that
+    `_solve` can even it out: on features of VGG16 ten times fewer iterations.
+    """
+    photos, features = standard.shape
+    if features <= photos:
+        values, vectors = np.linalg.eigh(standard.T @ standard)
+    else:
+        values, vectors = np.linalg.eigh(standard @ standard.T)
+    kept = values > max(values[-1], 1e-300) * 1e-12
+    if features <= photos:
+        return vectors[:, kept]
+    return standard.T @ (vectors[:, kept] / np.sqrt(values[kept]))
+
+
+def _choose_strength(
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    groups: Sequence[Hashable] | None,
+    weights: np.ndarray,
+) -> float:
+    """The C with the best cross-validated log loss, the stronger regularisation of equals."""
+    folds = list(splits(assign_folds(labels, groups, NUM_FOLDS)))
+    starts: list[np.ndarray | None] = [None] * len(folds)
+    best, best_loss, since_best = STRENGTHS[len(STRENGTHS) // 2], np.inf, 0
+    if len(folds) < 2:  # one group holds all photos: nothing can be compared
+        return best
+    for strength in STRENGTHS:
+        total = 0.0
+        for index, (known, asked) in enumerate(folds):
+            starts[index] = found = _solve(
+                inputs[known],
+                labels[known],
+                num_classes,
+                weights[known],
+                strength,
+                _CHOICE_TOLERANCE,
+                starts[index],
+            )
+            losses = log_losses(_apply(inputs[asked], found), labels[asked])
+            total += float(weights[asked] @ losses)
+        if total < best_loss:
+            best, best_loss, since_best = strength, total, 0
+        else:
+            since_best += 1
+            if since_best == _PATIENCE:
+                break
+    return best
+
+
+def _apply(inputs: np.ndarray, solution: np.ndarray) -> np.ndarray:
+    return inputs @ solution[:-1] + solution[-1]
+
+
+def log_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The log loss of each photo, in nats, `(n,)`, from logits `(n, classes)`."""
+    return _log_sum_exp(logits) - logits[np.arange(len(labels)), labels]
+
+
+def _log_sum_exp(logits: np.ndarray) -> np.ndarray:
+    highest = logits.max(axis=1)
+    return highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
+
+
+def _solve(
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    weights: np.ndarray,
+    strength: float,
+    tolerance: float,
+    start: np.ndarray | None = None,
+) -> np.ndarray:
+    """Minimise the weighted mean log loss plus half the squared kernel over (C times weights).
+
+    The same optimum as scikit-learn's `LogisticRegression(C=strength)`, with all classes'
+    columns where that has one for two classes. The bias is not regularised.
+
+    Returns:
+        float64 `(inputs + 1, classes)`, the bias in the last row.
+    """
+    from scipy.optimize import minimize
+
+    total = weights.sum()
+    penalty = 1 / (strength * total)
+    shape = (inputs.shape[1] + 1, num_classes)
+    rows = np.arange(len(labels))
+    variances = np.append(np.square(inputs).mean(axis=0), 1.0)
+    scale = np.sqrt(_CURVATURE * variances + penalty)[:, None]  # (inputs + 1, 1)
+
+    def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        solution = flat.reshape(shape) / scale
+        logits = _apply(inputs, solution)
+        sums = _log_sum_exp(logits)
+        loss = weights @ (sums - logits[rows, labels]) / total
+        loss += penalty / 2 * np.square(solution[:-1]).sum()
+        error = np.exp(logits - sums[:, None])  # probabilities
+        error[rows, labels] -= 1
+        error *= (weights / total)[:, None]
+        gradient = np.empty(shape)
+        gradient[:-1] = inputs.T @ error + penalty * solution[:-1]
+        gradient[-1] = error.sum(axis=0)
+        return float(loss), (gradient / scale).ravel()
+
+    begin = np.zeros(shape) if start is None else start * scale
+    options = {"gtol": tolerance, "ftol": 0.0, "maxiter": _MAX_ITERATIONS, "maxfun": 10**6}
+    found = minimize(loss_and_gradient, begin.ravel(), jac=True, method="L-BFGS-B", options=options)
+    return found.x.reshape(shape) / scale
