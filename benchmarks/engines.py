@@ -14,10 +14,10 @@ from catsdogs.config import AugmentConfig, DataConfig, ModelConfig
 from catsdogs.data.dataset import load_dataset
 from catsdogs.data.threads import num_decode_threads
 from catsdogs.data.views import ViewReader
+from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
 from catsdogs.network.engines.keras_engine import TRUNK_BATCH_SIZE
 from catsdogs.network.precision import choose_precision
-from catsdogs.network.weights import load_weights
 from catsdogs.training.feature_store import MemoryStore
 from catsdogs.training.features import FeatureSource, View
 
@@ -88,7 +88,7 @@ def decode_threads(settings: Settings) -> list[Row]:
 def _make_trunk(settings: Settings, policy: keras.DTypePolicy) -> keras.Model:
     config = ModelConfig(image_size=(settings.size, settings.size))
     model = build_classifier(config, 2, policy)
-    set_backbone_weights(model, load_weights("random"))
+    set_backbone_weights(model, VGG16.load_weights("random"))
     return split_at(model, "pooling")[0]
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 from catsdogs.cli import main
 from catsdogs.config import Config, DataConfig, ModelConfig
+from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
 from catsdogs.network.model_file import Metadata, ValidationRecord, WeightsRecord, save_model
-from catsdogs.network.weights import load_weights
 from catsdogs.training.feature_store import DiskStore, MemoryStore, TrunkCard
 
 REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
@@ -120,7 +120,7 @@ def make_model(tmp_path_factory):
             model=ModelConfig(weights="random", image_size=image_size), data=DataConfig(dir=data)
         )
         model = build_classifier(config.model, len(class_names), keras.DTypePolicy("float32"))
-        set_backbone_weights(model, load_weights("random"))
+        set_backbone_weights(model, VGG16.load_weights("random"))
         trunk, _ = split_at(model, "pooling")
         noise = generator.integers(-50, 51, (16, *image_size, 3))
         red, blue = (
@@ -170,7 +170,7 @@ def unsure_model(tmp_path_factory):
     """A model file with random weights, 32 px, whose probabilities are neither 0 nor 1."""
     config = Config(model=ModelConfig(weights="random", image_size=(32, 32)))
     model = build_classifier(config.model, 2, keras.DTypePolicy("float32"))
-    set_backbone_weights(model, load_weights("random"))
+    set_backbone_weights(model, VGG16.load_weights("random"))
     dense = model.get_layer("dense")
     dense.set_weights([dense.get_weights()[0] / 50, dense.get_weights()[1]])
     path = tmp_path_factory.mktemp("models") / "unsure.h5"

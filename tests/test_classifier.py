@@ -4,15 +4,15 @@ import pytest
 
 from catsdogs.config import ModelConfig
 from catsdogs.errors import ConfigError
-from catsdogs.network.backbones import VGG16
+from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import (
+    backbone_policy,
     build_classifier,
-    finetune_boundary,
+    build_twin,
     freeze_below,
     set_backbone_weights,
     split_at,
 )
-from catsdogs.network.weights import load_weights
 
 FLOAT32 = keras.DTypePolicy("float32")
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3)).astype(np.uint8)
@@ -22,7 +22,7 @@ def build(num_classes=3, policy=FLOAT32, **settings):
     model = build_classifier(
         ModelConfig(image_size=(32, 48), **settings), num_classes, policy, seed=5
     )
-    set_backbone_weights(model, load_weights("random"))
+    set_backbone_weights(model, VGG16.load_weights("random"))
     return model
 
 
@@ -96,6 +96,29 @@ def test_too_small_an_image_is_refused():
     )
 
 
-def test_boundary_of_the_lowest_block_is_the_preprocessing():
-    assert finetune_boundary(VGG16, "block5") == "block4_pool"
-    assert finetune_boundary(VGG16, "block1") == "preprocess"
+def test_a_twin_gives_the_same_and_shares_nothing():
+    model = build(policy=keras.DTypePolicy("mixed_bfloat16"))
+    twin = build_twin(model, ModelConfig(image_size=(32, 48)))
+    assert backbone_policy(twin).name == "mixed_bfloat16"
+    assert twin.get_layer("dropout").seed == 5
+    expected = model.predict(IMAGES, verbose=0)
+    np.testing.assert_array_equal(twin.predict(IMAGES, verbose=0), expected)
+    twin.get_layer("probabilities").bias.assign([9, 0, 0])
+    np.testing.assert_array_equal(model.predict(IMAGES, verbose=0), expected)
+
+
+def test_batch_normalisation_stays_in_inference_mode_while_the_layers_around_it_are_trained():
+    images = keras.Input((4, 4, 3))
+    x = keras.layers.Conv2D(2, 3, name="below")(images)
+    x = keras.layers.Conv2D(2, 1, name="above")(x)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    model = keras.Model(images, keras.layers.Flatten()(x))
+    freeze_below(model, "below")
+    before = [weight.copy() for weight in model.get_layer("norm").get_weights()]
+    model.compile(keras.optimizers.SGD(0.1), loss="mean_squared_error")
+    photos = np.random.default_rng(0).normal(5, 3, (8, 4, 4, 3)).astype(np.float32)
+    model.fit(photos, np.zeros((8, 8)), verbose=0)
+    for one, other in zip(before, model.get_layer("norm").get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    trained = {layer.name for layer in model.layers if layer.trainable_variables}
+    assert trained == {"above"}

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from catsdogs.config import ModelConfig
+from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
-from catsdogs.network.gradcam import channel_weights, heat_map
-from catsdogs.network.weights import load_weights
+from catsdogs.network.gradcam import channel_gradients, heat_map
 
 LAST = "block5_conv3"
 
@@ -14,7 +14,7 @@ def build(pooling):
     """A classifier whose last convolution has 4 x 5 places: one column is outside the pooling."""
     config = ModelConfig(image_size=(64, 80), pooling=pooling, head_units=32)
     model = build_classifier(config, 3, keras.DTypePolicy("float32"), seed=1)
-    set_backbone_weights(model, load_weights("random"))
+    set_backbone_weights(model, VGG16.load_weights("random"))
     return model
 
 
@@ -22,6 +22,13 @@ def make_activation():
     """A post-ReLU activation of one photo, with zeros, different in every place."""
     values = np.random.default_rng(2).normal(0, 2, (4, 5, 512)).astype(np.float32)
     return np.maximum(values, 0)
+
+
+def channel_weights(model, activation, label):
+    """What `explain_photos` weighs the channels with."""
+    _, tail = split_at(model, LAST)
+    pooled = np.asarray(tail.get_layer("block5_pool")(activation[None]))[0]
+    return channel_gradients(model, pooled, label) / (4 * 5)
 
 
 def backend_gradient(model, activation, label):
@@ -71,6 +78,24 @@ def test_channel_weights_tell_how_the_logit_moves_when_a_channel_is_raised(pooli
         both = np.stack([activation + step, activation - step])
         above, below = np.asarray(tail(both))[:, 1]
         assert (above - below) / 2e-2 / 20 == pytest.approx(weights[channel], rel=0.02, abs=1e-4)
+
+
+def test_heads_of_one_and_of_three_dense_layers_are_followed_too():
+    for units in ([], [7, 5]):
+        maps = keras.Input((2, 3, 4))
+        x = keras.layers.GlobalAveragePooling2D(name="pooling")(maps)
+        for number in units:
+            x = keras.layers.Dense(number, activation="relu")(x)
+        x = keras.layers.Dense(3, activation="softmax", name="probabilities")(x)
+        model = keras.Model(maps, x)
+        photo = np.random.default_rng(0).normal(0, 2, (2, 3, 4)).astype(np.float32)
+        found = channel_gradients(model, photo, 1)
+        model.get_layer("probabilities").activation = keras.activations.linear
+        for channel in range(4):
+            step = np.zeros_like(photo)
+            step[..., channel] = 1e-2
+            above, below = np.asarray(model(np.stack([photo + step, photo - step])))[:, 1]
+            assert (above - below) / 2e-2 == pytest.approx(found[channel], rel=0.02, abs=1e-4)
 
 
 def test_heat_lies_where_the_channel_that_speaks_for_the_class_is_active():

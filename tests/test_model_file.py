@@ -9,6 +9,7 @@ import pytest
 
 from catsdogs.config import Config, ModelConfig
 from catsdogs.errors import DataError, ModelFileError
+from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights
 from catsdogs.network.model_file import (
     Metadata,
@@ -19,7 +20,6 @@ from catsdogs.network.model_file import (
     read_metadata,
     save_model,
 )
-from catsdogs.network.weights import load_weights
 
 CONFIG = Config(model=ModelConfig(weights="random", image_size=(32, 40), pooling="max"))
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 40, 3)).astype(np.uint8)
@@ -47,7 +47,7 @@ def metadata(class_names=("ants", "bees", "wasps")):
 
 def make_model(policy=FLOAT32):
     model = build_classifier(CONFIG.model, 3, policy, seed=3)
-    set_backbone_weights(model, load_weights("random"))
+    set_backbone_weights(model, VGG16.load_weights("random"))
     return model
 
 

@@ -8,9 +8,9 @@ from catsdogs.data.batches import shuffled
 from catsdogs.data.dataset import load_dataset
 from catsdogs.data.images import read_photo
 from catsdogs.errors import DataError
+from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights
 from catsdogs.network.precision import choose_precision
-from catsdogs.network.weights import load_weights
 from catsdogs.training.epochs import Job
 from catsdogs.training.feature_store import cache_dir, count_features, list_stores
 from catsdogs.training.history import Plan
@@ -52,7 +52,7 @@ class Run:
         self.model = build_classifier(
             self.config.model, len(self.dataset.class_names), precision.policy, self.config.seed
         )
-        set_backbone_weights(self.model, load_weights("random"))
+        set_backbone_weights(self.model, VGG16.load_weights("random"))
         plan = Plan(
             epochs=epochs,
             batch_size=5,
@@ -134,14 +134,16 @@ def test_validation_of_the_tail_is_that_of_the_whole_classifier(data):
 
 
 def test_frozen_layers_stay_as_they_were_and_unfrozen_ones_do_not(data):
-    frozen = load_weights("random").convolutions
+    frozen = VGG16.load_weights("random").layers
     head_only = Run(data).model
-    np.testing.assert_array_equal(
-        head_only.get_layer("block5_conv3").get_weights()[0], frozen[12][0]
-    )
     tuned = Run(data, boundary="block4_pool").model
-    np.testing.assert_array_equal(tuned.get_layer("block4_conv3").get_weights()[0], frozen[9][0])
-    assert not np.array_equal(tuned.get_layer("block5_conv3").get_weights()[0], frozen[12][0])
+
+    def kernel(model, name):
+        return model.get_layer(name).get_weights()[0]
+
+    np.testing.assert_array_equal(kernel(head_only, "block5_conv3"), frozen["block5_conv3"][0])
+    np.testing.assert_array_equal(kernel(tuned, "block4_conv3"), frozen["block4_conv3"][0])
+    assert not np.array_equal(kernel(tuned, "block5_conv3"), frozen["block5_conv3"][0])
 
 
 def test_views_are_computed_when_first_needed_and_come_round_again(data, capsys):

@@ -10,8 +10,7 @@ from catsdogs.commands.training_steps import (
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.files import check_writable
-from catsdogs.network.backbones import get_backbone
-from catsdogs.network.classifier import finetune_boundary
+from catsdogs.network.backbones import finetune_boundary, get_backbone
 from catsdogs.network.model_file import copy_model, load_model, save_model
 from catsdogs.run import RunDir
 from catsdogs.training.epochs import Job

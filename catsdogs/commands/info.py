@@ -2,12 +2,12 @@
 
 import keras
 
-from catsdogs.config import CacheConfig
+from catsdogs.config import CacheConfig, ModelConfig
 from catsdogs.data.threads import num_decode_threads
+from catsdogs.network.backbones import get_backbone
 from catsdogs.network.device import device_memory, device_name
 from catsdogs.network.model_file import package_versions
 from catsdogs.network.precision import choose_precision
-from catsdogs.network.weights import describe_source
 from catsdogs.training.feature_store import cache_dir
 
 
@@ -22,6 +22,6 @@ def info() -> dict[str, str]:
         "memory": f"{memory / 2**30:,.1f} GiB" if memory else "not known",
         "precision": f"{precision.name} ({precision.reason})",
         "decode threads": str(num_decode_threads(0)),
-        "weights": describe_source(),
+        "weights": get_backbone(ModelConfig().backbone).describe_source(),
         "feature store": str(cache_dir(CacheConfig())),
     }

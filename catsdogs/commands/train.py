@@ -14,7 +14,6 @@ from catsdogs.files import check_writable
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.classifier import POOLING_NAME, build_classifier, set_backbone_weights
 from catsdogs.network.model_file import WeightsRecord, save_model
-from catsdogs.network.weights import load_weights
 from catsdogs.run import RunDir
 from catsdogs.training.epochs import Job
 from catsdogs.training.history import Plan
@@ -45,7 +44,7 @@ def train(
     backbone = get_backbone(config.model.backbone)
     dataset = read_photos(config, console)
     precision = recorder.choose_precision()
-    weights = load_weights(config.model.weights, backbone, config.seed)
+    weights = backbone.load_weights(config.model.weights, config.seed)
     console.note(
         f"{backbone.name} with weights from {weights.source}, "
         f"in {precision.name} ({precision.reason})"

@@ -4,8 +4,7 @@ import keras
 
 from catsdogs.config import ModelConfig
 from catsdogs.errors import ConfigError
-from catsdogs.network.backbones import Backbone, Block, get_backbone
-from catsdogs.network.convolution import convolution_class
+from catsdogs.network.backbones import get_backbone
 from catsdogs.network.weights import Weights
 
 POOLING_NAME = "pooling"
@@ -20,11 +19,9 @@ _POOLINGS = {
 def build_classifier(
     config: ModelConfig, num_classes: int, policy: keras.DTypePolicy, seed: int = 0
 ) -> keras.Model:
-    """Build the network, its convolutions zero and its head freshly drawn.
+    """Build the network, its backbone without weights and its head freshly drawn.
 
-    Made of standard layers alone, so that plain Keras opens the saved file. The channel
-    order that the backbone was trained with is folded into its first kernel (see
-    `set_backbone_weights`).
+    Made of standard layers alone, so that plain Keras opens the saved file.
 
     Args:
         config: backbone, image size, head.
@@ -47,68 +44,76 @@ def build_classifier(
             f"{backbone.minimum_size} for {backbone.name}, got {height} x {width}"
         )
     images = keras.Input((height, width, 3), name="images")
-    x = keras.layers.Rescaling(
-        1.0, offset=[-mean for mean in backbone.mean_rgb], dtype="float32", name="preprocess"
-    )(images)
-    for block in backbone.blocks:
-        x = _apply_block(x, block, policy)
+    x = backbone.build(images, policy)
     x = _POOLINGS[config.pooling](name=POOLING_NAME, dtype="float32")(x)
+    x = _build_head(x, config, num_classes, seed)
+    return keras.Model(images, x, name="catsdogs")
+
+
+def _build_head(
+    features: keras.KerasTensor, config: ModelConfig, num_classes: int, seed: int
+) -> keras.KerasTensor:
+    """Pooled features `(n, features)` to float32 probabilities `(n, num_classes)`."""
     x = keras.layers.Dense(
         config.head_units,
         activation="relu",
         kernel_initializer=keras.initializers.GlorotUniform(seed),
         dtype="float32",
         name="dense",
-    )(x)
+    )(features)
     x = keras.layers.Dropout(config.dropout, seed=seed, dtype="float32", name="dropout")(x)
-    x = keras.layers.Dense(
+    return keras.layers.Dense(
         num_classes,
         activation="softmax",
         kernel_initializer=keras.initializers.GlorotUniform(seed + 1),
         dtype="float32",
         name="probabilities",
     )(x)
-    return keras.Model(images, x, name="catsdogs")
-
-
-def _apply_block(
-    x: keras.KerasTensor, block: Block, policy: keras.DTypePolicy
-) -> keras.KerasTensor:
-    for number in range(1, block.num_convolutions + 1):
-        x = convolution_class(policy)(
-            block.num_filters,
-            3,
-            padding="same",
-            activation="relu",
-            kernel_initializer="zeros",  # overwritten: drawing 15 million numbers takes time
-            dtype=policy,
-            name=f"{block.name}_conv{number}",
-        )(x)
-    return keras.layers.MaxPooling2D(2, dtype=policy, name=block.output_name)(x)
-
-
-def convolution_layers(model: keras.Model) -> list[keras.layers.Conv2D]:
-    """The backbone's convolutions, from the photo upwards."""
-    return [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
 
 
 def set_backbone_weights(model: keras.Model, weights: Weights) -> None:
-    """Put pretrained convolutions into a classifier that takes RGB.
+    """Put pretrained weights into a classifier's backbone."""
+    for name, arrays in weights.layers.items():
+        model.get_layer(name).set_weights(arrays)
 
-    They are in Keras' convention, whose first kernel takes BGR: it is reversed here along
-    its input channels, so that no layer has to reorder the photo's.
+
+def backbone_policy(model: keras.Model) -> keras.DTypePolicy:
+    """What the backbone of a classifier computes in."""
+    return feature_layer(model).dtype_policy
+
+
+def feature_layer(model: keras.Model) -> keras.layers.Layer:
+    """The backbone's last layer: its maps are what is pooled."""
+    return model.get_layer(POOLING_NAME).input._keras_history.operation
+
+
+def head_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers above the pooling, from the features upwards: a chain."""
+    names = [layer.name for layer in model.layers]
+    return model.layers[names.index(POOLING_NAME) + 1 :]
+
+
+def build_twin(model: keras.Model, config: ModelConfig) -> keras.Model:
+    """Build a classifier once more, with variables of its own and the same values.
+
+    Where dropout draws from, it goes on from its beginning.
     """
-    for index, (layer, (kernel, bias)) in enumerate(
-        zip(convolution_layers(model), weights.convolutions, strict=True)
-    ):
-        layer.set_weights([kernel[:, :, ::-1] if index == 0 else kernel, bias])
+    seeds = [layer.seed for layer in head_layers(model) if isinstance(layer, keras.layers.Dropout)]
+    num_classes = model.output.shape[-1]
+    twin = build_classifier(config, num_classes, backbone_policy(model), next(iter(seeds), 0))
+    twin.set_weights(model.get_weights())
+    return twin
 
 
 def freeze_below(model: keras.Model, boundary: str) -> None:
-    """Make trainable what lies above the layer `boundary`, and freeze it and all below."""
+    """Make trainable what lies above the layer `boundary`, and freeze it and all below.
+
+    Batch normalisation is frozen everywhere, which in Keras means that it normalises by the
+    statistics it has: those of a few photos' batches are far from those it was trained with.
+    """
     above = False
     for layer in model.layers:
-        layer.trainable = above
+        layer.trainable = above and not isinstance(layer, keras.layers.BatchNormalization)
         above = above or layer.name == boundary
 
 
@@ -128,12 +133,3 @@ def split_at(model: keras.Model, boundary: str) -> tuple[keras.Model, keras.Mode
         keras.Model(model.input, features, name="trunk"),
         keras.Model(features, model.output, name="tail"),
     )
-
-
-def finetune_boundary(backbone: Backbone, block: str) -> str:
-    """Name of the layer below the lowest block that is trained.
-
-    Raises:
-        ConfigError: there is no such block.
-    """
-    return backbone.below(block) or "preprocess"

@@ -1,16 +1,17 @@
 """Where in a photo a class was seen: Grad-CAM, in closed form.
 
 Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
-Localization", 2017: the channels of the last convolution are added up, each weighted by the
-mean gradient of the class's logit (its score before the softmax) with respect to it, and
-what speaks against the class is cut off.
+Localization", 2017: the channels of the last maps with places in them are added up, each
+weighted by the mean gradient of the class's logit (its score before the softmax) with respect
+to it, and what speaks against the class is cut off.
 
-Above the last convolution lie only a 2 x 2 max pooling, a global pooling and two dense
-layers, so the gradient needs no backend: a max pooling hands the gradient of each of its
-outputs to exactly one of its inputs, so that over a channel the gradients add up to the same
-below it as above it, whichever inputs those are.
+Above them lie at most a max pooling, a global pooling and dense layers, so the gradient needs
+no backend: a max pooling hands the gradient of each of its outputs to exactly one of its
+inputs, so that over a channel the gradients add up to the same below it as above it, whichever
+inputs those are.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,8 @@ import numpy as np
 from catsdogs.console import Console
 from catsdogs.data.images import read_photo
 from catsdogs.errors import ConfigError
-from catsdogs.network.classifier import POOLING_NAME, convolution_layers
+from catsdogs.network.backbones import get_backbone
+from catsdogs.network.classifier import POOLING_NAME, feature_layer, head_layers
 from catsdogs.network.predictor import Prediction, Predictor
 
 
@@ -70,45 +72,59 @@ def _explain(
     predictor: Predictor, paths: Sequence[Path], class_name: str | None, console: Console | None
 ) -> Iterator[Explanation]:
     model = predictor.model
-    trunk = keras.Model(model.input, convolution_layers(model)[-1].output, name="trunk")
+    if predictor.metadata is None:
+        raise ConfigError("only a model that `catsdogs train` or `finetune` wrote can explain")
+    trunk = explained_trunk(model, predictor.metadata.architecture.backbone)
     for prediction in predictor.predict(paths, console):
         if prediction.error:
             yield Explanation(prediction, "", None)
             continue
         name = class_name or prediction.class_name
         photo = read_photo(prediction.path, predictor.image_size)
-        activation = np.asarray(trunk.predict_on_batch(photo[None]), np.float32)[0]
-        weights = channel_weights(model, activation, predictor.class_names.index(name))
-        yield Explanation(prediction, name, heat_map(activation, weights))
+        maps, features = (
+            np.asarray(output, np.float32)[0] for output in trunk.predict_on_batch(photo[None])
+        )
+        gradients = channel_gradients(model, features, predictor.class_names.index(name))
+        yield Explanation(prediction, name, heat_map(maps, gradients / math.prod(maps.shape[:2])))
 
 
-def channel_weights(model: keras.Model, activation: np.ndarray, label: int) -> np.ndarray:
-    """Mean gradient of a class's logit with respect to each channel of the last convolution.
+def explained_trunk(model: keras.Model, backbone_name: str) -> keras.Model:
+    """Photos to the maps that are explained and to those that are pooled, often the same."""
+    explained = model.get_layer(get_backbone(backbone_name).explained_layer)
+    return keras.Model(model.input, [explained.output, feature_layer(model).output], name="trunk")
+
+
+def channel_gradients(model: keras.Model, features: np.ndarray, label: int) -> np.ndarray:
+    """Gradient of a class's logit with respect to each channel, summed over its places.
 
     Args:
         model: classifier, as `build_classifier` makes it.
-        activation: float32 `(rows, columns, channels)`, what the last convolution gives for
-            one photo, after its ReLU.
+        features: float32 `(rows, columns, channels)`, what is pooled of one photo.
         label: index of the class.
 
     Returns:
         float32 `(channels,)`.
     """
-    rows, columns, channels = activation.shape
-    pooled = activation[: rows // 2 * 2, : columns // 2 * 2]
-    pooled = pooled.reshape(rows // 2, 2, columns // 2, 2, channels).max(axis=(1, 3))
     match model.get_layer(POOLING_NAME):
         case keras.layers.GlobalAveragePooling2D():
-            features = pooled.mean(axis=(0, 1))
+            x = features.mean(axis=(0, 1))
         case keras.layers.GlobalMaxPooling2D():
-            features = pooled.max(axis=(0, 1))
+            x = features.max(axis=(0, 1))
         case _:
-            features = pooled.reshape(-1)
-    kernel, bias = model.get_layer("dense").get_weights()  # (features, units), (units,)
-    to_class = model.get_layer("probabilities").get_weights()[0][:, label]  # (units,)
-    gradient = kernel @ (to_class * (features @ kernel + bias > 0))  # (features,)
+            x = features.reshape(-1)
+    *hidden, last = (layer for layer in head_layers(model) if isinstance(layer, keras.layers.Dense))
+    kernels, active = [], []
+    for layer in hidden:
+        kernel, bias = layer.get_weights()  # (features, units), (units,)
+        x = x @ kernel + bias
+        kernels.append(kernel)
+        active.append(x > 0)
+        x = np.maximum(x, 0)
+    gradient = last.get_weights()[0][:, label]  # (units,)
+    for kernel, is_active in zip(reversed(kernels), reversed(active), strict=True):
+        gradient = kernel @ (gradient * is_active)
     # average and maximum pooling have one feature a channel, flattening one a place as well
-    return gradient.reshape(-1, channels).sum(axis=0) / (rows * columns)
+    return gradient.reshape(-1, features.shape[-1]).sum(axis=0)
 
 
 def heat_map(activation: np.ndarray, weights: np.ndarray) -> np.ndarray:

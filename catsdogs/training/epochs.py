@@ -15,6 +15,7 @@ from catsdogs.data.skipping import drop_unreadable
 from catsdogs.data.threads import num_decode_threads
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
+from catsdogs.network.backbones import get_backbone
 from catsdogs.network.engines.keras_engine import forward_batch_size
 from catsdogs.training.features import FeatureSource, View
 from catsdogs.training.fitting import Supervision
@@ -100,7 +101,8 @@ class FeatureEpochs:
         return [View(sample, 0) for sample in self._job.dataset.splits[VALIDATION]]
 
     def prepare(self, epoch: int) -> None:
-        job, team = self._job, current_team()
+        job, team, model = self._job, current_team(), self._job.config.model
+        backbone = get_backbone(model.backbone)
         views = self._validation_views()
         if epoch:
             views += self._training_views(job.dataset.splits[TRAIN], epoch)
@@ -115,7 +117,8 @@ class FeatureEpochs:
 
             done = self._features.ensure(
                 views,
-                forward_batch_size(job.config.model.image_size) * max(1, len(team.local_devices)),
+                forward_batch_size(model.image_size, backbone.bytes_per_pixel)
+                * max(1, len(team.local_devices)),
                 num_decode_threads(job.config.data.decode_threads),
                 on_computed,
             )

@@ -12,7 +12,7 @@ import numpy as np
 from catsdogs.console import Console, Task
 from catsdogs.network.device import answering_out_of_memory
 from catsdogs.training.history import Epoch, History, Plan, Progress
-from catsdogs.training.model_state import ModelState
+from catsdogs.training.model_state import ModelState, trained_weights
 
 _LOG_LOSS = "log_loss"
 
@@ -136,9 +136,7 @@ def fit_epochs(
         if not progress.epochs:
             raise
         interrupted = True
-    for variable, value in zip(
-        source.model.trainable_variables, progress.kept_weights, strict=True
-    ):
+    for variable, value in zip(trained_weights(source.model), progress.kept_weights, strict=True):
         variable.assign(value)
     return progress.history(plan, interrupted)
 

@@ -86,7 +86,7 @@ class Progress:
     Attributes:
         epochs: those that have ended.
         state: of the model after the last of them; None before the first one's end.
-        kept_weights: trainable weights of the epoch that would be kept if it ended now.
+        kept_weights: `ModelState.weights` of the epoch that would be kept if it ended now.
         num_frozen: photos and views that went through the frozen layers by then.
         frozen_seconds: wall time of that.
     """

@@ -17,10 +17,10 @@ class StateError(CatsdogsError):
 
 @dataclass(frozen=True)
 class ModelState:
-    """A model at the end of an epoch. Frozen weights do not change and are left out.
+    """A model at the end of an epoch. The weights of frozen layers do not change, and are left out.
 
     Attributes:
-        weights: of the trainable variables.
+        weights: of the layers that are trained, the statistics of their batches included.
         optimizer: of the optimizer's: step count, rate, moments, loss scale.
         seeds: of the generators that dropout draws from.
     """
@@ -55,8 +55,9 @@ class ModelState:
                 variable.assign(value)
 
 
-def _copy(variable: keras.Variable) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(variable))
+def trained_weights(model: keras.Model) -> list[keras.Variable]:
+    """What changes while a model is trained: besides what is learned, statistics of batches."""
+    return [weight for layer in model.layers if layer.trainable for weight in layer.weights]
 
 
 def _variables(model: keras.Model) -> tuple[list[keras.Variable], ...]:
@@ -64,7 +65,7 @@ def _variables(model: keras.Model) -> tuple[list[keras.Variable], ...]:
         model.optimizer.build(model.trainable_variables)
     weights = {id(variable) for variable in model.weights}
     return (
-        model.trainable_variables,
+        trained_weights(model),
         model.optimizer.variables,
         [variable for variable in model.variables if id(variable) not in weights],
     )

@@ -9,12 +9,11 @@ import keras
 from catsdogs.config import Config
 from catsdogs.data.skipping import refuse_too_many
 from catsdogs.data.views import ViewReader
-from catsdogs.network.backbones import get_backbone
+from catsdogs.network.backbones import finetune_boundary, get_backbone
 from catsdogs.network.classifier import (
     POOLING_NAME,
-    build_classifier,
-    convolution_layers,
-    finetune_boundary,
+    backbone_policy,
+    build_twin,
     freeze_below,
     split_at,
 )
@@ -67,13 +66,7 @@ def train_above(model: keras.Model, boundary: str, job: Job) -> History:
 
 def _twin(model: keras.Model, boundary: str, job: Job) -> keras.Model:
     """The same classifier once more, its variables where the scope around it wants them."""
-    twin = build_classifier(
-        job.config.model,
-        len(job.dataset.class_names),
-        convolution_layers(model)[0].dtype_policy,
-        model.get_layer("dropout").seed,
-    )
-    twin.set_weights(model.get_weights())
+    twin = build_twin(model, job.config.model)
     freeze_below(twin, boundary)
     return twin
 
@@ -138,7 +131,7 @@ def _disk_store(model: keras.Model, boundary: str, config: Config) -> DiskStore:
         boundary=boundary,
         pooling=config.model.pooling if boundary == POOLING_NAME else "",
         image_size=config.model.image_size,
-        precision=convolution_layers(model)[0].compute_dtype,
+        precision=backbone_policy(model).compute_dtype,
         weights=hash_weights(trunk),
     )
     return DiskStore(cache_dir(config.cache), card, config.cache.max_bytes)

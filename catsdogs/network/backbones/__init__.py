@@ -1,89 +1,78 @@
-"""The pretrained convolutional networks a classifier can stand on, by name."""
+"""The pretrained networks that a classifier can stand on, by name: one file each."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from catsdogs.errors import ConfigError
+from catsdogs.network.backbones.vgg16 import VGG16
+from catsdogs.network.weights import Weights
+
+if TYPE_CHECKING:  # what a network is can be asked without waiting for Keras
+    import keras
 
 
-@dataclass(frozen=True)
-class Block:
-    """Some 3 x 3 convolutions with ReLU, then a 2 x 2 max pooling.
-
-    Attributes:
-        name: `block5`; its layers are `block5_conv1` …, `block5_pool`.
-        num_convolutions: how many.
-        num_filters: channels of each.
-    """
-
-    name: str
-    num_convolutions: int
-    num_filters: int
-
-    @property
-    def output_name(self) -> str:
-        """Name of the layer whose output is the block's."""
-        return f"{self.name}_pool"
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """A network without its top.
+class Backbone(Protocol):
+    """A network without its top, and all that is particular to it.
 
     Attributes:
         name: as in the configuration.
-        blocks: from the photo upwards.
-        mean_rgb: subtracted from pixel values 0 to 255, in RGB order.
+        cut_points: blocks that can be fine-tuned, from the photo upwards, each with the name
+            of the layer that feeds it: all layers above that one can be trained while it and
+            all below stay frozen.
+        explained_layer: name of the layer whose maps Grad-CAM adds up. Between it and the
+            output there is nothing but max pooling.
         minimum_size: least height and width in pixels that leaves a pixel at the top.
+        bytes_per_pixel: memory that a photo takes on its way through, for each of its pixels.
     """
 
-    name: str
-    blocks: tuple[Block, ...]
-    mean_rgb: tuple[float, float, float]
-    minimum_size: int
+    @property
+    def name(self) -> str: ...
 
     @property
-    def num_convolutions(self) -> int:
-        """Convolutions in all blocks."""
-        return sum(block.num_convolutions for block in self.blocks)
+    def cut_points(self) -> Mapping[str, str]: ...
 
-    def block(self, name: str) -> Block:
-        """Find a block by its name.
+    @property
+    def explained_layer(self) -> str: ...
+
+    @property
+    def minimum_size(self) -> int: ...
+
+    @property
+    def bytes_per_pixel(self) -> int: ...
+
+    def build(
+        self, images: "keras.KerasTensor", policy: "keras.DTypePolicy"
+    ) -> "keras.KerasTensor":
+        """Build it of standard layers, preprocessing included.
+
+        Args:
+            images: raw RGB `(n, height, width, 3)`, 0 to 255.
+            policy: of all layers but the preprocessing, which computes in float32.
+
+        Returns:
+            Maps `(n, rows, columns, channels)`.
+        """
+
+    def macs(self, image_size: tuple[int, int]) -> int:
+        """Multiply-adds for one photo of a height and width in pixels."""
+
+    def load_weights(self, setting: str, seed: int = 0) -> Weights:
+        """Find and read the weights.
+
+        Args:
+            setting: `auto`, `random`, or a path.
+            seed: of random weights.
 
         Raises:
-            ConfigError: there is none; the message lists them.
+            WeightsError: none can be found, or a file is not what it should be; the message
+                names the ways out.
         """
-        for block in self.blocks:
-            if block.name == name:
-                return block
-        raise ConfigError(
-            f"finetune.block should be one of {', '.join(b.name for b in self.blocks)}, "
-            f"got {name!r}"
-        )
 
-    def below(self, name: str) -> str | None:
-        """Name of the layer that feeds a block; None for the lowest block."""
-        index = self.blocks.index(self.block(name))
-        return self.blocks[index - 1].output_name if index else None
+    def describe_source(self) -> str:
+        """Where `auto` would take the weights from, without reading them."""
 
 
-VGG16 = Backbone(
-    name="vgg16",
-    # Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
-    # Recognition", 2014, table 1, column D.
-    blocks=(
-        Block("block1", 2, 64),
-        Block("block2", 2, 128),
-        Block("block3", 3, 256),
-        Block("block4", 3, 512),
-        Block("block5", 3, 512),
-    ),
-    # The means of the Caffe release that Keras' weights come from
-    # (keras.applications.imagenet_utils, mode "caffe").
-    mean_rgb=(123.68, 116.779, 103.939),
-    minimum_size=32,
-)
-
-_BACKBONES = {backbone.name: backbone for backbone in (VGG16,)}
+_BACKBONES: dict[str, Backbone] = {backbone.name: backbone for backbone in (VGG16,)}
 
 
 def get_backbone(name: str) -> Backbone:
@@ -97,3 +86,16 @@ def get_backbone(name: str) -> Backbone:
             f"model.backbone should be one of {', '.join(sorted(_BACKBONES))}, got {name!r}"
         )
     return _BACKBONES[name]
+
+
+def finetune_boundary(backbone: Backbone, block: str) -> str:
+    """Name of the layer below the lowest block that is trained.
+
+    Raises:
+        ConfigError: there is no such block; the message lists them.
+    """
+    if block not in backbone.cut_points:
+        raise ConfigError(
+            f"finetune.block should be one of {', '.join(backbone.cut_points)}, got {block!r}"
+        )
+    return backbone.cut_points[block]

@@ -20,19 +20,20 @@ _LARGEST_BATCH_SIZE = 256
 """Beyond it, no GPU is filled better, and the first batch keeps it waiting for longer."""
 
 _BYTES_PER_PIXEL = 4 * 64 * 4
-"""What VGG16's first block keeps at a time: four maps of 64 channels in float32, at most."""
+"""What VGG16 takes: as much as any network that is in use."""
 
 
-def forward_batch_size(image_size: tuple[int, int]) -> int:
+def forward_batch_size(image_size: tuple[int, int], bytes_per_pixel: int = _BYTES_PER_PIXEL) -> int:
     """Photos that go through the network together: on a GPU, what a quarter of its memory holds.
 
     Args:
         image_size: height and width in pixels.
+        bytes_per_pixel: memory that a photo takes on its way through, for each of its pixels.
     """
     memory = device_memory()
     if not gpu_names() or memory is None:
         return TRUNK_BATCH_SIZE
-    fitting = memory / 4 / (image_size[0] * image_size[1] * _BYTES_PER_PIXEL)
+    fitting = memory / 4 / (image_size[0] * image_size[1] * bytes_per_pixel)
     size = _LARGEST_BATCH_SIZE
     while size > max(1, fitting):
         size //= 2
