@@ -1,7 +1,7 @@
 """The process around the command line: `catsdogs`, and `python -m catsdogs`.
 
 Ctrl-C and SIGTERM end it at once with one line, whatever is being imported, decoded or
-computed, except while a training runs (see `catsdogs/cli/brake.py`). Nothing has to be tidied
+computed, except while a training runs (see `catsdogs/cli/stop_signal.py`). Nothing has to be tidied
 up for that: all that is written is whole at any time.
 """
 

@@ -1,5 +1,6 @@
 """Progress on stderr: a live bar on a terminal, plain lines anywhere else."""
 
+import io
 import math
 import sys
 import time
@@ -33,6 +34,11 @@ class Console:
         )
         self._log_path: Path | None = None
         self._said: list[str] = []
+
+    @classmethod
+    def shown(cls, leads: bool) -> "Console":
+        """Where the progress of several processes is shown: by the leading one for all."""
+        return cls() if leads else cls(io.StringIO())
 
     def log_to(self, path: Path) -> None:
         """From now on, write all that is said into a file as well, with what was said before.

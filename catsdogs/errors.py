@@ -8,15 +8,30 @@
     ├── TeamError                     the other processes of a training are gone
     └── ModelFileError                an .h5 that is missing, damaged or not one of ours
 
-Raised anywhere, translated once, in `cli.py`, into one line on stderr: what happened,
-what was expected, what to do next. Any other exception is a bug and keeps its traceback.
+Raised anywhere, translated once, in `catsdogs/cli/group.py`, into one line on stderr: what
+happened, what was expected, what to do next. Any other exception is a bug and keeps its
+traceback.
+
+No message names a flag: an error carries the `key` whose value is the way out, and the command
+line, which knows its flags, ends the line with ` by --output FILE` or ` by --set run.dir=…`.
+So where there is a key, the message ends in what to do: `choose another place`.
 """
 
 
 class CatsdogsError(Exception):
-    """Base of all errors whose message is written for the user."""
+    """Base of all errors whose message is written for the user.
+
+    Attributes:
+        key: what to set to get out of it: a key of the configuration, such as `data.dir`, or
+            an argument of the command, such as `model`; None where neither helps.
+        exit_code: of the command line.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: object = "", key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class ConfigError(CatsdogsError):

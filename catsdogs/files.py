@@ -44,7 +44,7 @@ def real_path(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(path: Path, option: str = "--output") -> Iterator[Path]:
+def replacing(path: Path, key: str = "output") -> Iterator[Path]:
     """Give a path beside `path` to write to, and rename it into place at the end.
 
     It has the suffix of `path`. Where anything goes wrong, the old file stays as it was and
@@ -53,7 +53,7 @@ def replacing(path: Path, option: str = "--output") -> Iterator[Path]:
 
     Args:
         path: what is written.
-        option: what the user chooses another place by.
+        key: what the user chooses another place by; see `CatsdogsError`.
 
     Raises:
         DataError: the folder cannot be made or written, or the disk is full.
@@ -66,20 +66,20 @@ def replacing(path: Path, option: str = "--output") -> Iterator[Path]:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise not_writable(path, error, option) from None
+        raise not_writable(path, error, key) from None
     finally:
         with suppress(OSError):  # the error before this one is the one to tell
             part.unlink()
 
 
-def check_writable(path: Path, option: str = "--output") -> None:
+def check_writable(path: Path, key: str = "output") -> None:
     """Find out before long work whether its result can be written.
 
     What killed processes left half written in its folder goes.
 
     Args:
         path: what will be written.
-        option: what the user chooses another place by.
+        key: what the user chooses another place by; see `CatsdogsError`.
 
     Raises:
         DataError: the folder cannot be made or written, or a folder stands in the way.
@@ -92,7 +92,7 @@ def check_writable(path: Path, option: str = "--output") -> None:
         part.touch()
         part.unlink()
     except OSError as error:
-        raise not_writable(path, error, option) from None
+        raise not_writable(path, error, key) from None
     remove_abandoned_parts(path.parent)
 
 
@@ -111,10 +111,10 @@ def remove_abandoned_parts(folder: Path) -> None:
                 path.unlink()
 
 
-def not_writable(path: Path, error: OSError, option: str) -> DataError:
-    """The error for a path that cannot be written, with the option that gives another."""
+def not_writable(path: Path, error: OSError, key: str) -> DataError:
+    """The error for a path that cannot be written, with the key that gives another."""
     reason = (error.strerror or str(error)).lower()
-    return DataError(f"{path} cannot be written ({reason}): choose another place by {option}")
+    return DataError(f"{path} cannot be written ({reason}): choose another place", key)
 
 
 def _part_of(path: Path) -> Path:

@@ -140,14 +140,14 @@ class RunDir:
 
     def write_config(self, config: Config) -> None:
         """Keep the whole configuration, defaults included."""
-        with replacing(self.config_path, "--set run.dir=DIR") as part:
+        with replacing(self.config_path, "run.dir") as part:
             part.write_text(tomli_w.dumps(config.model_dump(mode="json")), encoding="utf-8")
 
     def write_history(self, epochs: Iterable[Mapping[str, Any]]) -> None:
         """Write all epochs so far, a line each; the columns are the first one's keys."""
         rows = list(epochs)
         with (
-            replacing(self.history_path, "--set run.dir=DIR") as part,
+            replacing(self.history_path, "run.dir") as part,
             part.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.DictWriter(file, list(rows[0]))
@@ -177,7 +177,7 @@ class RunDir:
         if not rows:
             return
         with (
-            replacing(self.skipped_path, "--set run.dir=DIR") as part,
+            replacing(self.skipped_path, "run.dir") as part,
             part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
         ):
             cells = ((csv_cell(str(path)), csv_cell(reason)) for path, reason in rows)
@@ -204,12 +204,12 @@ class RunDir:
 
     def write_metrics(self, metrics: RunMetrics) -> None:
         """Mark the run as finished, with its result."""
-        with replacing(self.metrics_path, "--set run.dir=DIR") as part:
+        with replacing(self.metrics_path, "run.dir") as part:
             part.write_text(json.dumps(metrics.model_dump(mode="json"), indent=1))
 
     def write_curves(self, png: bytes) -> None:
         """Keep the picture of the epochs."""
-        with replacing(self.curves_path, "--set run.dir=DIR") as part:
+        with replacing(self.curves_path, "run.dir") as part:
             part.write_bytes(png)
 
     def remove_checkpoint(self) -> None:
@@ -247,7 +247,7 @@ def create_run_dir(parent: Path, command: Command) -> RunDir:
         path = next(parent / name for name in names if not (parent / name).exists())
         path.mkdir()
     except OSError as error:
-        raise not_writable(parent, error, "--set run.dir=DIR") from None
+        raise not_writable(parent, error, "run.dir") from None
     for other in list_run_dirs(parent):
         remove_abandoned_parts(other.path)
         if other.metrics_path.exists():

@@ -68,7 +68,7 @@ def test_failure_keeps_the_old_file_and_leaves_nothing_behind(old, error):
 def test_full_disk_is_explained_and_keeps_the_old_file(old):
     with pytest.raises(DataError) as caught:
         write_half(old, OSError(errno.ENOSPC, "No space left on device"))
-    message = f"{old} cannot be written (no space left on device): choose another place by --output"
+    message = f"{old} cannot be written (no space left on device): choose another place"
     assert str(caught.value) == message
     assert old.read_text() == "old"
     assert list(old.parent.iterdir()) == [old]
@@ -79,7 +79,7 @@ def test_folder_at_the_place_of_the_file_is_explained(tmp_path):
     path.mkdir()
     with pytest.raises(DataError) as caught, replacing(path) as part:
         part.write_text("new")
-    message = f"{path} cannot be written (is a directory): choose another place by --output"
+    message = f"{path} cannot be written (is a directory): choose another place"
     assert str(caught.value) == message
     assert list(tmp_path.iterdir()) == [path]
 
@@ -88,7 +88,7 @@ def test_file_at_the_place_of_the_folder_is_explained(old):
     path = old / "model.h5"
     with pytest.raises(DataError) as caught, replacing(path) as part:
         part.write_text("new")
-    message = f"{path} cannot be written (file exists): choose another place by --output"
+    message = f"{path} cannot be written (file exists): choose another place"
     assert str(caught.value) == message
     assert old.read_text() == "old"
 
@@ -103,7 +103,7 @@ def test_check_passes_where_a_file_can_be_written_and_leaves_none(old):
 def test_check_refuses_a_folder_at_the_place_of_the_file(tmp_path):
     with pytest.raises(DataError) as caught:
         check_writable(tmp_path)
-    message = f"{tmp_path} cannot be written (is a folder): choose another place by --output"
+    message = f"{tmp_path} cannot be written (is a folder): choose another place"
     assert str(caught.value) == message
 
 
@@ -111,7 +111,7 @@ def test_check_refuses_a_file_at_the_place_of_the_folder(old):
     path = old / "model.h5"
     with pytest.raises(DataError) as caught:
         check_writable(path)
-    message = f"{path} cannot be written (file exists): choose another place by --output"
+    message = f"{path} cannot be written (file exists): choose another place"
     assert str(caught.value) == message
 
 
@@ -164,7 +164,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(small_disk):
     with pytest.raises(DataError) as caught, replacing(path) as part:
         part.write_bytes(bytes(20 * 2**20))
     assert str(caught.value) == (
-        f"{path} cannot be written (no space left on device): choose another place by --output"
+        f"{path} cannot be written (no space left on device): choose another place"
     )
     assert path.read_text() == "old"
     assert list(small_disk.iterdir()) == [path]
@@ -172,10 +172,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(small_disk):
 
 def test_a_read_only_folder_is_one_line(read_only_folder):
     reason = "read-only file system" if os.geteuid() == 0 else "permission denied"
-    message = (
-        f"{read_only_folder / 'model.h5'} cannot be written ({reason}): "
-        "choose another place by --output"
-    )
+    message = f"{read_only_folder / 'model.h5'} cannot be written ({reason}): choose another place"
     with pytest.raises(DataError) as caught:
         check_writable(read_only_folder / "model.h5")
     assert str(caught.value) == message

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from catsdogs.cli import main
-from catsdogs.cli.brake import SignalBrake
+from catsdogs.cli.stop_signal import StopSignal
 from catsdogs.commands.finetune import finetune
 from catsdogs.commands.train import train
 from catsdogs.config import load_config
@@ -333,7 +333,7 @@ def test_the_second_signal_does_what_it_did_before(number, capfd):
 
     before = signal.signal(number, at_once)
     try:
-        brake = SignalBrake()
+        brake = StopSignal()
         with brake:
             assert not brake.is_pulled()
             signal.raise_signal(number)
@@ -350,7 +350,7 @@ def test_the_second_signal_does_what_it_did_before(number, capfd):
 def test_a_signal_that_is_ignored_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a script
     try:
-        with SignalBrake():
+        with StopSignal():
             assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
@@ -426,7 +426,7 @@ def test_read_only_places_are_one_line(trained, read_only_folder):
     reason = "read-only file system" if os.geteuid() == 0 else "permission denied"
     output = read_only_folder / "mine.h5"
     assert refused("train", *FLAGS, "--output", str(output)) == (
-        f"error: {output} cannot be written ({reason}): choose another place by --output"
+        f"error: {output} cannot be written ({reason}): choose another place by --output FILE"
     )
     assert refused("train", *FLAGS, "--set", f"run.dir={read_only_folder}") == (
         f"error: {read_only_folder} cannot be written ({reason}): "
@@ -455,5 +455,5 @@ def test_a_record_that_cannot_be_finished_is_a_warning_after_the_model_is_saved(
     assert read_metadata(trained / "models" / "catsdogs.h5").kept_epoch == 1
     assert newest_run().log_path.read_text().splitlines()[-1] == (
         f"warning: {result.run_path}/metrics.json cannot be written (is a directory): choose "
-        "another place by --set run.dir=DIR. The model is saved, the record of its run is not"
+        "another place. The model is saved, the record of its run is not"
     )

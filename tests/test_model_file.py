@@ -139,9 +139,7 @@ def test_output_folder_that_is_a_file_is_one_line(tmp_path):
     path = tmp_path / "models" / "m.h5"
     with pytest.raises(DataError) as error:
         save_model(path, make_model(), metadata())
-    assert str(error.value) == (
-        f"{path} cannot be written (file exists): choose another place by --output"
-    )
+    assert str(error.value) == (f"{path} cannot be written (file exists): choose another place")
 
 
 def rewrite(path, **changes):

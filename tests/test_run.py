@@ -90,6 +90,4 @@ def test_run_directory_that_cannot_be_made_names_the_way_out(tmp_path):
     blocked.write_text("a file in its place")
     with pytest.raises(DataError) as caught:
         create_run_dir(blocked, "train")
-    assert str(caught.value) == (
-        f"{blocked} cannot be written (file exists): choose another place by --set run.dir=DIR"
-    )
+    assert str(caught.value) == (f"{blocked} cannot be written (file exists): choose another place")

@@ -131,7 +131,7 @@ def _move(source: Path, target: Path) -> None:
 def _write_manifest(folder: Path, moves: Sequence[Move]) -> None:
     path = folder / MANIFEST_NAME
     with (
-        replacing(path, "--quarantine DIR") as part,
+        replacing(path, "quarantine") as part,
         part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         writer = csv.writer(file)
@@ -151,7 +151,7 @@ def _read_manifest(folder: Path) -> list[Move]:
     except FileNotFoundError:
         raise DataError(f"{path} does not exist: give a folder that --quarantine made") from None
     except OSError as error:
-        raise not_writable(path, error, "--restore DIR") from None
+        raise not_writable(path, error, "restore") from None
     except (KeyError, TypeError, ValueError, csv.Error):
         raise DataError(f"{path} is damaged: expected the columns {', '.join(_COLUMNS)}") from None
     for move in moves:

@@ -4,13 +4,19 @@ The only package that knows Click. Everything heavy is imported inside the callb
 `--help` answers at once. The answer goes to stdout, progress to stderr.
 """
 
-from catsdogs.cli.checking import check
-from catsdogs.cli.evaluation import compare, evaluate, explain
+from catsdogs.cli.cache import cache
+from catsdogs.cli.check import check
+from catsdogs.cli.compare import compare
+from catsdogs.cli.evaluate import evaluate
+from catsdogs.cli.explain import explain
+from catsdogs.cli.finetune import finetune
 from catsdogs.cli.group import main
-from catsdogs.cli.housekeeping import cache, info, sample
-from catsdogs.cli.prediction import predict
-from catsdogs.cli.reports import report, runs
-from catsdogs.cli.training import finetune, train
+from catsdogs.cli.info import info
+from catsdogs.cli.predict import predict
+from catsdogs.cli.report import report
+from catsdogs.cli.runs import runs
+from catsdogs.cli.sample import sample
+from catsdogs.cli.train import train
 
 __all__ = ["main"]
 

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from catsdogs import __version__
+from catsdogs.cli.error_line import error_line
 from catsdogs.errors import CatsdogsError
-from catsdogs.text import printable
 
 
 class _Group(click.Group):
@@ -24,7 +24,9 @@ class _Group(click.Group):
         try:
             return super().invoke(context)
         except CatsdogsError as error:
-            click.echo(f"error: {printable(str(error))}", err=True)
+            name = context.invoked_subcommand or ""
+            command = click.Context(self.commands[name], parent=context, info_name=name)
+            click.echo(error_line(error, command), err=True)
             context.exit(error.exit_code)
 
 

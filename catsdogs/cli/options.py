@@ -9,6 +9,18 @@ import click
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+class KeyOption(click.Option):
+    """An option that sets a key of the configuration."""
+
+    def __init__(self, *args: Any, key: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._key = key
+
+    def key_of(self, command: str) -> str:
+        """The whole key, such as `train.epochs`, in a command."""
+        return self._key.format(command=command)
+
+
 def _split_names(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> list[str] | None:
@@ -21,7 +33,7 @@ model_option: Decorator = click.option(
     default="models/catsdogs.h5",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="The model to ask.",
+    help="The model file.",
 )
 
 class_names_option: Decorator = click.option(
@@ -29,7 +41,7 @@ class_names_option: Decorator = click.option(
     "class_names",
     metavar="NAME,NAME",
     callback=_split_names,
-    help="Of a plain Keras model, in the order of its output.",
+    help="The class names of a plain Keras model, in the order of its output.",
 )
 
 precision_option: Decorator = click.option(
@@ -37,7 +49,7 @@ precision_option: Decorator = click.option(
     default="auto",
     show_default=True,
     type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
-    help="What the network computes in.",
+    help="The numbers that the network computes in; auto: what is quickest here.",
 )
 
 
@@ -51,3 +63,8 @@ def format_option(help_text: str, formats: tuple[str, ...] = ("text", "json")) -
         type=click.Choice(formats),
         help=help_text,
     )
+
+
+figures_format_option = format_option(
+    "How the figures are written; JSON gives them at full precision."
+)

@@ -11,7 +11,7 @@ from catsdogs.files import check_writable
 from catsdogs.network.predictor import Predictor
 from catsdogs.reporting.predictions import save_labelled_predictions
 
-_OPTION = "--predictions FILE"
+_KEY = "predictions"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def evaluate(
         CatsdogsError: the model or the folder cannot be used, or no photo can be read.
     """
     if predictions_path is not None:
-        check_writable(predictions_path, _OPTION)
+        check_writable(predictions_path, _KEY)
     predictor = Predictor(model_path, precision, class_names)
     names = predictor.class_names
     photos = load_photos(root, [predictor], console)
@@ -61,5 +61,5 @@ def evaluate(
     unreadable = report_unreadable(predictions, photos, console)
     evaluation = judge(model_path, names, predictions, photos.labels)
     if predictions_path is not None:
-        save_labelled_predictions(predictions_path, predictions, photos.labels, names, _OPTION)
+        save_labelled_predictions(predictions_path, predictions, photos.labels, names, _KEY)
     return EvaluateResult(model_path, photos.folder, evaluation, unreadable)

@@ -1,8 +1,10 @@
-"""An evaluation as text for people and as a record for JSON."""
+"""An evaluation as text for people and as JSON for programs."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from rich.cells import cell_len
 
@@ -12,6 +14,42 @@ from catsdogs.text import counted, printable
 _MOST_MISTAKES = 10
 _MOST_COLUMNS = 10
 """Classes up to which the confusion matrix is shown as one."""
+
+
+class Measured(Protocol):
+    """What `catsdogs evaluate` found out."""
+
+    @property
+    def model_path(self) -> Path: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def evaluation(self) -> Evaluation: ...
+    @property
+    def unreadable(self) -> Sequence[tuple[Path, str]]: ...
+
+
+def evaluate_lines(result: Measured) -> list[str]:
+    """What `catsdogs evaluate` says of a model and a folder."""
+    where = printable(f"{result.model_path} on {result.folder}")
+    return [
+        f"{where}: {photos_read(result.evaluation.num_photos, len(result.unreadable))}",
+        "",
+        *evaluation_lines(result.evaluation),
+    ]
+
+
+def evaluate_json(result: Measured) -> str:
+    """The same as one JSON object, every figure at full precision."""
+    return as_json(
+        {
+            "model": str(result.model_path),
+            "folder": str(result.folder),
+            "class_names": list(result.evaluation.class_names),
+            **evaluation_record(result.evaluation),
+            "unreadable": reasons(result.unreadable),
+        }
+    )
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
@@ -74,6 +112,23 @@ def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
             for mistake in evaluation.mistakes
         ],
     }
+
+
+def photos_read(num_read: int, num_unreadable: int) -> str:
+    """How many photos the figures are of, and how many they leave out."""
+    return counted(num_read, "photo") + (
+        f", {num_unreadable:,} more could not be read" if num_unreadable else ""
+    )
+
+
+def reasons(unreadable: Iterable[tuple[Path, str]]) -> list[dict[str, str]]:
+    """Photos that could not be read, as JSON can hold them."""
+    return [{"path": str(path), "error": reason} for path, reason in unreadable]
+
+
+def as_json(record: dict[str, Any]) -> str:
+    """A record as JSON that every reader takes: without NaN."""
+    return json.dumps(record, indent=1, allow_nan=False)
 
 
 def align(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:

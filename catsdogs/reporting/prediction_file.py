@@ -83,7 +83,7 @@ def read_answers(path: Path, format_name: str, top: int) -> EarlierAnswers:
     except FileNotFoundError:
         return earlier
     except OSError as error:
-        raise not_writable(path, error, "--output") from None
+        raise not_writable(path, error, "output") from None
     if last:
         earlier._add(last, -1)
         earlier.num_bytes = start_of_last
@@ -127,5 +127,5 @@ def open_to_go_on(path: Path, earlier: EarlierAnswers) -> TextIO:
         file = path.open("a", buffering=1, newline="\n", encoding="utf-8", errors="surrogateescape")
         file.truncate(earlier.num_bytes)
     except OSError as error:
-        raise not_writable(path, error, "--output") from None
+        raise not_writable(path, error, "output") from None
     return file

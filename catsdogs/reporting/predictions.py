@@ -75,7 +75,7 @@ def save_labelled_predictions(
     predictions: Iterable[Prediction],
     labels: Iterable[str],
     class_names: Sequence[str],
-    option: str,
+    key: str,
 ) -> None:
     """Write a CSV with what each photo is and what it was taken for.
 
@@ -87,13 +87,13 @@ def save_labelled_predictions(
         predictions: in the order of the lines.
         labels: the class that each photo belongs to.
         class_names: columns of probabilities.
-        option: what the user chooses another place by.
+        key: what the user chooses another place by; see `CatsdogsError`.
 
     Raises:
         DataError: it cannot be written.
     """
     with (
-        replacing(path, option) as part,
+        replacing(path, key) as part,
         part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         header = _csv_row(["path", "label", "class", "probability", *class_names, "error"])

@@ -37,7 +37,7 @@ class TensorBoardLog:
                 (path / name).mkdir(parents=True, exist_ok=True)
                 self._writers[name] = self._writer_type(str(path / name))
         except OSError as error:
-            raise not_writable(path, error, "--set run.dir=DIR") from None
+            raise not_writable(path, error, "run.dir") from None
 
     def write(self, epoch: Mapping[str, float | None]) -> None:
         """Add an epoch; its number is TensorBoard's step."""

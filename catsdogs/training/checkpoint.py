@@ -77,7 +77,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             groups["kept"] = progress.kept_weights
         for group, values in groups.items():
             arrays |= {f"{group}_{index}": value for index, value in enumerate(values)}
-    with replacing(path, "--set run.dir=DIR") as part, part.open("wb") as file:
+    with replacing(path, "run.dir") as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 

@@ -1,10 +1,9 @@
-"""`catsdogs report` and `catsdogs runs`: what trainings gave, on a page and in a table."""
+"""`catsdogs report`."""
 
 from pathlib import Path
 
 import click
 
-from catsdogs.cli.options import format_option
 from catsdogs.text import counted, printable
 
 
@@ -14,7 +13,7 @@ from catsdogs.text import counted, printable
     "--output",
     metavar="FILE.html",
     type=click.Path(path_type=Path),
-    help="The page.  [default: report.html in the run's folder]",
+    help="The page to write.  [default: report.html in the run's folder]",
 )
 @click.option(
     "--data",
@@ -49,37 +48,3 @@ def report(run: Path | None, output: Path | None, data: Path | None, model: Path
         click.echo(f"{photos} could not be read and {verb} not counted")
     click.echo(str(result.score))
     click.echo(f"saved {printable(str(result.path))} ({result.num_bytes / 1e6:.1f} MB)")
-
-
-@click.command()
-@click.option(
-    "--dir",
-    "folder",
-    metavar="DIR",
-    default="runs",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The folder that holds the runs.",
-)
-@click.option("--best", is_flag=True, help="By accuracy, the best first; otherwise by time.")
-@format_option("JSON gives all that metrics.json holds.")
-def runs(folder: Path, best: bool, format_name: str) -> None:
-    """List the trainings so far with what each gave.
-
-    \b
-    catsdogs runs --best
-    """
-    from catsdogs.commands.runs import runs
-    from catsdogs.reporting.run_table import format_json, format_table
-
-    found = runs(folder, best)
-    for run in found:
-        if run.damage:
-            click.echo(f"note: {printable(run.damage)}", err=True)
-    if format_name == "json":
-        click.echo(format_json(found))
-    elif found:
-        for line in format_table(found):
-            click.echo(line)
-    else:
-        click.echo(f"no runs in {printable(str(folder))} yet: run `catsdogs train`", err=True)

@@ -16,21 +16,25 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default="data", type=click.Path(path_type=Path))
-@format_option("JSON gives the same, for programs.")
-@click.option("--fast", is_flag=True, help="No decoding, no near copies: headers and contents.")
+@format_option("How the findings are written; JSON is for programs.")
+@click.option(
+    "--fast",
+    is_flag=True,
+    help="Read headers and compare contents alone: no decoding, no near copies.",
+)
 @click.option(
     "--quarantine",
     "quarantine_dir",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Move unusable and contradictory photos there.",
+    help="The folder to move unusable and contradictory photos to.",
 )
 @click.option(
     "--restore",
     "restore_dir",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Bring back what --quarantine moved there, and check nothing.",
+    help="Bring back what --quarantine moved to DIR, and check nothing.",
 )
 def check(
     folder: Path,

@@ -31,20 +31,27 @@ if TYPE_CHECKING:
     default=1,
     show_default=True,
     type=click.IntRange(1),
-    help="Lines a photo, the most probable class first; text only.",
+    help="How many classes to name for each photo, the most probable first; text only.",
 )
 @format_option(
-    "All but text give the probabilities of all classes.", ("text", "json", "jsonl", "csv")
+    "How the answers are written; all but text give the probability of every class.",
+    ("text", "json", "jsonl", "csv"),
 )
 @precision_option
-@click.option("--shard", metavar="I/N", help="Answer for the I-th of N parts of the photos.")
+@click.option(
+    "--shard", metavar="I/N", help="Answer for the I-th of N parts of the photos alone, e.g. 1/4."
+)
 @click.option(
     "--output",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write the answers there.  [default: standard output]",
+    help="The file to write the answers to.  [default: standard output]",
 )
-@click.option("--resume", is_flag=True, help="Go on with FILE: leave out what it answers.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the --output FILE: leave out the photos that it answers.",
+)
 def predict(
     paths: tuple[str, ...],
     model: Path,

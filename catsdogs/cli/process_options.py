@@ -12,30 +12,37 @@ from typing import IO, Any, NoReturn
 
 import click
 
+from catsdogs.cli.error_line import error_line
 from catsdogs.errors import CatsdogsError, ConfigError, TeamError
 from catsdogs.text import printable
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
 
 
-def team_options(command: Callable[..., None]) -> Callable[..., None]:
+def process_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of commands that several devices and processes can share."""
     options = [
         click.option(
             "--devices",
             metavar="all|N",
-            help="Train on so many devices of this machine.  [default: 1]",
+            help="How many devices of this machine to train on.  [default: 1]",
         ),
         click.option(
             "--coordinator",
             metavar="HOST:PORT",
-            help="Train with other processes: where 0 listens.",
+            help="Train with other processes: the address where process 0 listens.",
         ),
         click.option(
-            "--processes", metavar="N", type=click.IntRange(2), help="How many there are."
+            "--processes",
+            metavar="N",
+            type=click.IntRange(2),
+            help="How many processes train together.",
         ),
         click.option(
-            "--process-id", metavar="I", type=click.IntRange(0), help="Which this is, from 0."
+            "--process-id",
+            metavar="I",
+            type=click.IntRange(0),
+            help="The number of this process, from 0 to N - 1.",
         ),
     ]
     for option in reversed(options):
@@ -44,7 +51,7 @@ def team_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @dataclass(frozen=True)
-class TeamFlags:
+class ProcessFlags:
     """What the options said."""
 
     devices: str | None
@@ -53,7 +60,7 @@ class TeamFlags:
     process_id: int | None
 
     @classmethod
-    def take(cls, flags: dict[str, Any]) -> "TeamFlags":
+    def take(cls, flags: dict[str, Any]) -> "ProcessFlags":
         """Take the options out of a command's flags.
 
         Raises:
@@ -110,7 +117,7 @@ class TeamFlags:
             except TeamError as error:
                 raise TeamError(f"{error}: {_way_on(command)}") from None
         except CatsdogsError as error:
-            click.echo(f"error: {printable(str(error))}", err=True)
+            click.echo(error_line(error, click.get_current_context()), err=True)
             _leave(error.exit_code)
         except KeyboardInterrupt:
             click.echo(f"stopped: {_way_on(command)}", err=True)

@@ -1,0 +1,41 @@
+"""`catsdogs compare`."""
+
+from pathlib import Path
+
+import click
+
+from catsdogs.cli.options import class_names_option, figures_format_option, precision_option
+
+
+@click.command()
+@click.argument("a", metavar="A.h5", type=click.Path(path_type=Path))
+@click.argument("b", metavar="B.h5", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", default="data", type=click.Path(path_type=Path))
+@class_names_option
+@figures_format_option
+@precision_option
+def compare(
+    a: Path,
+    b: Path,
+    folder: Path,
+    class_names: list[str] | None,
+    format_name: str,
+    precision: str,
+) -> None:
+    """Tell which of two models is better on the same photos.
+
+    \b
+    catsdogs compare models/catsdogs.head.h5 models/catsdogs.h5
+    """
+    from catsdogs.network.backend import import_backend
+
+    import_backend()
+    from catsdogs.commands.compare import compare
+    from catsdogs.console import Console
+    from catsdogs.reporting.comparison_output import compare_json, compare_lines
+
+    result = compare(a, b, folder, precision, Console(), class_names)
+    if format_name == "json":
+        click.echo(compare_json(result))
+    else:
+        click.echo("\n".join(compare_lines(result)))

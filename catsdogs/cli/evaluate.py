@@ -1,0 +1,73 @@
+"""`catsdogs evaluate`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from catsdogs.cli.options import (
+    class_names_option,
+    figures_format_option,
+    model_option,
+    precision_option,
+)
+from catsdogs.errors import CatsdogsError
+
+
+def _share(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 1:  # refuses nan as well
+        raise click.BadParameter(f"expected a share from 0 to 1, got {value:g}")
+    return value
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", default="data", type=click.Path(path_type=Path))
+@model_option
+@class_names_option
+@figures_format_option
+@click.option(
+    "--min-accuracy",
+    metavar="X",
+    type=float,
+    callback=_share,
+    help="Exit with status 1 where the accuracy is below X, from 0 to 1.",
+)
+@click.option(
+    "--predictions",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the answer for each photo, as CSV.",
+)
+@precision_option
+def evaluate(
+    folder: Path,
+    model: Path,
+    class_names: list[str] | None,
+    format_name: str,
+    min_accuracy: float | None,
+    predictions: Path | None,
+    precision: str,
+) -> None:
+    """Measure a model on the test photos of DIR (default: data).
+
+    \b
+    catsdogs evaluate --predictions answers.csv
+    """
+    from catsdogs.network.backend import import_backend
+
+    import_backend()
+    from catsdogs.commands.evaluate import evaluate
+    from catsdogs.console import Console
+    from catsdogs.reporting.evaluation_output import evaluate_json, evaluate_lines
+
+    result = evaluate(folder, model, precision, predictions, Console(), class_names)
+    if format_name == "json":
+        click.echo(evaluate_json(result))
+    else:
+        click.echo("\n".join(evaluate_lines(result)))
+    accuracy = result.evaluation.accuracy
+    if min_accuracy is not None and accuracy < min_accuracy:
+        click.echo(
+            f"accuracy {accuracy:.4f} is below the {min_accuracy:g} of --min-accuracy", err=True
+        )
+        sys.exit(CatsdogsError.exit_code)

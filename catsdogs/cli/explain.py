@@ -1,0 +1,63 @@
+"""`catsdogs explain`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from catsdogs.cli.options import model_option, precision_option
+from catsdogs.errors import CatsdogsError
+from catsdogs.text import printable
+
+
+@click.command()
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@model_option
+@click.option(
+    "--class",
+    "class_name",
+    metavar="NAME",
+    help="The class to look for.  [default: each photo's most probable]",
+)
+@click.option(
+    "--output",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="A .png for one photo, or a folder.  [default: the current folder; "
+    "explained/ for several]",
+)
+@precision_option
+def explain(
+    images: tuple[str, ...],
+    model: Path,
+    class_name: str | None,
+    output: Path | None,
+    precision: str,
+) -> None:
+    """Show where in a photo the model sees what it names.
+
+    \b
+    catsdogs explain image.jpg
+    """
+    from catsdogs.network.backend import import_backend
+
+    import_backend()
+    from catsdogs.commands.explain import explain
+    from catsdogs.console import Console
+
+    console = None if sys.stdout.isatty() else Console()
+    num_photos = num_failed = 0
+    for picture in explain(images, model, class_name, output, precision, console):
+        num_photos += 1
+        path = printable(str(picture.path))
+        if picture.error:
+            num_failed += 1
+            click.echo(f"{path}\terror\t{printable(picture.error)}")
+        else:
+            name = printable(picture.class_name)
+            click.echo(
+                f"{path}\t{name}\t{picture.probability:.4f}\t{printable(str(picture.output_path))}"
+            )
+    if num_failed:
+        click.echo(f"{num_failed:,} of {num_photos:,} photos could not be read", err=True)
+        sys.exit(CatsdogsError.exit_code)

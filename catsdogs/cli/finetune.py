@@ -1,0 +1,47 @@
+"""`catsdogs finetune`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from catsdogs.cli.process_options import ProcessFlags
+from catsdogs.cli.stop_signal import end_if_interrupted, ending_gently
+from catsdogs.cli.training_options import configuration, find_request, training_options
+
+
+@click.command()
+@training_options
+@click.option(
+    "--model",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The model to start from, and to replace.  [default: models/catsdogs.h5]",
+)
+def finetune(model: Path | None, **flags: Any) -> None:
+    """Train the top block too; keep the result if it is better.
+
+    \b
+    catsdogs finetune --epochs 2
+    """
+    processes = ProcessFlags.take(flags)
+    config, run = None, None
+    if flags["resume"]:
+        config, run = find_request("finetune", flags)
+    with processes.joined("finetune") as leads:
+        from catsdogs.commands.finetune import finetune
+        from catsdogs.console import Console
+        from catsdogs.network.model_file import read_metadata
+        from catsdogs.reporting.training_result import compare_with_start, result_lines
+
+        if config is None:
+            if model is None:
+                model = Path(configuration(flags).output)
+            elif not flags["output"]:
+                flags["output"] = str(model)
+            config = configuration(flags, fixed_model=read_metadata(model).architecture)
+        with ending_gently(processes.several) as stop:
+            result = finetune(config, model, Console.shown(leads), stop, run)
+        if leads:
+            click.echo("\n".join([compare_with_start(result), *result_lines(result)]))
+    end_if_interrupted(result.history.interrupted, stop)

@@ -1,0 +1,31 @@
+"""`catsdogs train`."""
+
+from typing import Any
+
+import click
+
+from catsdogs.cli.process_options import ProcessFlags
+from catsdogs.cli.stop_signal import end_if_interrupted, ending_gently
+from catsdogs.cli.training_options import find_request, training_options
+
+
+@click.command()
+@training_options
+def train(**flags: Any) -> None:
+    """Train a head on the frozen backbone and save the classifier.
+
+    \b
+    catsdogs train --subsample 20 --epochs 1
+    """
+    processes = ProcessFlags.take(flags)
+    config, run = find_request("train", flags)
+    with processes.joined("train") as leads:
+        from catsdogs.commands.train import train
+        from catsdogs.console import Console
+        from catsdogs.reporting.training_result import result_lines
+
+        with ending_gently(processes.several) as stop:
+            result = train(config, Console.shown(leads), stop, run)
+        if leads:
+            click.echo("\n".join(result_lines(result)))
+    end_if_interrupted(result.history.interrupted, stop)

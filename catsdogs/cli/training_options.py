@@ -1,0 +1,110 @@
+"""The options that `train` and `finetune` share, and the configuration that they make."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from catsdogs.cli.options import KeyOption
+from catsdogs.cli.process_options import process_options
+from catsdogs.errors import ConfigError
+
+if TYPE_CHECKING:
+    from catsdogs.config import Config, ModelConfig
+    from catsdogs.run import Command, RunDir
+
+
+def training_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that train and finetune share."""
+    options: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
+        click.option(
+            "--config",
+            "config_path",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="A TOML file with what differs from the defaults.",
+        ),
+        click.option(
+            "--data",
+            cls=KeyOption,
+            key="data.dir",
+            metavar="DIR",
+            help="The folder of photos.  [default: data]",
+        ),
+        click.option(
+            "--subsample",
+            cls=KeyOption,
+            key="data.subsample",
+            metavar="N",
+            type=int,
+            help="Use every N-th photo of each class and split.",
+        ),
+        click.option(
+            "--epochs",
+            cls=KeyOption,
+            key="{command}.epochs",
+            metavar="N",
+            type=int,
+            help="Train for at most N epochs.",
+        ),
+        click.option(
+            "--seed",
+            cls=KeyOption,
+            key="seed",
+            metavar="N",
+            type=int,
+            help="The number that all chance comes from: the same one, the same result.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Set any key of the configuration, e.g. train.learning_rate=0.01.",
+        ),
+        click.option(
+            "--output",
+            cls=KeyOption,
+            key="output",
+            metavar="FILE",
+            help="The model file.  [default: models/catsdogs.h5]",
+        ),
+        click.option("--resume", is_flag=True, help="Go on with the newest run that did not end."),
+        process_options,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def find_request(command: "Command", flags: dict[str, Any]) -> "tuple[Config, RunDir | None]":
+    """The configuration of a training, and the run that it goes on with."""
+    if not flags["resume"]:
+        return configuration(flags), None
+    from catsdogs.training.resuming import resumed_config, unfinished_run
+
+    if flags["config_path"]:
+        raise ConfigError("--resume goes on with the run's own configuration: leave out --config")
+    overrides = _overrides(flags)
+    run = unfinished_run(command, overrides)
+    return resumed_config(run, overrides), run
+
+
+def configuration(flags: dict[str, Any], fixed_model: "ModelConfig | None" = None) -> "Config":
+    """The configuration of a command: file, then --set, then the flags."""
+    from catsdogs.config import load_config
+
+    return load_config(flags["config_path"], _overrides(flags), fixed_model)
+
+
+def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
+    """Whole keys to values: --set, then the flags."""
+    from catsdogs.config import assignments
+
+    context = click.get_current_context()
+    return assignments(flags["settings"]) | {
+        option.key_of(context.info_name or ""): flags[option.name]
+        for option in context.command.params
+        if isinstance(option, KeyOption) and option.name and flags.get(option.name) is not None
+    }

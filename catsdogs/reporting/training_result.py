@@ -1,0 +1,51 @@
+"""What a training gave, as lines."""
+
+from pathlib import Path
+from typing import Protocol
+
+from catsdogs.console import format_duration
+from catsdogs.evaluation.score import Score
+from catsdogs.text import printable
+from catsdogs.training.history import History
+
+
+class Trained(Protocol):
+    """The result of `train` or `finetune`."""
+
+    @property
+    def run_path(self) -> Path: ...
+    @property
+    def model_path(self) -> Path: ...
+    @property
+    def score(self) -> Score: ...
+    @property
+    def history(self) -> History: ...
+    @property
+    def num_skipped(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+def compare_with_start(result: Trained) -> str:
+    """In one line, which epoch of a fine-tuning won and by how much."""
+    start, kept = result.history.epochs[0], result.history.kept
+    if kept is start:
+        return "kept epoch 0: no epoch had a better validation loss than the start"
+    return (
+        f"kept epoch {kept.number}: validation loss {kept.validation_loss:.4f} "
+        f"against {start.validation_loss:.4f} at the start, "
+        f"accuracy {kept.validation_accuracy - start.validation_accuracy:+.4f}"
+    )
+
+
+def result_lines(result: Trained) -> list[str]:
+    """Skipped photos, the score and where the model is."""
+    lines = []
+    if result.num_skipped:
+        lines.append(f"{result.num_skipped:,} photos could not be read and were skipped")
+    return [
+        *lines,
+        f"validation {result.score}",
+        f"saved {printable(str(result.model_path))} (epoch {result.history.kept.number}) after "
+        f"{format_duration(result.seconds)}, its record in {printable(str(result.run_path))}",
+    ]
