@@ -15,7 +15,8 @@ from catsdogs.cli import main
 from catsdogs.config import Config, DataConfig, ModelConfig
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
-from catsdogs.network.model_file import Metadata, ValidationRecord, WeightsRecord, save_model
+from catsdogs.network.metadata import Metadata, ValidationRecord, WeightsRecord
+from catsdogs.network.model_file import save_model
 from catsdogs.training.feature_store import DiskStore, MemoryStore, TrunkCard
 
 REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)

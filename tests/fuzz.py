@@ -197,7 +197,8 @@ def model_target():
     import keras
 
     from catsdogs.errors import CatsdogsError
-    from catsdogs.network.model_file import load_model, read_metadata
+    from catsdogs.network.metadata import read_metadata
+    from catsdogs.network.model_file import load_model
 
     folder = tempfile.mkdtemp()
     path = Path(folder, "model.h5")

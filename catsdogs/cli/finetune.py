@@ -31,7 +31,7 @@ def finetune(model: Path | None, **flags: Any) -> None:
     with processes.joined("finetune") as leads:
         from catsdogs.commands.finetune import finetune
         from catsdogs.console import Console
-        from catsdogs.network.model_file import read_metadata
+        from catsdogs.network.metadata import read_metadata
         from catsdogs.reporting.training_result import compare_with_start, result_lines
 
         if config is None:

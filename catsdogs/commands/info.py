@@ -6,7 +6,7 @@ from catsdogs.config import CacheConfig, ModelConfig
 from catsdogs.data.threads import num_decode_threads
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.device import device_memory, device_name
-from catsdogs.network.model_file import package_versions
+from catsdogs.network.metadata import package_versions
 from catsdogs.network.precision import choose_precision
 from catsdogs.training.feature_store import cache_dir
 

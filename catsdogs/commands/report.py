@@ -24,7 +24,7 @@ from catsdogs.evaluation.intervals import auc_interval, loss_interval
 from catsdogs.evaluation.score import Score
 from catsdogs.files import check_writable, replacing
 from catsdogs.network.gradcam import explain_photos
-from catsdogs.network.model_file import Metadata, read_metadata
+from catsdogs.network.metadata import Metadata, read_metadata
 from catsdogs.network.predictor import Prediction, Predictor
 from catsdogs.reporting.report import Picture, Report, ReportedRun, format_time, render_report
 from catsdogs.reporting.thumbnails import heat_thumbnail, thumbnail

@@ -7,7 +7,7 @@ from catsdogs.commands.finetune import head_path
 from catsdogs.config import RunConfig
 from catsdogs.console import Console
 from catsdogs.errors import DataError, ModelFileError
-from catsdogs.network.model_file import Metadata, read_metadata
+from catsdogs.network.metadata import Metadata, read_metadata
 from catsdogs.run import RunDir, RunMetrics, list_run_dirs
 
 FinishedRun = tuple[RunDir, RunMetrics]

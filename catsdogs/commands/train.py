@@ -13,7 +13,8 @@ from catsdogs.data.dataset import TRAIN
 from catsdogs.files import check_writable
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.classifier import POOLING_NAME, build_classifier, set_backbone_weights
-from catsdogs.network.model_file import WeightsRecord, save_model
+from catsdogs.network.metadata import WeightsRecord
+from catsdogs.network.model_file import save_model
 from catsdogs.run import RunDir
 from catsdogs.training.epochs import Job
 from catsdogs.training.history import Plan

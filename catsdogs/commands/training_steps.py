@@ -8,7 +8,7 @@ from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
 from catsdogs.evaluation.score import Score
-from catsdogs.network.model_file import Metadata, ValidationRecord, WeightsRecord
+from catsdogs.network.metadata import Metadata, ValidationRecord, WeightsRecord
 from catsdogs.training.history import History
 
 

@@ -8,11 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-import keras
 import numpy as np
 
 from catsdogs.data.dataset import Sample
-from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
 
 Item = TypeVar("Item")
@@ -137,68 +135,3 @@ class Share:
 
 
 WHOLE = Share(0, 1, 1)
-
-
-class ViewBatches(keras.utils.PyDataset):
-    """Batches of one view of each photo, as `fit` and `evaluate` take them.
-
-    Keras' threads call for batches ahead of the step; each batch is decoded and augmented
-    by one of them. Item `i` is `(images, labels)`: uint8 `(n, height, width, 3)` RGB and
-    int32 `(n,)`; the last batch may be short. A photo that cannot be read is left out of
-    its batch: an error raised here would come out of Keras as a page of its own.
-
-    Args:
-        samples: photos in the order of training.
-        view_number: which view of each; 0 is the photo itself.
-        views: reads them.
-        batch_size: photos in a batch.
-        num_threads: batches in the making at once.
-        share: the rows of each batch that are wanted.
-
-    Attributes:
-        lost: the photos that were left out, with the reason; one may stand here twice.
-        is_any_empty: a batch had no photo left, and is one black image instead.
-    """
-
-    def __init__(
-        self,
-        samples: Sequence[Sample],
-        view_number: int,
-        views: ViewReader,
-        batch_size: int,
-        num_threads: int = 1,
-        share: Share = WHOLE,
-    ) -> None:
-        super().__init__(workers=num_threads, max_queue_size=2 * num_threads)
-        self._share = share
-        self._samples = samples
-        self._view_number = view_number
-        self._views = views
-        self._batch_size = batch_size
-        self.lost: list[tuple[Sample, str]] = []
-        self.is_any_empty = False
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._samples) / self._batch_size)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
-        start = index * self._batch_size
-        chosen = self._samples[start : start + self._batch_size]
-        rows, weights = self._share.rows(len(chosen))
-        images, labels = [], []
-        for place, row in enumerate(rows):
-            sample = chosen[row]
-            try:
-                images.append(self._views.read(sample, self._view_number))
-                labels.append(sample.label)
-            except DataError as error:
-                self.lost.append((sample, str(error)))
-                if weights is not None:  # of which every process must have as many
-                    weights[place] = 0
-                    images.append(np.zeros((*self._views.size, 3), np.uint8))
-                    labels.append(sample.label)
-        if not images:
-            self.is_any_empty = True
-            return np.zeros((1, *self._views.size, 3), np.uint8), np.zeros(1, np.int32)
-        batch = np.stack(images), np.array(labels, np.int32)
-        return batch if weights is None else (*batch, weights)

@@ -17,6 +17,13 @@ BACKENDS = ("tensorflow", "jax", "torch")
 """What can train; TensorFlow is the one that catsdogs brings along."""
 
 
+def backend_name() -> str:
+    """The backend that Keras computes with, or would compute with were it imported."""
+    if "keras" in sys.modules:
+        return sys.modules["keras"].backend.backend()
+    return os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+
+
 def import_backend() -> None:
     """Import Keras with its backend, quietly; what it printed is shown where that fails.
 

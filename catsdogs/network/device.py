@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import keras
-
 from catsdogs.errors import OutOfMemoryError
+from catsdogs.network.backend import backend_name
 
 
 def gpu_names() -> list[str]:
     """Every GPU that the backend computes on, as its driver names it; empty without one."""
-    match keras.backend.backend():
+    match backend_name():
         case "tensorflow":
             import tensorflow as tf
 
@@ -40,7 +39,7 @@ def gpu_compute_capability() -> tuple[int, int] | None:
     """Compute capability of the first GPU; None without one."""
     if not gpu_names():
         return None
-    match keras.backend.backend():
+    match backend_name():
         case "tensorflow":
             import tensorflow as tf
 
@@ -81,7 +80,7 @@ def device_memory() -> int | None:
             return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         except (AttributeError, ValueError, OSError):  # no such question on Windows
             return None
-    match keras.backend.backend():
+    match backend_name():
         case "tensorflow":
             return _memory_by_driver()
         case "jax":
@@ -106,7 +105,7 @@ def _memory_by_driver() -> int | None:
 
 def take_memory_as_needed() -> None:
     """Keep TensorFlow from taking all of every GPU's memory at once, others' share included."""
-    if keras.backend.backend() == "tensorflow":
+    if backend_name() == "tensorflow":
         import tensorflow as tf
 
         for gpu in tf.config.list_physical_devices("GPU"):
@@ -132,7 +131,7 @@ def answering_out_of_memory(way_out: str) -> Iterator[None]:
 
 
 def _memory_errors() -> tuple[type[Exception], ...]:
-    match keras.backend.backend():
+    match backend_name():
         case "tensorflow":
             import tensorflow as tf
 
@@ -150,7 +149,7 @@ def _memory_errors() -> tuple[type[Exception], ...]:
 def _is_out_of_memory(error: Exception) -> bool:
     """JAX has one class for all that goes wrong on a device."""
     return (
-        keras.backend.backend() != "jax"
+        backend_name() != "jax"
         or isinstance(error, MemoryError)
         or ("RESOURCE_EXHAUSTED" in str(error))
     )

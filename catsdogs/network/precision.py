@@ -1,11 +1,16 @@
 """What the convolutions compute in: as coarse as the hardware has it, float32 elsewhere."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import keras
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from catsdogs.config import Config
+from catsdogs.network.backend import backend_name
 from catsdogs.network.device import cpuinfo, gpu_compute_capability
+
+if TYPE_CHECKING:
+    import keras
 
 _POLICIES = {
     "float32": "float32",
@@ -41,6 +46,8 @@ class Precision:
     @property
     def policy(self) -> keras.DTypePolicy:
         """Keras' policy for the convolutions; variables are float32 in all of them."""
+        import keras
+
         return keras.DTypePolicy(_POLICIES[self.name])
 
 
@@ -56,7 +63,7 @@ def choose_precision(setting: str = Config().precision) -> Precision:
     if capability is not None:
         described = f"GPU of compute capability {capability[0]}.{capability[1]}"
         return Precision("bfloat16" if capability >= (8, 0) else "float16", described)
-    backend = keras.backend.backend()
+    backend = backend_name()
     flags = _cpu_flags()
     for flag, described in _FAST_ON_CPU[backend].items():
         if flag in flags:

@@ -16,7 +16,8 @@ from catsdogs.data.images import read_photo
 from catsdogs.data.threads import num_decode_threads
 from catsdogs.errors import ModelFileError
 from catsdogs.network.engines.keras_engine import ForwardPass, forward_batch_size
-from catsdogs.network.model_file import Metadata, open_model
+from catsdogs.network.metadata import Metadata
+from catsdogs.network.model_file import open_model
 from catsdogs.network.precision import choose_precision
 
 _SUM_TOLERANCE = 0.02

@@ -9,7 +9,7 @@ import numpy as np
 
 from catsdogs.config import Config
 from catsdogs.console import Console
-from catsdogs.data.batches import ViewBatches, decode_ahead, shuffled
+from catsdogs.data.batches import decode_ahead, shuffled
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
 from catsdogs.data.skipping import drop_unreadable
 from catsdogs.data.threads import num_decode_threads
@@ -21,6 +21,7 @@ from catsdogs.training.features import FeatureSource, View
 from catsdogs.training.fitting import Supervision
 from catsdogs.training.history import Plan
 from catsdogs.training.processes import current_team
+from catsdogs.training.view_batches import ViewBatches
 
 VALIDATION_BATCH_SIZE = 32
 """Features in a step of validation."""

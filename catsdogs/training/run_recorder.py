@@ -20,7 +20,7 @@ from catsdogs.evaluation.score import Score
 from catsdogs.files import remove_abandoned_parts
 from catsdogs.network.classifier import split_at
 from catsdogs.network.device import device_name
-from catsdogs.network.model_file import package_versions
+from catsdogs.network.metadata import package_versions
 from catsdogs.network.precision import Precision, choose_precision
 from catsdogs.reporting.curves import Stage, curves_png
 from catsdogs.reporting.tensorboard import TensorBoardLog

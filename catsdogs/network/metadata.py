@@ -1,0 +1,169 @@
+"""What a model file says about itself, in its attribute `catsdogs`; read without Keras."""
+
+import datetime
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from catsdogs import __version__
+from catsdogs.config import ModelConfig
+from catsdogs.errors import ModelFileError
+from catsdogs.network.backend import backend_name
+from catsdogs.untrusted.hdf5 import WAY_OUT, open_hdf5, read_text
+
+FORMAT_VERSION = 1
+ATTRIBUTE = "catsdogs"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class WeightsRecord(_Record):
+    """Where the pretrained weights came from."""
+
+    source: str
+    sha256: str
+
+
+class ValidationRecord(_Record):
+    """How good the saved weights are on the validation photos."""
+
+    loss: float
+    accuracy: float = Field(ge=0, le=1)
+    num_photos: int = Field(ge=1)
+    interval_low: float
+    interval_high: float
+
+
+class Metadata(_Record):
+    """What the attribute `catsdogs` of a model file says, as JSON.
+
+    Attributes:
+        format_version: of this record; a reader refuses newer ones.
+        class_names: in the order of the output.
+        image_size: height and width of the input, in pixels.
+        stage: which command wrote the file.
+        kept_epoch: the epoch whose weights these are; 0 is the state before fine-tuning.
+        interrupted: the training was stopped before its end, and these are the best so far.
+        config: the whole configuration, defaults included.
+        backbone: its name.
+        weights: of the backbone before any training.
+        data_fingerprint: SHA-256 of splits, class names and photo contents.
+        num_photos: readable photos of each split.
+        validation: metrics of the saved weights.
+        versions: of the packages that made the file.
+        created: UTC, ISO 8601.
+    """
+
+    format_version: int = Field(FORMAT_VERSION, ge=1)
+    class_names: tuple[str, ...]
+    image_size: tuple[int, int]
+    stage: Literal["train", "finetune"]
+    kept_epoch: int
+    interrupted: bool = False
+    config: dict[str, Any]
+    backbone: str
+    weights: WeightsRecord
+    data_fingerprint: str
+    num_photos: dict[str, int]
+    validation: ValidationRecord
+    versions: dict[str, str] = Field(default_factory=lambda: package_versions())
+    created: str = Field(
+        default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    )
+
+    @field_validator("class_names")
+    @classmethod
+    def _classes_have_different_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if problem := problem_of_names(names):
+            raise ValueError(problem)
+        return names
+
+    @model_validator(mode="after")
+    def _image_size_is_the_configured(self) -> "Metadata":
+        if self.image_size != self.architecture.image_size:
+            raise ValueError("image_size differs from config.model.image_size")
+        return self
+
+    @property
+    def architecture(self) -> ModelConfig:
+        """The section of the configuration that makes the network.
+
+        The other sections are for people: one of their keys may be gone in a later version,
+        and the file shall open all the same.
+        """
+        return ModelConfig.model_validate(self.config.get("model"))
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of catsdogs and of the packages that a result depends on."""
+    names = ["keras", backend_name(), "numpy", "pillow"]
+    return {"catsdogs": __version__, **{name: version(name) for name in names}}
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Read what a model file is, without its weights.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, or not one of ours.
+    """
+    with open_hdf5(path) as file:
+        metadata = metadata_of(path, file)
+    if metadata is None:
+        raise no_metadata(path)
+    return metadata
+
+
+def problem_of_names(class_names: Sequence[str]) -> str:
+    """What is wrong with the names of classes; empty where nothing is."""
+    if len(class_names) < 2:
+        return "expected two classes or more"
+    if not all(class_names):
+        return "expected a name for each class"
+    if len(set(class_names)) < len(class_names):
+        return "expected names that differ"
+    return ""
+
+
+def no_metadata(path: Path) -> ModelFileError:
+    """The error for a file whose classes nobody names."""
+    return ModelFileError(
+        f"{path} has no attribute {ATTRIBUTE!r}, so its classes are not known: expected a file "
+        "that `catsdogs train` wrote, or --classes NAME,NAME for one of plain Keras"
+    )
+
+
+def metadata_of(path: Path, file: h5py.File) -> Metadata | None:
+    """What an open file is; None where it does not say."""
+    text = read_text(file, ATTRIBUTE)
+    if text is None:
+        return None
+    try:
+        found = json.loads(text).get("format_version")
+        if isinstance(found, int) and found > FORMAT_VERSION:
+            raise ModelFileError(
+                f"{path} has format {found}, this catsdogs reads up to {FORMAT_VERSION}: "
+                "install a newer catsdogs"
+            )
+        return Metadata.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        key = ".".join(map(str, problem["loc"]))
+        reason = problem["msg"].removeprefix("Value error, ")
+        reason = f"{key}: {reason}" if key else reason
+    except (ValueError, AttributeError, RecursionError) as error:
+        reason = str(error)
+    raise ModelFileError(f"{path} has damaged metadata ({reason[:200]}): {WAY_OUT}")
