@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from catsdogs.cli import main
 
+NEAR = 2e-6
 SUFFIXES = {"text": "txt", "jsonl": "jsonl", "csv": "csv"}
 
 
@@ -22,6 +24,26 @@ def folder(tmp_path, monkeypatch, unsure_model, make_photos):
     (tmp_path / "models" / "catsdogs.h5").symlink_to(unsure_model)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def assert_same_answers(found, expected):
+    """Everything but the probabilities is equal; those are near to float32's rounding.
+
+    On some processors (AVX2, for one) an answer differs by some 1e-7 with its photo's place in
+    the batch, which is another one in a part, or after an interruption.
+    """
+    number = re.compile(r"\b\d\.\d+(?:e-?\d+)?")
+    assert [number.sub("N", line) for line in found] == [number.sub("N", line) for line in expected]
+    values = [
+        np.array([float(value) for line in lines for value in number.findall(line)])
+        for lines in (found, expected)
+    ]
+    np.testing.assert_allclose(*values, atol=NEAR)
+
+
+def lines_of(path):
+    """With their ends, as they are."""
+    return path.read_bytes().decode().splitlines(keepends=True)
 
 
 def ask(*arguments, code=1, stdin=None):
@@ -39,7 +61,7 @@ def test_parts_put_together_are_the_whole(folder, format_name):
         flags = ["--format", format_name, "--shard", f"{number}/3"]
         result = CliRunner().invoke(main, ["predict", "photos", *flags, "--precision", "float32"])
         parts += result.stdout
-    assert sorted(parts.splitlines()) == sorted(whole.splitlines())
+    assert_same_answers(sorted(parts.splitlines()), sorted(whole.splitlines()))
     assert parts.splitlines()[0] == whole.splitlines()[0] or format_name != "csv"
     assert len(whole.splitlines()) == 41 + (format_name == "csv")
 
@@ -53,17 +75,16 @@ def test_resume_makes_of_a_cut_file_the_same_file(folder, format_name, share):
     (folder / "cut").write_bytes(whole[: int(share * len(whole))])
     result = ask("photos", *flags, "--output", "cut", "--resume")
     assert result.stdout == ""
-    assert (folder / "cut").read_bytes() == whole
+    assert_same_answers(lines_of(folder / "cut"), lines_of(folder / "whole"))
 
 
 def test_resume_answers_again_for_a_photo_of_which_half_the_lines_are_there(folder):
     flags = ["--top", "2", "--output", "out.txt"]
     ask("photos", *flags)
-    whole = (folder / "out.txt").read_text()
-    lines = whole.splitlines(keepends=True)
-    (folder / "out.txt").write_text("".join(lines[:8]))
+    whole = lines_of(folder / "out.txt")
+    (folder / "out.txt").write_text("".join(whole[:8]))
     ask("photos", *flags, "--resume")
-    assert (folder / "out.txt").read_text() == whole
+    assert_same_answers(lines_of(folder / "out.txt"), whole)
 
 
 def test_resume_of_a_finished_file_adds_new_photos_alone(folder, make_photos):
@@ -78,10 +99,10 @@ def test_resume_of_a_finished_file_adds_new_photos_alone(folder, make_photos):
 def test_a_photo_that_is_asked_for_twice_is_answered_twice_also_over_a_resume(folder):
     names = ["photos/0_000.png", "photos/0_001.png", "photos/0_000.png"]
     ask(*names, "--output", "out.txt", code=0)
-    whole = (folder / "out.txt").read_text()
-    (folder / "out.txt").write_text("".join(whole.splitlines(keepends=True)[:2]))
+    whole = lines_of(folder / "out.txt")
+    (folder / "out.txt").write_text("".join(whole[:2]))
     ask(*names, "--output", "out.txt", "--resume", code=0)
-    assert (folder / "out.txt").read_text() == whole
+    assert_same_answers(lines_of(folder / "out.txt"), whole)
 
 
 @pytest.mark.parametrize("separator", ["\n", "\0"])
@@ -97,11 +118,11 @@ def test_paths_come_from_standard_input_and_missing_ones_are_rows(folder, separa
 def test_csv_with_a_line_break_in_a_name_is_resumed(folder):
     (folder / "photos" / "0_000.png").rename(folder / "photos" / "a\nb.png")
     ask("photos", "--format", "csv", "--output", "out.csv")
-    whole = (folder / "out.csv").read_bytes()
-    at = whole.index(b"a\nb.png") + 2
-    (folder / "out.csv").write_bytes(whole[:at])
+    whole = lines_of(folder / "out.csv")
+    before, _, _ = "".join(whole).partition("b.png")
+    (folder / "out.csv").write_text(before, newline="")
     ask("photos", "--format", "csv", "--output", "out.csv", "--resume")
-    assert (folder / "out.csv").read_bytes() == whole
+    assert_same_answers(lines_of(folder / "out.csv"), whole)
 
 
 @pytest.mark.parametrize(
