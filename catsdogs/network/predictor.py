@@ -107,8 +107,9 @@ class Predictor:
             paths: photo files, taken as they are needed.
             console: where progress is shown; None shows none.
             total: how many there are; None where it is not known, or where `paths` says it.
-            part_of: how many the whole is that they are a part of: answers come out as they do
-                in it, to the last digit, which the size of the batches may change.
+            part_of: how many the whole is that they are a part of: batches have the size
+                that they have in it, so that answers differ from its own at most by their
+                places in a batch (some processors, float32: less than 1e-6).
         """
         if isinstance(paths, Sized):
             total = len(paths)
