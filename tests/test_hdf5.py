@@ -1,5 +1,7 @@
 import os
 import resource
+import struct
+import time
 
 import h5py
 import numpy as np
@@ -202,21 +204,111 @@ def test_weights_that_look_like_the_start_of_texts_are_read(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "m.h5")["dense"][0], values)
 
 
+def shared_names(path, num_names, length=4_000_000):
+    """A list of names that are all one long text: the references of HDF5 lead to one place."""
+    with h5py.File(path, "w", libver="earliest") as file:
+        group = file.create_group("model_weights")
+        names = ["A" * length] + [f"b{number:05}" for number in range(num_names - 1)]
+        texts = np.array(names, dtype=object)
+        group.attrs.create("layer_names", texts, dtype=h5py.string_dtype())
+    content = bytearray(path.read_bytes())
+    at = content.find(struct.pack("<I", length))
+    while struct.unpack_from("<I", content, at + 16)[0] != 6:  # the next name's length
+        at = content.find(struct.pack("<I", length), at + 1)
+    for number in range(num_names):
+        content[at + 16 * number : at + 16 * number + 16] = content[at : at + 16]
+    path.write_bytes(content)
+
+
+def test_lists_of_thousands_of_names_are_read(tmp_path):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["model_config"] = "x" * 500_000
+        weights = file.create_group("model_weights")
+        weights.attrs["layer_names"] = [b"layer" * 4] * 2000
+        weights.create_group("layer" * 4).attrs["weight_names"] = np.array([])
+    assert read(tmp_path / "m.h5") == {}
+
+
+def test_one_text_named_many_times_is_not_expanded(tmp_path):
+    shared_names(tmp_path / "m.h5", 1000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert refusal(tmp_path / "m.h5") == damage("it uses one long text more than 8 times")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024  # KiB
+
+
+def heaps(count, reserved=b"\0\0\0"):
+    """Heaps each of which begins in the one before and reaches to the end."""
+    parts = []
+    for number in range(count):
+        parts.append(b"GCOL\x01" + reserved + struct.pack("<Q", 32 * (count - number)))
+        parts.append(
+            struct.pack("<HHIQ", *((0, 0, 0, 16) if number == count - 1 else (1, 1, 0, 16)))
+        )
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("place", ["alone", "in front", "behind", "as weights"])
+@pytest.mark.parametrize("reserved", [b"\0\0\0", b"any"])
+def test_heaps_in_one_another_are_refused_at_once(tmp_path, place, reserved):
+    write(tmp_path / "m.h5", lambda group, name: group.create_dataset(name, data=np.ones(2)))
+    trap = heaps(100_000, reserved)
+    if place == "as weights":
+        array = np.frombuffer(trap, np.uint8)
+        write(tmp_path / "m.h5", lambda group, name: group.create_dataset(name, data=array))
+    else:
+        sound = (tmp_path / "m.h5").read_bytes()
+        around = {"alone": trap, "in front": trap + sound, "behind": sound + trap}
+        (tmp_path / "m.h5").write_bytes(around[place])
+    start = time.process_time()
+    assert "is damaged" in refusal(tmp_path / "m.h5")
+    assert time.process_time() - start < 5
+
+
+def test_file_that_is_cut_while_it_is_read_stays_as_it_was(tmp_path):
+    kernel = np.arange(100_000, dtype=np.float32)
+    write(tmp_path / "m.h5", lambda group, name: group.create_dataset(name, data=kernel))
+    with open_hdf5(tmp_path / "m.h5") as file:
+        os.truncate(tmp_path / "m.h5", 100)
+        ((array,),) = (layer.arrays for layer in stored_layers(file))
+        np.testing.assert_array_equal(read_array(array), kernel)
+
+
+def test_files_of_gigabytes_are_refused_by_their_size(tmp_path):
+    write(tmp_path / "m.h5", nothing)
+    os.truncate(tmp_path / "m.h5", 2**40)
+    assert refusal(tmp_path / "m.h5") == (
+        "cannot be read (larger than 768 MiB): give another by --model FILE"
+    )
+
+
+def test_numbers_too_large_for_float32_are_refused(tmp_path):
+    write(tmp_path / "m.h5", lambda group, name: group.create_dataset(name, data=[1e300]))
+    assert "holds values that are no numbers" in refusal(tmp_path / "m.h5")
+
+
+def test_shape_whose_size_wraps_around_is_refused(tmp_path):
+    write(
+        tmp_path / "m.h5",
+        lambda group, name: group.create_dataset(name, (2**32, 2**31), "f4"),
+    )
+    assert refusal(tmp_path / "m.h5") == damage("its weights claim more bytes than the file has")
+
+
 def test_what_is_no_ordinary_file_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe.h5")
     (tmp_path / "folder.h5").mkdir()
     (tmp_path / "empty.h5").touch()
     (tmp_path / "text.h5").write_text("hello")
     way_out = "give a model file by --model FILE"
-    assert refusal(tmp_path / "pipe.h5") == f"is no ordinary file: {way_out}"
-    assert refusal(tmp_path / "folder.h5") == f"is a folder: {way_out}"
+    assert refusal(tmp_path / "pipe.h5") == f"is a pipe, socket or device, not a file: {way_out}"
+    assert refusal(tmp_path / "folder.h5") == f"is a folder, not a file: {way_out}"
     assert (
         refusal(tmp_path / "empty.h5")
         == "is empty: train it again, or give another by --model FILE"
     )
     assert (
         refusal(tmp_path / "text.h5")
-        == "is no HDF5 file, or is damaged: train it again, or give another by --model FILE"
+        == "is damaged (it is no HDF5 file): train it again, or give another by --model FILE"
     )
 
 

@@ -15,6 +15,7 @@ from catsdogs.data.dataset import (
     require_folder,
 )
 from catsdogs.errors import DataError
+from catsdogs.files import is_dir, real_path
 from catsdogs.text import counted
 
 _CHOSE_THE_EPOCH = "chose the epoch that was kept: the figures are slightly flattering"
@@ -86,7 +87,7 @@ def find_labelled_photos(
         found.paths += paths
         found.labels += [name] * len(paths)
     found.notes.append(f"evaluating {counted(len(found.paths), 'photo')} of {folder}")
-    known = [find_split_folders(Path(data.dir)) for data in trained_on if Path(data.dir).is_dir()]
+    known = [find_split_folders(Path(data.dir)) for data in trained_on if is_dir(Path(data.dir))]
     if any(_same(folder, splits.get(TRAIN)) for splits in known):
         found.warnings.append(
             f"{folder} is what the model was trained on: the figures say nothing about new photos"
@@ -116,4 +117,4 @@ def _held_back(root: Path, class_names: Sequence[str], trained_on: DataConfig) -
 
 
 def _same(folder: Path, other: Path | None) -> bool:
-    return other is not None and folder.resolve() == other.resolve()
+    return other is not None and real_path(folder) == real_path(other)

@@ -12,7 +12,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -21,6 +20,7 @@ from catsdogs import __version__
 from catsdogs.config import ModelConfig
 from catsdogs.errors import ModelFileError
 from catsdogs.network.backend import backend_name
+from catsdogs.untrusted.boundary import foreign_bytes
 from catsdogs.untrusted.hdf5 import WAY_OUT, open_hdf5, read_text
 
 FORMAT_VERSION = 1
@@ -151,7 +151,7 @@ def metadata_of(path: Path, file: h5py.File) -> Metadata | None:
     text = read_text(file, ATTRIBUTE)
     if text is None:
         return None
-    try:
+    with foreign_bytes(path, ModelFileError, WAY_OUT, "has damaged metadata"):
         found = json.loads(text).get("format_version")
         if isinstance(found, int) and found > FORMAT_VERSION:
             raise ModelFileError(
@@ -159,11 +159,3 @@ def metadata_of(path: Path, file: h5py.File) -> Metadata | None:
                 "install a newer catsdogs"
             )
         return Metadata.model_validate_json(text)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        key = ".".join(map(str, problem["loc"]))
-        reason = problem["msg"].removeprefix("Value error, ")
-        reason = f"{key}: {reason}" if key else reason
-    except (ValueError, AttributeError, RecursionError) as error:
-        reason = str(error)
-    raise ModelFileError(f"{path} has damaged metadata ({reason[:200]}): {WAY_OUT}")

@@ -88,11 +88,13 @@ class OpenedModel:
             the second of two classes; not compiled.
         class_names: in the order of the output.
         metadata: what the file says about itself; None for a plain Keras file.
+        bytes_per_photo: memory that an answer for one photo takes; 0 where it is not known.
     """
 
     model: keras.Model
     class_names: tuple[str, ...]
     metadata: Metadata | None
+    bytes_per_photo: int = 0
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -122,8 +124,8 @@ def open_model(
         if metadata is None:
             if class_names is None:
                 raise no_metadata(path)
-            model = load_keras_model(path, file, class_names)
-            return OpenedModel(model, tuple(class_names), None)
+            plain = load_keras_model(path, file, class_names)
+            return OpenedModel(plain.model, tuple(class_names), None, plain.bytes_per_photo)
         if class_names is not None and tuple(class_names) != metadata.class_names:
             raise ModelFileError(
                 f"{path} has the classes {', '.join(metadata.class_names)}, not "

@@ -8,8 +8,8 @@ weights are read as numbers. The optimizer and what else the file holds is left 
 
 import copy
 import json
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ import keras
 
 from catsdogs.config import MAX_PIXELS_A_SIDE
 from catsdogs.errors import ModelFileError
+from catsdogs.network.keras2_config import as_keras3, is_keras2
+from catsdogs.network.photo_memory import memory_per_photo
 from catsdogs.network.stored_network import build_and_read
+from catsdogs.untrusted.boundary import foreign_bytes
 from catsdogs.untrusted.hdf5 import damaged, read_text, stored_layers
 
 ADMITTED_LAYERS = frozenset(
@@ -56,12 +59,29 @@ ADMITTED_MODULES = frozenset(
     | {"keras.regularizers", "keras.constraints"}
 )
 
-MAX_LAYERS = 5_000
-MAX_VALUES_A_PHOTO = 2**28
-"""Of one layer's output for one photo; VGG16 at 2048 x 2048 gives as many."""
+MOST_LAYERS = 5_000
+MOST_USES = 20_000
+"""Of layers, with each use of a network inside of another one counted as all of its own."""
+
+MOST_BYTES_A_PHOTO = 2**30
+"""In use at once; VGG16 takes 0.8 GiB for 1024 x 1024 pixels."""
 
 
-def load_keras_model(path: Path, file: h5py.File, class_names: Sequence[str]) -> keras.Model:
+@dataclass(frozen=True)
+class PlainNetwork:
+    """The network of a plain Keras file.
+
+    Attributes:
+        model: raw RGB `(n, height, width, 3)`, 0 to 255, to whatever its one output is,
+            `(n, classes)`, or `(n, 1)` for two classes; not compiled.
+        bytes_per_photo: memory that an answer for one photo takes.
+    """
+
+    model: keras.Model
+    bytes_per_photo: int
+
+
+def load_keras_model(path: Path, file: h5py.File, class_names: Sequence[str]) -> PlainNetwork:
     """Build the network of a plain Keras file.
 
     Args:
@@ -69,13 +89,9 @@ def load_keras_model(path: Path, file: h5py.File, class_names: Sequence[str]) ->
         file: opened by `open_hdf5`.
         class_names: what its outputs are called.
 
-    Returns:
-        Keras model, raw RGB `(n, height, width, 3)`, 0 to 255, to whatever its one output is,
-        `(n, classes)`, or `(n, 1)` for two classes; not compiled.
-
     Raises:
-        ModelFileError: the file holds no model, one that is not admitted, or one that is no
-            classifier of photos into so many classes.
+        ModelFileError: the file holds no model, one that is not admitted, one that takes too
+            much memory, or one that is no classifier of photos into so many classes.
     """
     text = read_text(file, "model_config")
     if text is None:
@@ -83,16 +99,36 @@ def load_keras_model(path: Path, file: h5py.File, class_names: Sequence[str]) ->
             f"{path} holds no Keras model, perhaps its weights alone: "
             "save the whole model by model.save('NAME.h5')"
         )
-    try:
-        config = json.loads(text)
-    except RecursionError:
-        raise damaged(path, "its configuration is nested too deeply") from None
+    version = read_text(file, "keras_version")
+    if not is_keras2(version):
+        return _build(path, file, json.loads(text), class_names)
+    with foreign_bytes(
+        path,
+        ModelFileError,
+        "build that network in Keras 3, fill it by model.load_weights(FILE), "
+        "and save it by model.save('NAME.h5')",
+        f"was written by Keras {version[:20] if version else 2}, and its network cannot be built "
+        "by Keras 3",
+    ):
+        return _build(path, file, as_keras3(json.loads(text)), class_names)
+
+
+def _build(path: Path, file: h5py.File, config: Any, class_names: Sequence[str]) -> PlainNetwork:
     _admit(path, config)
-    return build_and_read(
-        lambda: _from_config(config),
-        stored_layers(file),
-        lambda outline: _check_classifier(path, outline, class_names),
-    )
+    num_bytes = 0
+
+    def check(outline: keras.Model) -> None:
+        nonlocal num_bytes
+        size = _check_classifier(path, outline, class_names)
+        num_bytes = memory_per_photo(outline, size)
+        if num_bytes > MOST_BYTES_A_PHOTO:
+            raise ModelFileError(
+                f"{path} would take {num_bytes / 2**30:,.1f} GiB of memory for one photo, more "
+                f"than {MOST_BYTES_A_PHOTO / 2**30:.0f} GiB: use a model for smaller photos"
+            )
+
+    model = build_and_read(lambda: _from_config(config), stored_layers(file), check)
+    return PlainNetwork(model, num_bytes)
 
 
 def _admit(path: Path, config: Any) -> None:
@@ -111,8 +147,22 @@ def _admit(path: Path, config: Any) -> None:
             waiting += item.values()
             if "class_name" in item or "registered_name" in item or "module" in item:
                 num_layers += _admit_class(path, item)
-    if num_layers > MAX_LAYERS:
-        raise damaged(path, f"it has {num_layers:,} layers, more than {MAX_LAYERS:,}")
+    if num_layers > MOST_LAYERS:
+        raise damaged(path, f"it has {num_layers:,} layers, more than {MOST_LAYERS:,}")
+    if _num_uses(config) > MOST_USES:
+        raise damaged(path, f"its layers are used more than {MOST_USES:,} times")
+
+
+def _num_uses(item: dict[str, Any]) -> int:
+    """How often layers are used in an admitted network, with the networks inside of it."""
+    layers = item["config"].get("layers") if isinstance(item.get("config"), dict) else None
+    if not isinstance(layers, list):
+        return 1
+    return sum(
+        _num_uses(layer) * max(1, len(layer.get("inbound_nodes") or ()))
+        for layer in layers
+        if isinstance(layer, dict)
+    )
 
 
 def _admit_class(path: Path, item: dict[str, Any]) -> bool:
@@ -139,14 +189,19 @@ def _from_config(config: dict[str, Any]) -> keras.Model:
     return model_class.from_config(copy.deepcopy(config["config"]))
 
 
-def _check_classifier(path: Path, model: keras.Model, class_names: Sequence[str]) -> None:
-    """Check what goes in and out, and that no layer in between makes a photo huge."""
+def _check_classifier(
+    path: Path, model: keras.Model, class_names: Sequence[str]
+) -> tuple[int, int]:
+    """Check what goes in and out; height and width of what goes in."""
     shapes = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
     if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] != 3:
         raise ModelFileError(
             f"{path} takes {_shapes_text(shapes)}: expected one input of RGB photos, "
             "(height, width, 3)"
         )
+    kind = str(model.inputs[0].dtype)
+    if not kind.startswith(("float", "bfloat", "int", "uint")):
+        raise ModelFileError(f"{path} takes {kind[:20]} values: expected numbers, the pixels")
     height, width = shapes[0][1:3]
     if height is None or width is None:
         raise ModelFileError(
@@ -170,21 +225,9 @@ def _check_classifier(path: Path, model: keras.Model, class_names: Sequence[str]
             f"--classes names {len(class_names)} classes: "
             "name as many, in their order"
         )
-    _check_sizes(path, model, max(height, width))
+    return height, width
 
 
 def _shapes_text(shapes: Sequence[tuple[int | None, ...]]) -> str:
     texts = (f"({', '.join('any' if n is None else str(n) for n in s[1:])})" for s in shapes)
     return " and ".join(texts) or "nothing known"
-
-
-def _check_sizes(path: Path, model: keras.Model, side: int) -> None:
-    for layer in model.layers:
-        if isinstance(layer, (keras.Model, keras.Sequential)):
-            _check_sizes(path, layer, side)
-        for tensor in keras.tree.flatten(layer.output):
-            num_values = math.prod(side if n is None else n for n in tensor.shape[1:])
-            if num_values > MAX_VALUES_A_PHOTO:
-                raise damaged(
-                    path, f"its layer {layer.name} makes {num_values:,} numbers of one photo"
-                )

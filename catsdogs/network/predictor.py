@@ -19,6 +19,10 @@ from catsdogs.network.engines.keras_engine import ForwardPass, forward_batch_siz
 from catsdogs.network.metadata import Metadata
 from catsdogs.network.model_file import open_model
 from catsdogs.network.precision import choose_precision
+from catsdogs.untrusted.boundary import foreign_bytes
+
+_BATCH_BYTES = 2**30
+"""Memory that the photos of a batch may take in a stranger's network."""
 
 _SUM_TOLERANCE = 0.02
 """Of a row of probabilities that were computed in bfloat16, with 8 bits a number."""
@@ -77,9 +81,25 @@ class Predictor:
         self._path = model_path
         self.class_names = opened.class_names
         self.image_size = opened.image_size
-        if self.metadata is None:  # a stranger's: before anything is answered, ask it once
-            grey = np.full((1, *self.image_size, 3), 128, np.uint8)
-            self._as_probabilities(np.asarray(self.model.predict_on_batch(grey)))
+        self._most_at_once = max(1, _BATCH_BYTES // (opened.bytes_per_photo or 1))
+        if self.metadata is None:
+            self._try()
+
+    def _try(self) -> None:
+        """Ask a stranger's network once, before it answers for anything."""
+        grey = np.full((1, *self.image_size, 3), 128, np.uint8)
+        settings = (layer.get_config() for layer in self.model.layers)
+        is_turned = any(found.get("data_format") == "channels_first" for found in settings)
+        with foreign_bytes(
+            self._path,
+            ModelFileError,
+            "save it with layers that this backend has for this device"
+            + (", in channels_last" if is_turned else ""),
+            "cannot be computed here"
+            + (", where layers in channels_first may be missing" if is_turned else ""),
+        ):
+            rows = np.asarray(self.model.predict_on_batch(grey))
+        self._as_probabilities(rows)
 
     @property
     def trained_on(self) -> DataConfig | None:
@@ -114,7 +134,7 @@ class Predictor:
         if isinstance(paths, Sized):
             total = len(paths)
         size = self.image_size
-        batch_size = forward_batch_size(size)
+        batch_size = min(forward_batch_size(size), self._most_at_once)
         batch_size = min(batch_size, part_of or total or batch_size)
         forward = ForwardPass(self.model, console.warn if console else lambda _: None)
         batches = decode_each(

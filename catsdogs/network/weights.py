@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from catsdogs.errors import WeightsError
+from catsdogs.files import exists
+from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
+from catsdogs.untrusted.hdf5 import MOST_FILE_BYTES
 
 DOWNLOAD_TIMEOUT_SECONDS = 20
 """Without an answer for so long, a download is given up."""
@@ -155,9 +158,10 @@ def read_given_file(setting: str, ways_out: str) -> tuple[Path, bytes]:
     """Read the file whose path is in `model.weights`.
 
     Raises:
-        WeightsError: there is none.
+        WeightsError: there is none, or it is no ordinary file, or too large.
     """
     path = Path(setting).expanduser()
-    if not path.is_file():
+    if not exists(path):
         raise WeightsError(f"model.weights: {path} is no file: {ways_out}")
-    return path, path.read_bytes()
+    with foreign_bytes(path, WeightsError, ways_out):
+        return path, read_bytes(path, MOST_FILE_BYTES)

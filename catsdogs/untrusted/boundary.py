@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from pydantic import ValidationError
+
 from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.text import printable
 
@@ -76,8 +78,15 @@ def reason_of(problem: Exception) -> str:
             text = "it asks for more memory than there is"
         case RecursionError():
             text = "nested too deeply"
+        case NotRegularError() | TooLargeError():
+            text = problem.strerror or ""
         case OSError() if problem.strerror:
             text = problem.strerror.lower()
+        case ValidationError():
+            first = problem.errors(include_url=False, include_input=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            text = first["msg"].removeprefix("Value error, ")
+            text = f"{key}: {text}" if key else text
         case KeyError():
             text = f"it has no {problem.args[0]}" if problem.args else "something is missing"
         case _:

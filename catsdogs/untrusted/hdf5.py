@@ -5,10 +5,12 @@ arrays far larger than itself (never written, or compressed). Here an array is r
 its numbers stand in the file as they are, after their size was compared with the file's.
 """
 
-import stat
+import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +18,26 @@ import h5py
 import numpy as np
 
 from catsdogs.errors import ModelFileError
-from catsdogs.untrusted.text_heaps import is_endless
+from catsdogs.untrusted.boundary import (
+    NotRegularError,
+    foreign_bytes,
+    read_bytes,
+    reason_of,
+)
+from catsdogs.untrusted.text_heaps import MOST_TEXT_BYTES, check_heaps
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 WAY_OUT = "train it again, or give another by --model FILE"
 
-MAX_TEXT_BYTES = 4 * 2**20
-"""Longer texts are refused; the configuration of a network of 700 layers takes 0.3 MB."""
+MOST_FILE_BYTES = 768 * 2**20
+"""Larger files are refused: they are read into memory. VGG19 with its top has 548 MiB."""
 
-_READ_ERRORS = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    RuntimeError,
-    OverflowError,
-    AttributeError,
-    MemoryError,
-)
-"""What h5py raises on damaged files."""
+_MOST_ATTRIBUTE_BYTES = 16 * 2**20
+_MOST_NAMES = 20_000
+"""Of layers and arrays together; the largest networks of Keras have some thousands."""
+_MOST_ARRAYS = 32
+"""Of a convolution, and of what else stands beside them."""
 
 
 @dataclass(frozen=True)
@@ -56,53 +60,70 @@ class StoredLayer:
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Open a model file for reading.
+    """Open a private copy of a model file, in memory: nobody can change or cut it meanwhile.
 
     Raises:
-        ModelFileError: the file is missing, cannot be read, or turns out to be damaged while
-            it is open.
+        ModelFileError: the file is missing, cannot be read, is too large, or turns out to be
+            damaged while it is open.
     """
-    _check_regular(path)
-    if is_endless(path):
-        raise damaged(path, "its texts have no end")
+    with foreign_bytes(path, ModelFileError, WAY_OUT), parse_hdf5(_content(path)) as file:
+        yield file
+
+
+@contextmanager
+def parse_hdf5(content: bytes) -> Iterator[h5py.File]:
+    """Open the content of an HDF5 file; to be called within `foreign_bytes`.
+
+    Raises:
+        Exception: of any type where it is no such file, or is damaged.
+    """
+    if not content.startswith(_SIGNATURE):
+        raise ValueError("it is no HDF5 file")
+    if not _has_wide_addresses(content):
+        raise ValueError("its addresses do not have the eight bytes that Keras writes")
+    check_heaps(content)
     try:
-        file = h5py.File(path, "r")
-    except _READ_ERRORS:
-        raise ModelFileError(f"{path} is no HDF5 file, or is damaged: {WAY_OUT}") from None
+        file = h5py.File(io.BytesIO(content), "r")
+    except OSError:  # whose text has addresses in it
+        raise ValueError("it is cut off, or broken at its start") from None
     with file:
-        try:
-            yield file
-        except _READ_ERRORS as error:
-            raise damaged(path, error) from None
+        yield file
+
+
+def _has_wide_addresses(content: bytes) -> bool:
+    """Whether addresses and sizes have eight bytes, as the check of the texts takes for granted.
+
+    HDF5 file format specification 3.0, II.A: two bytes, at 13 in the superblocks of versions 0
+    and 1, at 9 in later ones.
+    """
+    at = 13 if content[8:9] in (b"\0", b"\1") else 9
+    return content[at : at + 2] == bytes([8, 8])
 
 
 def damaged(path: Path, reason: object) -> ModelFileError:
     """The error for a file whose content contradicts itself."""
-    text = " ".join(str(reason).split()) or type(reason).__name__
-    return ModelFileError(f"{path} is damaged ({text[:200]}): {WAY_OUT}")
+    text = reason_of(ValueError(reason))
+    return ModelFileError(f"{path} is damaged ({text}): {WAY_OUT}")
 
 
-def _check_regular(path: Path) -> None:
-    """Refuse what is no ordinary file before it is opened: a pipe would wait for its writer."""
+def _content(path: Path) -> bytes:
     try:
-        status = path.stat()
-        if stat.S_ISREG(status.st_mode) and status.st_size:
-            with path.open("rb"):
-                return
+        content = read_bytes(path, MOST_FILE_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise ModelFileError(
             f"no model at {path}: run `catsdogs train` first, or give --model FILE"
         ) from None
-    except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+    except NotRegularError as error:
         raise ModelFileError(
-            f"{path} cannot be read ({reason}): give another by --model FILE"
+            f"{path} is {error.strerror}: give a model file by --model FILE"
         ) from None
-    if stat.S_ISDIR(status.st_mode):
-        raise ModelFileError(f"{path} is a folder: give a model file by --model FILE")
-    if not stat.S_ISREG(status.st_mode):
-        raise ModelFileError(f"{path} is no ordinary file: give a model file by --model FILE")
-    raise ModelFileError(f"{path} is empty: {WAY_OUT}")
+    except (OSError, ValueError) as error:
+        raise ModelFileError(
+            f"{path} cannot be read ({reason_of(error)}): give another by --model FILE"
+        ) from None
+    if not content:
+        raise ModelFileError(f"{path} is empty: {WAY_OUT}")
+    return content
 
 
 def read_text(item: Any, name: str) -> str | None:
@@ -116,11 +137,10 @@ def read_text(item: Any, name: str) -> str | None:
     attribute = item.attrs.get_id(name)
     if attribute.shape != () or h5py.check_string_dtype(attribute.dtype) is None:
         raise ValueError(f"its attribute {name} is no text")
+    if attribute.get_storage_size() > MOST_TEXT_BYTES:  # one in a heap is bounded by its check
+        raise ValueError(f"its attribute {name} has {attribute.get_storage_size():,} bytes")
     value = item.attrs[name]
-    text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
-    if len(text) > MAX_TEXT_BYTES:
-        raise ValueError(f"its attribute {name} has {len(text):,} characters")
-    return text
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
 def stored_layers(file: h5py.File) -> list[StoredLayer]:
@@ -133,10 +153,15 @@ def stored_layers(file: h5py.File) -> list[StoredLayer]:
     weights = child(file, "model_weights")
     layers = []
     left = file.id.get_filesize()
-    for name in _read_names(weights, "layer_names", left):
+    num_names = 0
+    for name in _read_names(weights, "layer_names"):
         group = child(weights, name)
         arrays = []
-        for array_name in _read_names(group, "weight_names", left):
+        array_names = _read_names(group, "weight_names")
+        num_names += 1 + len(array_names)
+        if num_names > _MOST_NAMES:
+            raise ValueError(f"it has more than {_MOST_NAMES:,} layers and arrays")
+        for array_name in array_names:
             array = child(group, array_name)
             check_array(array, array_name, left)
             left -= array.nbytes
@@ -147,12 +172,15 @@ def stored_layers(file: h5py.File) -> list[StoredLayer]:
 
 
 def read_array(array: h5py.Dataset) -> np.ndarray:
-    """The numbers of a checked array.
+    """The numbers of a checked array, none of them with more bits than networks compute in.
 
     Raises:
         ValueError: one of them is not finite.
     """
     values = array[()]
+    if values.dtype.kind == "f" and values.dtype.itemsize > 4:
+        with np.errstate(over="ignore"):  # what is too large becomes infinite
+            values = values.astype(np.float32)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"{array.name} holds values that are no numbers, NaN or infinite")
     return values
@@ -187,30 +215,46 @@ def check_array(array: Any, name: str, max_bytes: int) -> None:
         raise ValueError(f"{name} holds no numbers")
     if array.chunks is not None:
         raise ValueError(f"{name} is compressed or in chunks, as Keras never writes it")
-    if array.nbytes > max_bytes:
+    if math.prod(array.shape) * array.dtype.itemsize > max_bytes:
         raise ValueError("its weights claim more bytes than the file has")
 
 
-def _read_names(group: Any, name: str, max_bytes: int) -> list[str]:
+def arrays_below(group: Any, depth: int = 4) -> Iterator[h5py.Dataset]:
+    """All arrays in a group, however deep Keras put them; at most so many groups deep.
+
+    Raises:
+        ValueError: it is no group, or there are more of them than a layer has.
+    """
+    if not isinstance(group, h5py.Group):
+        raise ValueError(f"{group.name} is no group")
+    for number, name in enumerate(islice(group, _MOST_ARRAYS + 1)):
+        if number == _MOST_ARRAYS:
+            raise ValueError(f"{group.name} holds more than a layer does")
+        item = child(group, name)
+        if isinstance(item, h5py.Dataset):
+            yield item
+        elif depth > 1:
+            yield from arrays_below(item, depth - 1)
+
+
+def _read_names(group: Any, name: str) -> list[str]:
     """A list of texts, which Keras splits over `name0`, `name1`, … where it is long."""
     if name in group.attrs:
-        return _read_name_array(group, name, max_bytes)
+        return _read_name_array(group, name)
     names: list[str] = []
     number = 0
-    while f"{name}{number}" in group.attrs:
-        names += _read_name_array(group, f"{name}{number}", max_bytes)
+    while f"{name}{number}" in group.attrs and len(names) <= _MOST_NAMES:
+        names += _read_name_array(group, f"{name}{number}")
         number += 1
     return names
 
 
-def _read_name_array(group: Any, name: str, max_bytes: int) -> list[str]:
+def _read_name_array(group: Any, name: str) -> list[str]:
     attribute = group.attrs.get_id(name)
     if attribute.shape == (0,):  # of any type
         return []
-    if (
-        len(attribute.shape) != 1
-        or h5py.check_string_dtype(attribute.dtype) is None
-        or attribute.get_storage_size() > max_bytes
-    ):
+    if len(attribute.shape) != 1 or h5py.check_string_dtype(attribute.dtype) is None:
         raise ValueError(f"its attribute {name} is no list of names")
+    if attribute.shape[0] > _MOST_NAMES or attribute.get_storage_size() > _MOST_ATTRIBUTE_BYTES:
+        raise ValueError(f"its attribute {name} lists more than the layers of a network")
     return [n.decode("utf-8") if isinstance(n, bytes) else str(n) for n in group.attrs[name]]

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from catsdogs.errors import WeightsError
 from catsdogs.network.weights import KerasFile, PackageFile, Weights, read_given_file
-from catsdogs.untrusted.hdf5 import check_array, child
+from catsdogs.untrusted.boundary import foreign_bytes
+from catsdogs.untrusted.hdf5 import arrays_below, check_array, child, parse_hdf5, read_array
 
 if TYPE_CHECKING:
     import keras
@@ -199,14 +199,10 @@ class _VGG16:
 
     def _read_keras_file(self, path: Path, content: bytes, source: str) -> Weights:
         """Read kernels and biases by layer name; nothing in the file is executed."""
-        try:
-            with h5py.File(io.BytesIO(content), "r") as file:
-                root = child(file, "model_weights") if "model_weights" in file else file
-                convolutions = [_layer_arrays(child(root, name)) for name in self.kernel_shapes]
-        except (OSError, KeyError, ValueError, TypeError) as error:
-            raise WeightsError(
-                f"{path} is no Keras no-top file of {self.name} ({error}): {WAYS_OUT}"
-            ) from None
+        what = f"is no Keras no-top file of {self.name}"
+        with foreign_bytes(path, WeightsError, WAYS_OUT, what), parse_hdf5(content) as file:
+            root = child(file, "model_weights") if "model_weights" in file else file
+            convolutions = [_layer_arrays(child(root, name)) for name in self.kernel_shapes]
         self._check_shapes(convolutions, path)
         return self._weights(convolutions, source, hashlib.sha256(content).hexdigest())
 
@@ -230,13 +226,11 @@ VGG16 = _VGG16()
 def _layer_arrays(group: Any) -> Convolution:
     """The one kernel and the one bias in a layer's group, however deep Keras put them."""
     arrays: dict[int, np.ndarray] = {}
-
-    def collect(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item.ndim in (1, 4):
-            check_array(item, name, item.file.id.get_filesize())
-            arrays[item.ndim] = np.asarray(item, np.float32)
-
-    group.visititems(collect)
+    for array in arrays_below(group):
+        check_array(array, array.name, array.file.id.get_filesize())
+        arrays[array.ndim] = read_array(array).astype(np.float32)
+    if set(arrays) != {1, 4}:
+        raise ValueError(f"{group.name} holds no kernel and bias")
     return arrays[4], arrays[1]
 
 
