@@ -286,14 +286,6 @@ def test_numbers_too_large_for_float32_are_refused(tmp_path):
     assert "holds values that are no numbers" in refusal(tmp_path / "m.h5")
 
 
-def test_shape_whose_size_wraps_around_is_refused(tmp_path):
-    write(
-        tmp_path / "m.h5",
-        lambda group, name: group.create_dataset(name, (2**32, 2**31), "f4"),
-    )
-    assert refusal(tmp_path / "m.h5") == damage("its weights claim more bytes than the file has")
-
-
 def test_what_is_no_ordinary_file_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe.h5")
     (tmp_path / "folder.h5").mkdir()

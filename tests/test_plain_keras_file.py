@@ -227,8 +227,8 @@ def test_layer_that_blows_a_photo_up_is_refused():
         lambda config: config["config"]["layers"][2]["config"].update(padding=[[9000] * 2] * 2)
     )
     assert refusal() == (
-        "m.h5 is damaged (its layer zero_padding2d makes 973,080,288 numbers of one photo): "
-        "train it again, or give another by --model FILE"
+        "m.h5 would take 7.3 GiB of memory for one photo, more than 1 GiB: "
+        "use a model for smaller photos"
     )
 
 
@@ -277,6 +277,129 @@ def test_outputs_that_are_no_probabilities_are_refused(activation):
         ", which are no probabilities that sum to 1: "
         "end it in a softmax, or in one sigmoid unit for two classes"
     )
+
+
+def blow_up_by_uses(images):
+    """One layer that is small, used a hundred times, all of which are needed at the end."""
+    pad = layers.ZeroPadding2D(300)
+    return layers.Add()([pad(images) for _ in range(400)])
+
+
+def attend(layer):
+    def make(images):
+        places = layers.Reshape((32_768, 6))(images)
+        return layers.Reshape((256, 128, 6))(layer()(places, places))
+
+    return make
+
+
+def blow_up_inside(images):
+    """A network for photos of any size, which alone says nothing about how large it gets."""
+    inner = keras.Input((None, None, 3))
+    network = keras.Model(inner, layers.ZeroPadding2D(5000)(inner))
+    return network(layers.ZeroPadding2D(10)(images))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        blow_up_by_uses,
+        blow_up_inside,
+        attend(lambda: layers.MultiHeadAttention(1, 4)),
+        attend(lambda: layers.MultiHeadAttention(1, 4, attention_axes=(1,))),
+    ],
+)
+def test_networks_that_make_a_photo_huge_are_refused_whichever_way(make):
+    images = keras.Input((256, 256, 3))
+    x = layers.GlobalAveragePooling2D()(make(images))
+    keras.Model(images, layers.Dense(2, activation="softmax")(x)).save("m.h5")
+    assert "GiB of memory for one photo, more than 1 GiB" in refusal()
+
+
+def test_networks_in_networks_that_would_be_built_for_ever_are_refused():
+    config = {"name": "a", "layers": [{"class_name": "InputLayer", "config": {}}]}
+    for number in range(30):
+        inner = {"class_name": "Functional", "config": config, "inbound_nodes": [[], []]}
+        config = {"name": f"a{number}", "layers": [inner]}
+    save()
+    edit_config(lambda found: found.update(config=config))
+    assert "its layers are used more than 20,000 times" in refusal()
+
+
+def test_inputs_that_are_no_numbers_are_called_so():
+    save()
+
+    def take_texts(config):
+        config["config"]["layers"][0]["config"]["dtype"] = "string"
+
+    edit_config(take_texts)
+    assert refusal() == "m.h5 takes string values: expected numbers, the pixels"
+
+
+def as_keras2(item):
+    """A configuration as Keras 2.12 wrote it, with what has changed since."""
+    if isinstance(item, list):
+        return [as_keras2(part) for part in item]
+    if not isinstance(item, dict):
+        return item
+    if item.get("class_name") == "DTypePolicy":
+        return {"class_name": "Policy", "config": {"name": item["config"]["name"]}}
+    dropped = ("module", "registered_name", "build_config", "optional", "quantization_config")
+    item = {key: as_keras2(value) for key, value in item.items() if key not in dropped}
+    if "class_name" in item:
+        item |= {"module": "keras.src.engine", "registered_name": item["class_name"]}
+    if "batch_shape" in item:
+        item["batch_input_shape"] = item.pop("batch_shape")
+    for key in ("input_layers", "output_layers"):
+        if key in item and not isinstance(item[key][0], list):
+            item[key] = [item[key]]
+    if nodes := item.get("inbound_nodes"):
+        histories = [node["args"][0]["config"]["keras_history"] for node in nodes]
+        item["inbound_nodes"] = [[[*history, {}]] for history in histories]
+    if item.get("class_name") == "BatchNormalization":
+        item["config"]["axis"] = [item["config"]["axis"]]
+        for gone in ("renorm", "virtual_batch_size"):
+            item["config"].pop(gone, None)
+    if item.get("class_name") == "DepthwiseConv2D":
+        item["config"]["groups"] = 1
+    return item
+
+
+def save_as_keras2():
+    images = keras.Input((*SIZE, 3))
+    x = layers.DepthwiseConv2D(3, activation="relu")(images)
+    backbone = keras.Model(images, layers.BatchNormalization()(x))
+    head = [layers.LeakyReLU(), layers.GlobalAveragePooling2D(), layers.Dense(2, "softmax")]
+    model = keras.Sequential([keras.Input((*SIZE, 3)), backbone, *head])
+    model.save("m.h5")
+    edit_config(lambda config: config.update(as_keras2(config)))
+    with h5py.File("m.h5", "r+") as file:
+        file.attrs["keras_version"] = "2.12.0"
+    return model
+
+
+def test_networks_of_keras_2_give_their_answers(photos):
+    model = save_as_keras2()
+    np.testing.assert_allclose(ask(photos), model.predict(pixels(photos), verbose=0), rtol=1e-5)
+
+
+def test_networks_of_keras_2_that_cannot_be_built_are_called_that():
+    save_as_keras2()
+
+    def change(config):
+        layer = config["config"]["layers"][2]
+        layer["config"]["gone_since"] = 3
+
+    edit_config(change)
+    message = refusal()
+    assert message.startswith(
+        "m.h5 was written by Keras 2.12.0, and its network cannot be built by Keras 3 ("
+    )
+    assert message.endswith(
+        "build that network in Keras 3, fill it by model.load_weights(FILE), "
+        "and save it by model.save('NAME.h5')"
+    )
+    assert message.isprintable()
 
 
 def test_file_with_weights_alone_says_how_to_save_the_model():

@@ -35,7 +35,7 @@ def memory_per_photo(model: keras.Model, size: tuple[int, int]) -> int:
         if isinstance(layer, keras.Sequential):
             values = arguments[0]
             for inner in layer.layers:
-                values = call(inner, values, **({} if inner is not layer.layers[0] else options))
+                values = call(inner, values)
             return values
         if isinstance(layer, keras.Model):
             return _trace(layer, arguments[0], call)
@@ -50,13 +50,12 @@ def memory_per_photo(model: keras.Model, size: tuple[int, int]) -> int:
 
 def _trace(model: keras.Model, inputs: Any, call: Any) -> Any:
     """Lead tensors through a network, each use of a layer by `call`; what comes out."""
-    clone = keras.models.clone_model(
-        model,
-        input_tensors=keras.tree.pack_sequence_as(model.input, keras.tree.flatten(inputs)),
-        clone_function=lambda layer: layer,
-        call_function=call,
+    # what `keras.models.clone_model` does; its own clones are cut off from the outer network
+    return model._run_through_graph(
+        keras.tree.pack_sequence_as(model.input, keras.tree.flatten(inputs)),
+        operation_fn=lambda layer: layer,
+        call_fn=call,
     )
-    return clone.output
 
 
 def _tensors(values: Any) -> list[keras.KerasTensor]:
