@@ -89,7 +89,7 @@ def run_facts():
     }
 
 
-def describe(config, class_names):
+def describe(config, class_names, backbone="vgg16"):
     """What the file of a model with random weights says."""
     return Metadata(
         class_names=class_names,
@@ -97,7 +97,7 @@ def describe(config, class_names):
         stage="train",
         kept_epoch=1,
         config=config.model_dump(mode="json"),
-        backbone="vgg16",
+        backbone=backbone,
         weights=WeightsRecord(source="random", sha256=""),
         data_fingerprint="",
         num_photos={"train": 8, "validation": 4},

@@ -23,8 +23,8 @@ def write_keras_file(path, convolutions):
         for name, (kernel, bias) in zip(VGG16.kernel_shapes, convolutions, strict=True):
             file[f"{name}/{name}_W_1:0"] = kernel
             file[f"{name}/{name}_b_1:0"] = bias
-        for block in VGG16.blocks:
-            file.create_group(block.output_name)
+        for number in range(1, 6):
+            file.create_group(f"block{number}_pool")
     return path
 
 

@@ -4,6 +4,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from catsdogs.errors import ConfigError
+from catsdogs.network.backbones.efficientnet_lite import (
+    EFFICIENTNET_LITE0,
+    EFFICIENTNET_LITE1,
+    EFFICIENTNET_LITE2,
+)
+from catsdogs.network.backbones.mobilenet_v2 import MOBILENET_V2
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.weights import Weights
 
@@ -22,6 +28,7 @@ class Backbone(Protocol):
         explained_layer: name of the layer whose maps Grad-CAM adds up. Between it and the
             output there is nothing but max pooling.
         minimum_size: least height and width in pixels that leaves a pixel at the top.
+        num_parameters: numbers in its weights.
         bytes_per_pixel: memory that a photo takes on its way through, for each of its pixels.
     """
 
@@ -36,6 +43,9 @@ class Backbone(Protocol):
 
     @property
     def minimum_size(self) -> int: ...
+
+    @property
+    def num_parameters(self) -> int: ...
 
     @property
     def bytes_per_pixel(self) -> int: ...
@@ -72,7 +82,19 @@ class Backbone(Protocol):
         """Where `auto` would take the weights from, without reading them."""
 
 
-_BACKBONES: dict[str, Backbone] = {backbone.name: backbone for backbone in (VGG16,)}
+_ALL: tuple[Backbone, ...] = (
+    VGG16,
+    EFFICIENTNET_LITE0,
+    EFFICIENTNET_LITE1,
+    EFFICIENTNET_LITE2,
+    MOBILENET_V2,
+)
+_BACKBONES = {backbone.name: backbone for backbone in _ALL}
+
+
+def backbone_names() -> list[str]:
+    """Of all there are, the default first."""
+    return list(_BACKBONES)
 
 
 def get_backbone(name: str) -> Backbone:
@@ -82,9 +104,7 @@ def get_backbone(name: str) -> Backbone:
         ConfigError: there is none; the message lists them.
     """
     if name not in _BACKBONES:
-        raise ConfigError(
-            f"model.backbone should be one of {', '.join(sorted(_BACKBONES))}, got {name!r}"
-        )
+        raise ConfigError(f"model.backbone should be one of {', '.join(_BACKBONES)}, got {name!r}")
     return _BACKBONES[name]
 
 

