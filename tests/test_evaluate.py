@@ -31,11 +31,14 @@ def read_csv(path):
 def test_text_is_a_summary_that_ends_in_the_mistakes(folder, call):
     result = call("evaluate", "--precision", "float32")
     lines = result.stdout.splitlines()
-    assert lines[:3] == [
+    assert lines[:5] == [
         "models/catsdogs.h5 on data/test: 12 photos, 1 more could not be read",
         "",
         "accuracy           0.9167  95% interval 0.6461 to 0.9851",
+        "balanced accuracy  0.9167  mean recall",
+        "macro F1           0.9161  mean F1 of the classes",
     ]
+    lines = lines[2:]
     assert [line.split()[0] for line in lines[3:6]] == ["log", "ROC", "calibration"]
     assert lines[6:16] == [
         "",
@@ -70,6 +73,11 @@ def test_every_figure_can_be_recomputed_from_the_csv(folder, call):
     exact = {"abs": 1e-6, "rel": 0}
     assert shown["num_photos"] == 12
     assert shown["accuracy"] == pytest.approx(metrics.accuracy_score(labels, predicted), **exact)
+    balanced = metrics.balanced_accuracy_score(labels, predicted)
+    assert shown["balanced_accuracy"] == pytest.approx(balanced, **exact)
+    macro_f1 = metrics.f1_score(labels, predicted, average="macro")
+    assert shown["macro_f1"] == pytest.approx(macro_f1, **exact)
+    assert shown["remark"] == ""
     assert shown["log_loss"] == pytest.approx(metrics.log_loss(labels, values32), **exact)
     assert shown["roc_auc"] == pytest.approx(metrics.roc_auc_score(labels, values[:, 1]), **exact)
     assert shown["confusion_matrix"] == metrics.confusion_matrix(labels, predicted).tolist()
@@ -123,7 +131,7 @@ def test_beyond_two_classes_and_without_photos_of_one(folder, call, make_model):
     result = call("evaluate", "--model", "three.h5", "--precision", "float32")
     assert "warning: data/test has no photos of owls" in result.stderr.splitlines()
     lines = result.stdout.splitlines()
-    assert lines[4].endswith("  mean of each class against the rest")
+    assert lines[6].endswith("  mean of each class against the rest")
     assert "owls           -       -       -       0" in lines
 
 

@@ -38,6 +38,14 @@ def test_figures_are_those_worked_by_hand():
     )
 
 
+def test_balanced_figures_are_means_over_the_classes_that_have_photos():
+    probabilities = np.array([[0.9, 0.1, 0]] * 4 + [[0.8, 0.2, 0]])
+    found = evaluate([0, 0, 0, 0, 1], probabilities, ("ants", "bees", "wasps"))
+    assert (found.accuracy, found.balanced_accuracy) == (0.8, 0.5)
+    assert found.macro_f1 == pytest.approx((8 / 9 + 0) / 2)
+    assert found.class_counts == {"ants": 4, "bees": 1, "wasps": 0}
+
+
 def test_calibration_error_is_the_weighted_distance_of_confidence_and_accuracy():
     found = evaluate()
     bins = [(b.num_photos, b.confidence, b.accuracy) for b in found.bins]

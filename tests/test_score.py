@@ -1,6 +1,6 @@
 import pytest
 
-from catsdogs.evaluation.score import Score, wilson_interval
+from catsdogs.evaluation.score import Score, no_better_than_one_answer, wilson_interval
 
 
 # The last four: Newcombe, "Two-sided confidence intervals for the single proportion", 1998,
@@ -46,3 +46,12 @@ def test_score_text_groups_thousands():
 
 def test_score_interval_survives_a_float32_accuracy():
     assert Score(0.5, 0.800000011920929, 10).interval == wilson_interval(8, 10)
+
+
+def test_an_accuracy_that_one_answer_would_give_is_called_that():
+    counts = {"cats": 95, "dogs": 5}
+    assert no_better_than_one_answer(0.949999988, counts) == (
+        "accuracy 0.9500 is no better than always answering cats, the class of 95 of 100 photos"
+    )
+    assert no_better_than_one_answer(0.96, counts) == ""
+    assert no_better_than_one_answer(0.5, {"cats": 50, "dogs": 50}) != ""

@@ -26,6 +26,7 @@ from catsdogs.files import check_writable, replacing
 from catsdogs.network.gradcam import explain_photos
 from catsdogs.network.metadata import Metadata, read_metadata
 from catsdogs.network.predictor import Prediction, Predictor
+from catsdogs.reporting.evaluation_output import remark_on_accuracy
 from catsdogs.reporting.report import Picture, Report, ReportedRun, format_time, render_report
 from catsdogs.reporting.thumbnails import heat_thumbnail, thumbnail
 from catsdogs.run import RunMetrics
@@ -112,7 +113,11 @@ def report(
             remarks=[
                 *_remarks_on_model(model, metadata, metrics),
                 *_remarks_on_chain(chain),
-                *(_sentence(text) for text in (*photos.warnings, *photos.notes)),
+                *(
+                    _sentence(text)
+                    for text in (remark_on_accuracy(evaluation), *photos.warnings, *photos.notes)
+                    if text
+                ),
             ],
             unreadable=[(str(path), reason) for path, reason in unreadable],
             mistakes=_show_mistakes(predictor, evaluation.mistakes[:_MOST_MISTAKES], console),

@@ -1,7 +1,7 @@
 """Everything that labelled predictions say about a classifier, by scikit-learn."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +107,21 @@ class Evaluation:
         return self.num_correct / self.num_photos
 
     @property
+    def balanced_accuracy(self) -> float:
+        """Mean recall of the classes that have photos: each counts the same, however many."""
+        return _mean(c.recall for c in self.classes)
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the classes that have photos."""
+        return _mean(c.f1 for c in self.classes if c.num_photos)
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Class names to numbers of photos."""
+        return {c.name: c.num_photos for c in self.classes}
+
+    @property
     def interval(self) -> tuple[float, float]:
         """95% Wilson interval of the accuracy."""
         return self.score.interval
@@ -163,6 +178,11 @@ def evaluate_predictions(
             for i in wrong
         ),
     )
+
+
+def _mean(shares: Iterable[float | None]) -> float:
+    """Of those that are defined: one at least, as there are photos."""
+    return float(np.mean([share for share in shares if share is not None]))
 
 
 def _log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """Figures about predictions, each with how sure it is."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 Z95 = 1.959963984540054
@@ -53,3 +54,23 @@ class Score:
             f"accuracy {self.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, "
             f"{self.num_photos:,} photos), loss {self.loss:.4f}"
         )
+
+
+def no_better_than_one_answer(accuracy: float, class_counts: Mapping[str, int]) -> str:
+    """Say so where an accuracy is no better than always naming the most frequent class.
+
+    Args:
+        accuracy: 0 to 1.
+        class_counts: class names to numbers of the photos that it was measured on.
+
+    Returns:
+        A sentence; empty where the accuracy is better.
+    """
+    name, most = max(class_counts.items(), key=lambda item: item[1])
+    num_photos = sum(class_counts.values())
+    if round(accuracy * num_photos) > most:
+        return ""
+    return (
+        f"accuracy {accuracy:.4f} is no better than always answering {name}, "
+        f"the class of {most:,} of {num_photos:,} photos"
+    )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from rich.cells import cell_len
 
 from catsdogs.evaluation.figures import NUM_BINS, Evaluation
+from catsdogs.evaluation.score import no_better_than_one_answer
 from catsdogs.text import counted, printable
 
 _MOST_MISTAKES = 10
@@ -60,11 +61,14 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         *align(
             [
                 ("accuracy", f"{evaluation.accuracy:.4f}", f"95% interval {low:.4f} to {high:.4f}"),
+                ("balanced accuracy", f"{evaluation.balanced_accuracy:.4f}", "mean recall"),
+                ("macro F1", f"{evaluation.macro_f1:.4f}", "mean F1 of the classes"),
                 ("log loss", f"{evaluation.loss:.4f}", "nats"),
                 ("ROC AUC", _share(auc), _auc_remark(evaluation)),
                 ("calibration error", f"{evaluation.calibration_error:.4f}", f"{NUM_BINS} bins"),
             ]
         ),
+        *([printable(remark)] if (remark := remark_on_accuracy(evaluation)) else []),
         "",
         *align(
             [
@@ -96,6 +100,9 @@ def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
         "num_correct": evaluation.num_correct,
         "accuracy": evaluation.accuracy,
         "interval": list(evaluation.interval),
+        "balanced_accuracy": evaluation.balanced_accuracy,
+        "macro_f1": evaluation.macro_f1,
+        "remark": remark_on_accuracy(evaluation),
         "log_loss": evaluation.loss,
         "roc_auc": evaluation.roc_auc,
         "calibration_error": evaluation.calibration_error,
@@ -129,6 +136,11 @@ def reasons(unreadable: Iterable[tuple[Path, str]]) -> list[dict[str, str]]:
 def as_json(record: dict[str, Any]) -> str:
     """A record as JSON that every reader takes: without NaN."""
     return json.dumps(record, indent=1, allow_nan=False)
+
+
+def remark_on_accuracy(evaluation: Evaluation) -> str:
+    """What has to be known about the accuracy; empty where there is nothing."""
+    return no_better_than_one_answer(evaluation.accuracy, evaluation.class_counts)
 
 
 def align(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
