@@ -31,7 +31,8 @@ class DataConfig(_Section):
     subsample: int = Field(1, ge=1)
     """Take every N-th photo of each split, at least one a class; 1 takes all."""
     validation_fraction: float = Field(0.2, gt=0, lt=1)
-    """Share of photos for validation where the folder is not split already."""
+    """Share of each class for validation where the folder is not split already: exact for small
+    classes; in large ones adding photos moves no others."""
     max_unreadable: float = Field(0.1, ge=0, le=1)
     """Share of unreadable photos above which a training stops instead of skipping them."""
     decode_threads: int = Field(0, ge=0, le=256)

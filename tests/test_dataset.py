@@ -258,28 +258,22 @@ def test_class_of_the_model_without_photos_to_train_on_is_refused(split_root):
     assert refusal(split_root, ("birds", "cats", "dogs")) == message
 
 
-def test_validation_gets_about_its_share_of_every_class(root):
+def test_validation_gets_its_share_of_every_class(root):
     for name in ("cats", "dogs"):
-        fill(root / name, 500)
+        fill(root / name, 40)
     dataset = load(root, validation_fraction=0.2)
-    assert sum(counts(dataset).values()) == 1000
-    for label in (0, 1):
-        num_held_out = sum(sample.label == label for sample in dataset.splits["validation"])
-        assert 75 < num_held_out < 125
+    assert counts(dataset) == {"train": 64, "validation": 16}
+    assert sum(sample.label == 0 for sample in dataset.splits["validation"]) == 8
 
 
-def test_split_stays_when_photos_are_added_and_renamed(root):
+def test_split_stays_when_photos_are_renamed(root):
     for name in ("cats", "dogs"):
         fill(root / name, 40)
     before = split_of_contents(load(root))
     for name in ("cats", "dogs"):
         for path in (root / name).iterdir():
             path.rename(path.with_name(f"renamed_{path.name}"))
-        fill(root / name, 40, start=40)
-    after = split_of_contents(load(root))
-    assert len(before) == 80
-    assert len(after) == 160
-    assert {content: after[content] for content in before} == before
+    assert split_of_contents(load(root)) == before
 
 
 def test_copies_fall_into_the_same_split(root):
@@ -332,11 +326,11 @@ def test_one_photo_a_class_leaves_none_for_validation(root):
     assert refusal(root, validation_fraction=1e-9) == message
 
 
-def test_one_photo_that_falls_into_validation_leaves_none_to_train_on(root):
-    for name in ("cats", "dogs"):
-        fill(root / name, 1)
-    message = f"{root} leaves no photo of cats to train on: add photos of cats"
-    assert refusal(root, validation_fraction=1 - 1e-9) == message
+def test_one_photo_of_a_class_is_trained_on(root):
+    fill(root / "cats", 1)
+    fill(root / "dogs", 9)
+    dataset = load(root, validation_fraction=0.9)
+    assert [sample.label for sample in dataset.splits["train"]] == [0, 1]
 
 
 def test_subsample_keeps_every_nth_of_each_class(root):

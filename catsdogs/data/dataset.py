@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catsdogs.config import DataConfig
+from catsdogs.data.content_split import held_back
 from catsdogs.data.contents import new_hash, open_file
 from catsdogs.data.images import is_photo
 from catsdogs.errors import DataError
@@ -99,8 +100,9 @@ def load_dataset(
 
     Either the folder holds `train/` and `validation/` (or `val/`, `valid/`) with a folder
     per class in each, or it holds the class folders themselves. In the second case, and
-    where there is no validation folder, a photo's content decides its split: adding or
-    renaming photos moves no other one, and copies always fall into the same split.
+    where there is no validation folder, a photo's content decides its split: renaming photos
+    moves none, adding some moves few others or none (see `held_back`), and copies always fall
+    into the same split.
 
     Args:
         config: folder, share of validation, subsampling.
@@ -346,24 +348,20 @@ def _hash_contents(
 def _split_by_content(
     samples: list[Sample], fraction: float, names: Sequence[str], notes: list[str]
 ) -> dict[str, list[Sample]]:
-    """Split each class by where its photos' hashes fall between 0 and 1."""
+    """Split each class by the contents of its photos."""
     splits: dict[str, list[Sample]] = {TRAIN: [], VALIDATION: []}
     for label, name in enumerate(names):
-        of_class = sorted(
-            (s for s in samples if s.label == label), key=lambda s: (s.content_hash, s.path)
-        )
-        limit = int(fraction * 2**64)
-        chosen = [s for s in of_class if int.from_bytes(s.content_hash[:8], "big") < limit]
-        if len({s.content_hash for s in of_class}) > 1:
-            if not chosen:
-                chosen = [s for s in of_class if s.content_hash == of_class[0].content_hash]
-                notes.append(f"{name} has few photos: one is kept for validation")
-            elif len(chosen) == len(of_class):
-                chosen = [s for s in of_class if s.content_hash != of_class[-1].content_hash]
-                notes.append(f"{name} has few photos: one is kept for training")
+        of_class = [sample for sample in samples if sample.label == label]
+        contents = {sample.content_hash for sample in of_class}
+        chosen_contents = held_back(contents, fraction)
+        if len(contents) > 1 and fraction * len(contents) < 0.5:
+            notes.append(f"{name} has few photos: one is kept for validation")
+        if len(contents) > 1 and (1 - fraction) * len(contents) < 0.5:
+            notes.append(f"{name} has few photos: one is kept for training")
+        chosen = [s for s in of_class if s.content_hash in chosen_contents]
         splits[VALIDATION] += sorted(chosen, key=lambda s: s.path)
-        held_out = set(chosen)
-        splits[TRAIN] += sorted((s for s in of_class if s not in held_out), key=lambda s: s.path)
+        others = [s for s in of_class if s.content_hash not in chosen_contents]
+        splits[TRAIN] += sorted(others, key=lambda s: s.path)
     notes.append(
         f"split by content: {len(splits[TRAIN]):,} photos to train on, "
         f"{len(splits[VALIDATION]):,} for validation"
