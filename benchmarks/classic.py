@@ -16,7 +16,7 @@ import click
 import numpy as np
 
 from catsdogs.config import Config
-from catsdogs.data.dataset import list_photos
+from catsdogs.data.walking import list_photos
 from catsdogs.network.backend import import_backend
 
 

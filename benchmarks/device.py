@@ -28,9 +28,9 @@ _TAIL_BATCHES = _BARE_BATCHES = 10
 def decoding(settings: Settings) -> list[Row]:
     """Photos per second that the decode threads deliver when nobody else needs the cores."""
     from catsdogs.data.batches import decode_ahead
-    from catsdogs.data.dataset import list_photos
     from catsdogs.data.images import read_photo
     from catsdogs.data.threads import num_decode_threads
+    from catsdogs.data.walking import list_photos
 
     paths = list_photos(settings.data / "train")[:1000]
     size = (settings.size, settings.size)

@@ -11,7 +11,7 @@ from benchmarks.ceiling import ceiling
 from benchmarks.engines import decode_threads, engines
 from benchmarks.measure import Cost, run, run_classic
 from benchmarks.settings import Row, Settings
-from catsdogs.data.dataset import list_photos
+from catsdogs.data.walking import list_photos
 from catsdogs.run import list_run_dirs
 
 _CLASSIC_VALIDATION_PHOTOS = 80

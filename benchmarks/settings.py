@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from catsdogs.data.dataset import list_photos
+from catsdogs.data.walking import list_photos
 
 
 @dataclass(frozen=True)

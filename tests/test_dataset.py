@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from catsdogs.config import DataConfig
-from catsdogs.data.dataset import Sample, list_photos, load_dataset
+from catsdogs.data.dataset import Sample, load_dataset
+from catsdogs.data.walking import list_photos
 from catsdogs.errors import DataError
 
 
@@ -145,9 +146,7 @@ def test_hidden_files_and_folders_are_left_out(split_root):
     fill(split_root / ".val" / "cats", 3)
     dataset = load(split_root)
     assert counts(dataset) == {"train": 8, "validation": 4}
-    assert dataset.notes == [
-        f"{split_root / 'train'}: left out, hidden or no photos by their names: 1 file"
-    ]
+    assert dataset.notes == [f"{split_root / 'train'}: left out: 1 hidden file, 2 hidden folders"]
 
 
 def test_empty_class_folder_is_noted(split_root):
@@ -163,7 +162,8 @@ def test_other_files_are_counted(split_root):
     dataset = load(split_root)
     assert dataset.count("train") == 8
     assert dataset.notes == [
-        f"{split_root / 'train'}: left out, hidden or no photos by their names: 3 files"
+        f"{split_root / 'train'}: left out: 3 files that are no photos by their names "
+        "(2 .txt, 1 .db)"
     ]
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catsdogs.data.images import fit_to, is_photo, open_photo, read_photo
+from catsdogs.data.images import fit_to, open_photo, read_photo
+from catsdogs.data.walking import is_photo
 from catsdogs.errors import DataError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)

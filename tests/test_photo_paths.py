@@ -3,8 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from catsdogs.data.dataset import list_photos
-from catsdogs.data.photo_paths import Shard, find_photos, parse_shard, read_path_list
+from catsdogs.data.photo_paths import (
+    Shard,
+    find_photos,
+    parse_shard,
+    read_path_list,
+    walk_photos,
+)
+from catsdogs.data.walking import Tally, list_photos
 from catsdogs.errors import ConfigError, DataError
 
 PATHS = [f"photos/{number}.jpg" for number in range(1000)]
@@ -62,10 +68,11 @@ def test_shard_is_read_and_mistakes_are_refused():
     ("listed", "paths"),
     [
         (b"", []),
-        (b"a.jpg\nb c.jpg\r\n\n./d.jpg", ["a.jpg", "b c.jpg", "d.jpg"]),
+        (b"a.jpg\nb c.jpg\r\n\n./d.jpg", ["a.jpg", "b c.jpg", "./d.jpg"]),
         (b"a.jpg\0b\nc.jpg\0", ["a.jpg", "b\nc.jpg"]),
         (b"one.jpg", ["one.jpg"]),
         (b"\xff.jpg\n", ["\udcff.jpg"]),
+        (b"\xef\xbb\xbfa.jpg\nb.jpg\n", ["a.jpg", "b.jpg"]),
     ],
 )
 def test_lists_of_paths_are_lines_or_end_in_nul(listed, paths):
@@ -88,3 +95,68 @@ def test_a_list_is_read_as_it_arrives():
     slow = Slow(b"aaaa.jpg\nbbbb.jpg\ncccc.jpg\n")
     assert next(read_path_list(slow)) == "aaaa.jpg"
     assert slow.asked == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_list_in_utf_16_is_called_that(encoding):
+    listed = ("" if encoding == "utf-16" else "\ufeff") + "a.jpg\r\nb.jpg\r\n"
+    with pytest.raises(DataError) as raised:
+        list(read_path_list(io.BytesIO(listed.encode(encoding))))
+    assert str(raised.value) == "the list of photos is written in UTF-16: save it as UTF-8"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder; a function puts empty files into it."""
+    monkeypatch.chdir(tmp_path)
+
+    def put(*names):
+        for name in names:
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).touch()
+
+    return put
+
+
+def found(*arguments):
+    return list(walk_photos(arguments))
+
+
+def test_paths_come_back_as_they_were_given(folder):
+    folder("a/b/1.jpg", "a/2.jpg")
+    given = ["./a/2.jpg", "a//2.jpg", "a/b/../2.jpg"]
+    assert found(*given) == given
+    assert found("./a") == ["./a/2.jpg", "./a/b/1.jpg"]
+    assert found("./a/*.jpg") == ["./a/2.jpg"]
+
+
+def test_stars_come_to_an_end_beside_links_in_circles_and_name_each_photo_once(folder, tmp_path):
+    folder("a/1.jpg", "a/.hidden/2.jpg", "a/@eaDir/3.jpg", "b/4.jpg")
+    for name, target in (("a/x", "."), ("a/y", ".."), ("b/z", "../a")):
+        (tmp_path / name).symlink_to(target)
+    assert found("**/*.jpg") == ["a/1.jpg", "b/4.jpg"]
+    assert found("**") == ["a/1.jpg", "b/4.jpg"]
+    assert found("a/**/*.jpg") == ["a/1.jpg"]
+    assert found(f"{tmp_path}/**/*.jpg") == [f"{tmp_path}/a/1.jpg", f"{tmp_path}/b/4.jpg"]
+
+
+def test_a_name_that_exists_is_no_pattern(folder):
+    folder("photos [2024]/a [1].jpg", "photos [2024]/b.jpg", "photos 2/c.jpg")
+    assert found("photos [2024]/a [1].jpg") == ["photos [2024]/a [1].jpg"]
+    assert found("photos [2024]/*.jpg") == ["photos [2024]/a [1].jpg", "photos [2024]/b.jpg"]
+    assert found("photos [2024]") == ["photos [2024]/a [1].jpg", "photos [2024]/b.jpg"]
+    assert found("photos [12]/*") == ["photos 2/c.jpg"]
+
+
+def test_what_lies_in_a_folder_and_is_no_photo_is_counted_by_kind(folder, tmp_path):
+    folder(
+        "a/1.jpg", "a/2.heic", "a/b/3.heic", "a/n.txt", "a/LICENSE", "a/.DS_Store", "a/#recycle/x"
+    )
+    (tmp_path / "a" / "up").symlink_to("..")
+    tally = Tally()
+    assert list(walk_photos(["a"], tally)) == ["a/1.jpg"]
+    assert str(tally) == (
+        "1 hidden file, 1 linked folder (a/up: a link to a folder above it), "
+        "4 files that are no photos by their names (2 .heic, 1 .txt, 1 without a suffix), "
+        "1 folder that a system made (#recycle)"
+    )

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from catsdogs.commands.sample import SampleResult, sample
-from catsdogs.data.dataset import list_photos
 from catsdogs.data.images import open_photo
+from catsdogs.data.walking import list_photos
 from catsdogs.errors import DataError
 
 

@@ -14,11 +14,12 @@ KINDS = {
     "layout": "folders that do not fit together",
     "imbalance": "classes of very different size",
     "several_frames": "several frames, of which the first is used",
+    "odd_layout": "how the folders are read",
     "odd_file": "files that are left out",
 }
 """Each kind with what it means, for people; the names are those of the JSON."""
 
-NOTES = frozenset({"several_frames", "odd_file"})
+NOTES = frozenset({"several_frames", "odd_layout", "odd_file"})
 """Kinds that are worth knowing but nothing to mend: they leave the exit status at 0."""
 
 

@@ -1,15 +1,32 @@
 """Every file below a data folder and what its place says, without a look inside."""
 
-import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from catsdogs.checking.findings import Finding
-from catsdogs.data.dataset import SPLIT_FOLDERS, TEST, TRAIN, require_folder
-from catsdogs.data.images import is_photo
+from catsdogs.data.layout import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Layout,
+    class_name,
+    find_layout,
+    require_folder,
+)
+from catsdogs.data.walking import (
+    HIDDEN,
+    LINK,
+    OTHER,
+    PHOTO,
+    SYSTEM,
+    UNREADABLE,
+    Found,
+    Walker,
+    scan,
+)
 from catsdogs.errors import DataError
+from catsdogs.text import counted
 
 _MAX_IMBALANCE = 3
 """Photos of the largest class to one of the smallest: beyond that, a figure for all classes
@@ -44,122 +61,111 @@ class Survey:
         found: dict[str, dict[str, int]] = {}
         for (split, name), count in sorted(
             Counter((place.split, place.class_name) for place in self.photos).items(),
-            key=lambda item: (list(SPLIT_FOLDERS.values()).index(item[0][0]), item[0][1]),
+            key=lambda item: ((TRAIN, VALIDATION, TEST).index(item[0][0]), item[0][1]),
         ):
             found.setdefault(split, {})[name] = count
         return found
 
 
-def survey_folder(root: Path) -> Survey:
+def survey_folder(asked: Path) -> Survey:
     """Find all files in a folder as `train` would see it, and what is odd about their places.
 
     Raises:
-        DataError: there is no such folder, or no photo in it.
+        DataError: there is no such folder, no photo in it, or `train` would not know its splits.
     """
-    require_folder(root)
-    survey = Survey(root)
-    folders = _folders(root, survey)
-    splits = {folder: SPLIT_FOLDERS[folder.name.lower()] for folder in folders if _is_split(folder)}
-    if TRAIN in splits.values():
-        _look_beside(root, [folder for folder in folders if folder not in splits], survey)
+    require_folder(asked)
+    layout = find_layout(asked)
+    survey = Survey(asked)
+    for note in layout.notes:
+        survey.findings.append(Finding("odd_layout", (asked,), note))
+    named = {folder for folders in layout.splits.values() for folder in folders}
+    if TRAIN in layout.splits:
+        _look_beside(layout, named, survey)
     else:  # the class folders themselves, and perhaps a folder to test or validate with
-        classes = [folder for folder in folders if folder not in splits]
-        _look_at_split(root, TRAIN, classes, survey)
-    for folder, split in splits.items():
-        _look_at_split(folder, split, _folders(folder, survey), survey)
-        twins = [other for other, name in splits.items() if name == split]
-        if len(twins) > 1 and folder == twins[0]:
+        _look_at_split(layout.root, TRAIN, named, survey)
+    for split, folders in layout.splits.items():
+        for folder in folders.values():
+            _look_at_split(folder, split, set(), survey)
+        if len(folders) > 1:
             survey.findings.append(
-                Finding("layout", tuple(twins), f"both are {split}: keep one of them")
+                Finding("layout", tuple(folders), f"both are {split}: keep one of them")
             )
     if not survey.photos:
         raise DataError(
-            f"{root} has no class folders with photos: expected one folder per class, "
-            f"e.g. {root / 'cats'}"
+            f"{layout.root} has no class folders with photos: expected one folder per class, "
+            f"e.g. {layout.root / 'cats'}"
         )
     survey.photos.sort(key=lambda place: place.path)
     _compare_classes(survey)
     return survey
 
 
-def _is_split(folder: Path) -> bool:
-    return folder.name.lower() in SPLIT_FOLDERS
-
-
-def _folders(folder: Path, survey: Survey) -> list[Path]:
-    """The visible folders in a folder; says why where it cannot be read."""
-    try:
-        found = sorted(path for path in folder.iterdir() if path.is_dir())
-    except OSError as error:
-        survey.findings.append(_unreadable(folder, error))
-        return []
-    return [path for path in found if not _is_hidden(path)]
-
-
-def _is_hidden(path: Path) -> bool:
-    return path.name.startswith(".")
-
-
-def _unreadable(path: Path, error: OSError) -> Finding:
-    return Finding("unreadable", (path,), (error.strerror or str(error)).lower())
-
-
-def _look_beside(root: Path, folders: list[Path], survey: Survey) -> None:
+def _look_beside(layout: Layout, named: set[Path], survey: Survey) -> None:
     """What lies beside the split folders, where nothing is used."""
-    for path in _files(root):
-        survey.findings.append(Finding("odd_file", (path,), "beside the split folders"))
-    for folder in folders:
-        survey.findings.append(Finding("odd_file", (folder,), "a folder that is no split"))
+    for found in _scan(layout.root, survey):
+        path = Path(found.path)
+        if path in layout.beside:
+            count = sum(f.kind == PHOTO for f in Walker([path]).walk(path))
+            kind, detail = "odd_file", "a folder that is no split"
+            if count:
+                kind, detail = "layout", f"{detail}, with {counted(count, 'photo')}"
+            survey.findings.append(Finding(kind, (path,), detail))
+        elif path not in named:
+            survey.findings.append(Finding("odd_file", (path,), "beside the split folders"))
 
 
-def _look_at_split(folder: Path, split: str, classes: list[Path], survey: Survey) -> None:
-    for path in _files(folder):
-        if is_photo(path):
-            survey.findings.append(Finding("layout", (path,), "a photo in no class folder"))
-        else:
-            survey.findings.append(Finding("odd_file", (path,), _oddity(path)))
-    for class_folder in classes:
-        photos = list(_walk(class_folder, survey))
-        survey.photos += [Place(path, split, class_folder.name) for path in photos]
-        if not photos:
-            survey.findings.append(Finding("layout", (class_folder,), "holds no photos"))
-
-
-def _files(folder: Path) -> list[Path]:
-    """All but folders, links that lead nowhere included, and hidden folders."""
+def _scan(folder: Path, survey: Survey) -> list[Found]:
+    """What lies in a folder; says why where it cannot be read."""
     try:
-        return sorted(path for path in folder.iterdir() if not path.is_dir() or _is_hidden(path))
-    except OSError:  # said by `_folders`
+        return scan(folder)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        survey.findings.append(Finding("unreadable", (folder,), reason))
         return []
 
 
-def _oddity(path: Path) -> str:
-    if not _is_hidden(path):
-        return "no photo by its name"
-    return "a hidden folder" if path.is_dir() else "hidden"
-
-
-def _walk(folder: Path, survey: Survey) -> Iterator[Path]:
-    """The photos below a folder; says what else lies there."""
-
-    def note_error(error: OSError) -> None:
-        survey.findings.append(_unreadable(Path(error.filename), error))
-
-    for parent, folders, files in os.walk(folder, onerror=note_error):
-        for name in sorted(folders):
-            path = Path(parent, name)
-            if _is_hidden(path):
-                survey.findings.append(Finding("odd_file", (path,), _oddity(path)))
-            elif path.is_symlink():
-                survey.findings.append(
-                    Finding("odd_file", (path,), "a link to a folder, which is not followed")
-                )
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for path in sorted(Path(parent, name) for name in files):
-            if is_photo(path):
-                yield path
+def _look_at_split(folder: Path, split: str, other_splits: set[Path], survey: Survey) -> None:
+    """Survey the class folders in a folder."""
+    class_folders = []
+    for found in _scan(folder, survey):
+        path = Path(found.path)
+        if path in other_splits:
+            continue
+        if found.kind != PHOTO:
+            survey.findings.append(_left_out(found))
+        elif found.is_folder:
+            class_folders.append(path)
+        else:
+            survey.findings.append(Finding("layout", (path,), "a photo in no class folder"))
+    walker = Walker(class_folders)
+    names: dict[str, Path] = {}
+    for place in class_folders:
+        count = len(survey.photos)
+        name = class_name(place)
+        for found in walker.walk(place):
+            if found.kind == PHOTO:
+                survey.photos.append(Place(Path(found.path), split, name))
             else:
-                survey.findings.append(Finding("odd_file", (path,), _oddity(path)))
+                survey.findings.append(_left_out(found))
+        if len(survey.photos) == count:
+            survey.findings.append(Finding("layout", (place,), "holds no photos"))
+        elif twin := names.get(name):
+            survey.findings.append(
+                Finding("layout", (twin, place), "the same name, but for its Unicode form")
+            )
+        names.setdefault(name, place)
+
+
+def _left_out(found: Found) -> Finding:
+    if found.kind == UNREADABLE:
+        return Finding("unreadable", (Path(found.path),), found.detail)
+    detail = {
+        HIDDEN: "a hidden folder" if found.is_folder else "hidden",
+        SYSTEM: "a folder that a system made",
+        LINK: found.detail,
+        OTHER: "no photo by its name",
+    }[found.kind]
+    return Finding("odd_file", (Path(found.path),), detail)
 
 
 def _compare_classes(survey: Survey) -> None:

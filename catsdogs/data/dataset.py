@@ -1,9 +1,9 @@
 """Class folders to samples: layouts, class names, splits, subsampling, fingerprints."""
 
 import hashlib
-import os
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,19 +11,18 @@ from pathlib import Path
 from catsdogs.config import DataConfig
 from catsdogs.data.content_split import held_back
 from catsdogs.data.contents import new_hash, open_file
-from catsdogs.data.images import is_photo
+from catsdogs.data.layout import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Layout,
+    class_name,
+    find_layout,
+    require_folder,
+)
+from catsdogs.data.walking import PHOTO, Tally, Walker, photos_below, scan, visible_folders
 from catsdogs.errors import DataError
 from catsdogs.text import counted
-
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
-
-SPLIT_FOLDERS = {
-    "train": TRAIN,
-    "validation": VALIDATION,
-    "val": VALIDATION,
-    "valid": VALIDATION,
-    "test": TEST,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +97,8 @@ def load_dataset(
 ) -> Dataset:
     """Find the photos of `train` and `validation` and read their content hashes.
 
-    Either the folder holds `train/` and `validation/` (or `val/`, `valid/`) with a folder
-    per class in each, or it holds the class folders themselves. In the second case, and
+    Either the folder holds `train/` and `validation/` (or other names, see `find_layout`) with
+    a folder per class in each, or it holds the class folders themselves. In the second case, and
     where there is no validation folder, a photo's content decides its split: renaming photos
     moves none, adding some moves few others or none (see `held_back`), and copies always fall
     into the same split.
@@ -115,10 +114,15 @@ def load_dataset(
         DataError: no folder, no class folders, fewer than two classes, a class without
             photos to train on, or folders that do not match `class_names`.
     """
-    root = Path(config.dir)
-    notes: list[str] = []
-    folders = _training_folders(root)
-    listed = {split: list_classes(folder, notes) for split, folder in folders.items()}
+    require_folder(Path(config.dir), "--data DIR")
+    layout = find_layout(Path(config.dir), class_names or ())
+    root, notes = layout.root, list(layout.notes)
+    folders = _training_folders(layout, notes)
+    tests = () if TRAIN in layout.splits else tuple(layout.splits.get(TEST, ()))
+    listed = {
+        split: in_names_of(class_names or (), list_classes(folder, notes, tests))
+        for split, folder in folders.items()
+    }
     names = _class_names(listed, folders, class_names, notes)
     splits = {
         split: [Sample(path, names.index(name)) for name in names for path in classes.get(name, ())]
@@ -138,118 +142,91 @@ def load_dataset(
     return dataset
 
 
-def list_photos(folder: Path) -> list[Path]:
-    """All photos below a folder, hidden files and folders left out, sorted by path."""
-    return _walk(folder)[0]
-
-
-def _walk(folder: Path) -> tuple[list[Path], int]:
-    """Photos below a folder, and how many other files lie among them."""
-    photos, others = [], 0
-    for parent, folders, files in os.walk(folder, onerror=_refuse_folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in files:
-            path = Path(parent, name)
-            if is_photo(path):
-                photos.append(path)
-            else:
-                others += 1
-    return sorted(photos), others
-
-
-def _refuse_folder(error: OSError) -> None:
-    """Stop at a folder that cannot be read, rather than pass over what is in it."""
-    raise DataError(f"{error.filename} cannot be read: {error.strerror}")
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    try:
-        return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror}") from None
-
-
-def require_folder(root: Path, option: str = "a folder") -> None:
-    """Make sure that there is a folder to look for photos in.
-
-    Args:
-        root: the folder.
-        option: what the user gives another by.
-
-    Raises:
-        DataError: there is none.
-    """
-    if not root.is_dir():
-        problem = f"{root} is a file" if root.exists() else f"no folder {root}"
-        raise DataError(
-            f"{problem}: give {option} with one folder per class in it, "
-            "or run `catsdogs sample` for the built-in photos"
-        )
-
-
-def find_split_folders(root: Path) -> dict[str, Path]:
-    """Which folder in `root` holds which split; those of `train`, `validation`, `test` there are.
-
-    Raises:
-        DataError: two folders are the same split, or `root` cannot be read.
-    """
-    found: dict[str, Path] = {}
-    for folder in _subfolders(root):
-        split = SPLIT_FOLDERS.get(folder.name.lower())
-        if split in found:
-            raise DataError(f"{found[split]} and {folder} are both {split}: keep one of them")
-        if split:
-            found[split] = folder
-    return found
-
-
-def _training_folders(root: Path) -> dict[str, Path]:
+def _training_folders(layout: Layout, notes: list[str]) -> dict[str, Path]:
     """Which folder holds which split; `train` alone where the photos are not split."""
-    require_folder(root, "--data DIR")
-    found = find_split_folders(root)
+    found = layout.folders()
     if TRAIN in found:
+        _note_beside(layout, notes)
         return {split: found[split] for split in (TRAIN, VALIDATION) if split in found}
     if VALIDATION in found:
-        raise DataError(f"{root} has {found[VALIDATION].name}/ but no train/: add {root / 'train'}")
-    return {TRAIN: root}
+        raise DataError(
+            f"{layout.root} has {layout.named(VALIDATION).name}/ but no train/: "
+            f"add {layout.root / 'train'}"
+        )
+    return {TRAIN: layout.root}
 
 
-def list_classes(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
+def _note_beside(layout: Layout, notes: list[str]) -> None:
+    """Say what lies beside the splits and is not used."""
+    for folder in layout.beside:
+        count = sum(found.kind == PHOTO for found in Walker([folder]).walk(folder))
+        if count:
+            notes.append(f"{folder} is no split and is left out: {counted(count, 'photo')}")
+    loose = sum(found.kind == PHOTO and not found.is_folder for found in scan(layout.root))
+    if loose:
+        notes.append(f"{layout.root}: left out, beside the splits: {counted(loose, 'photo')}")
+
+
+def list_classes(
+    folder: Path, notes: list[str], splits: Collection[Path] = ()
+) -> dict[str, list[Path]]:
     """Class names to photo paths, those of each sorted.
 
     Args:
         folder: holds a folder per class.
         notes: is told what was left out.
+        splits: folders in it that are splits, not classes.
 
     Raises:
-        DataError: it holds no class folders with photos.
+        DataError: it holds no class folders with photos, or two that are named the same.
     """
-    classes = {}
-    others = 0
-    for subfolder in _subfolders(folder):
-        if subfolder.name.lower() == TEST:  # beside class folders: photos to test on later
+    classes: dict[str, list[Path]] = {}
+    places: dict[str, Path] = {}
+    tally = Tally()
+    class_folders = [place for place in visible_folders(folder) if place not in splits]
+    walker = Walker(class_folders)
+    for place in class_folders:
+        photos = [Path(path) for path in photos_below(walker, place, tally)]
+        if not photos:
+            notes.append(f"{place} holds no photos and is left out")
             continue
-        photos, strangers = _walk(subfolder)
-        others += strangers
-        if photos:
-            if not _is_unicode(subfolder.name):  # no model file could hold it
-                raise DataError(f"{subfolder} is not named in UTF-8: rename the folder")
-            classes[subfolder.name] = photos
-        else:
-            notes.append(f"{subfolder} holds no photos and is left out")
-    if others:
-        notes.append(
-            f"{folder}: left out, hidden or no photos by their names: {counted(others, 'file')}"
-        )
-    loose = sum(1 for path in folder.iterdir() if path.is_file() and is_photo(path))
+        if not _is_unicode(place.name):  # no model file could hold it
+            raise DataError(f"{place} is not named in UTF-8: rename the folder")
+        name = class_name(place)
+        if name in classes:
+            raise DataError(
+                f"{places[name]} and {place} have the same name, {name}, and differ only in how "
+                "its letters are put together in Unicode: put their photos into one folder"
+            )
+        classes[name], places[name] = photos, place
+    loose = 0
+    for found in scan(folder):
+        if found.kind != PHOTO:
+            tally.add(found)
+        loose += found.kind == PHOTO and not found.is_folder
+    if tally:
+        notes.append(f"{folder}: left out: {tally}")
     if loose:
         notes.append(f"{folder}: left out, in no class folder: {counted(loose, 'photo')}")
+    for place in splits:
+        count = sum(found.kind == PHOTO for found in Walker([place]).walk(place))
+        if count and place.parent == folder:
+            notes.append(
+                f"{place} is taken for photos to test on later, not for a class, and is left out: "
+                f"{counted(count, 'photo')}"
+            )
     if not classes:
         raise DataError(
             f"{folder} has no class folders with photos: expected one folder per class, "
             f"e.g. {folder / 'cats'}"
         )
     return classes
+
+
+def in_names_of(known: Sequence[str], classes: dict[str, list[Path]]) -> dict[str, list[Path]]:
+    """The same classes, each spelled as a model spells it: Unicode has two ways for a letter."""
+    spelling = {unicodedata.normalize("NFC", name): name for name in known}
+    return {spelling.get(name, name): paths for name, paths in classes.items()}
 
 
 def _is_unicode(name: str) -> bool:

@@ -5,15 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catsdogs.config import DataConfig
-from catsdogs.data.dataset import (
-    TEST,
-    TRAIN,
-    VALIDATION,
-    find_split_folders,
-    list_classes,
-    load_dataset,
-    require_folder,
-)
+from catsdogs.data.dataset import in_names_of, list_classes, load_dataset
+from catsdogs.data.layout import TEST, TRAIN, VALIDATION, find_layout, holds_classes, require_folder
 from catsdogs.errors import DataError
 from catsdogs.files import is_dir, real_path
 from catsdogs.text import counted
@@ -60,20 +53,27 @@ def find_labelled_photos(
         DataError: no folder, no photos, or a folder that is no class of the model.
     """
     require_folder(root)
-    folders = find_split_folders(root)
+    layout = find_layout(root, class_names)
+    folders = layout.folders()
+    notes = list(layout.notes)
     split = next((s for s in (TEST, VALIDATION) if s in folders), None)
+    if split == TEST and not holds_classes(folders[TEST]):
+        split = VALIDATION if VALIDATION in folders else None
+        taken = folders[split] if split else f"what a training on {layout.root} holds back"
+        notes.append(f"{folders.pop(TEST)} has no class folders with photos: taking {taken}")
     if split is None:
         for data in trained_on:
             if _same(root, Path(data.dir)):
-                return _held_back(root, class_names, data)
+                return _held_back(root, class_names, data, notes)
     if split is None and folders:
         raise DataError(
-            f"{root} has {folders[TRAIN].name}/ but neither test/ nor validation/: "
+            f"{layout.root} has {layout.named(TRAIN).name}/ but neither test/ nor validation/: "
             "give a folder with one folder per class in it"
         )
-    folder = folders[split] if split else root
-    found = LabelledPhotos(folder, [], [])
-    classes = list_classes(folder, found.notes)
+    folder = folders[split] if split else layout.root
+    found = LabelledPhotos(folder, [], [], notes)
+    tests = () if split else tuple(layout.splits.get(TEST, ()))
+    classes = in_names_of(class_names, list_classes(folder, found.notes, tests))
     strangers = sorted(set(classes) - set(class_names))
     if strangers:
         raise DataError(
@@ -87,7 +87,7 @@ def find_labelled_photos(
         found.paths += paths
         found.labels += [name] * len(paths)
     found.notes.append(f"evaluating {counted(len(found.paths), 'photo')} of {folder}")
-    known = [find_split_folders(Path(data.dir)) for data in trained_on if is_dir(Path(data.dir))]
+    known = [_folders_of(Path(data.dir), class_names) for data in trained_on]
     if any(_same(folder, splits.get(TRAIN)) for splits in known):
         found.warnings.append(
             f"{folder} is what the model was trained on: the figures say nothing about new photos"
@@ -97,7 +97,9 @@ def find_labelled_photos(
     return found
 
 
-def _held_back(root: Path, class_names: Sequence[str], trained_on: DataConfig) -> LabelledPhotos:
+def _held_back(
+    root: Path, class_names: Sequence[str], trained_on: DataConfig, notes: list[str]
+) -> LabelledPhotos:
     """The photos of a folder without splits that a training on it validates with."""
     everything = trained_on.model_copy(update={"dir": str(root), "subsample": 1})
     dataset = load_dataset(everything, 0, class_names)
@@ -109,11 +111,20 @@ def _held_back(root: Path, class_names: Sequence[str], trained_on: DataConfig) -
     )
     found.warnings = [f"{path} is left out: {reason}" for path, reason in dataset.unreadable]
     found.notes = [
+        *notes,
         f"evaluating {counted(len(found.paths), 'photo')} of {root}, "
         "those that training on it holds back",
         f"they {_CHOSE_THE_EPOCH}",
     ]
     return found
+
+
+def _folders_of(root: Path, class_names: Sequence[str]) -> dict[str, Path]:
+    """The splits of a folder that a model was trained on; none where it is gone or has changed."""
+    try:
+        return find_layout(root, class_names).folders() if root.is_dir() else {}
+    except (DataError, OSError, ValueError):  # a name that is too long, or has a NUL in it
+        return {}
 
 
 def _same(folder: Path, other: Path | None) -> bool:

@@ -18,9 +18,6 @@ from PIL import ExifTags, Image
 from catsdogs.data.contents import TooLargeError, hash_content, read_content
 from catsdogs.errors import DataError
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
-"""In lower case; file names are compared in lower case too."""
-
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "AVIF")
 """What Pillow may try: web pages serve AVIF under any suffix; EPS would start Ghostscript."""
 
@@ -80,11 +77,6 @@ _UPRIGHT = {  # EXIF's orientation to what turns a picture stored that way uprig
 }
 
 _one_large_picture = threading.Lock()
-
-
-def is_photo(path: Path) -> bool:
-    """Tell by its name whether a file is meant as a photo."""
-    return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,31 @@
 """What a user names, files, folders, globs and lists, to paths of photos."""
 
+import codecs
+import fnmatch
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from catsdogs.data.images import is_photo
+from catsdogs.data.walking import (
+    HIDDEN,
+    SUFFIX_LIST,
+    SYSTEM,
+    Tally,
+    Walker,
+    photos_below,
+    scan,
+)
 from catsdogs.errors import ConfigError, DataError
 
 _CHUNK_BYTES = 2**16
+_SEPARATORS = os.sep + (os.altsep or "")
 
 _NUM_NAMED = 3
 """So many arguments that cannot be used are named in one line."""
@@ -48,28 +61,34 @@ def parse_shard(text: str) -> Shard:
     return Shard(int(number), int(count))
 
 
-def find_photos(arguments: Sequence[str]) -> list[Path]:
+def find_photos(arguments: Sequence[str], left_out: Tally | None = None) -> list[Path]:
     """Files, folders and globs to photo paths, in the order of the arguments.
 
     A file that is there but cannot be read, a link that leads nowhere for example, counts as
     found: whoever reads it gets the reason.
 
+    Args:
+        arguments: what the user named.
+        left_out: counts what lies in the folders and is not taken; None: nobody asks.
+
     Raises:
         DataError: paths are missing, globs match nothing, folders hold no photos; names them.
     """
-    return [Path(path) for path in walk_photos(arguments)]
+    return [Path(path) for path in walk_photos(arguments, left_out)]
 
 
-def walk_photos(arguments: Sequence[str]) -> Iterator[str]:
+def walk_photos(arguments: Sequence[str], left_out: Tally | None = None) -> Iterator[str]:
     """As `find_photos`, one by one: no more than a folder's names are in memory at a time.
 
-    What is wrong with any argument is found out before the first path is given.
+    What is wrong with any argument is found out before the first path is given. A path that was
+    named comes back letter by letter; below a folder, behind the folder's name as it was given.
     """
+    tally = Tally() if left_out is None else left_out
     walks: list[Iterable[str]] = []
     problems = []
     for argument in arguments:
         try:
-            walks.append(_walk_argument(argument))
+            walks.append(_walk_argument(argument, tally))
         except DataError as error:
             problems.append(str(error))
     if problems:
@@ -79,18 +98,17 @@ def walk_photos(arguments: Sequence[str]) -> Iterator[str]:
     return chain.from_iterable(walks)
 
 
-def _walk_argument(argument: str) -> Iterable[str]:
+def _walk_argument(argument: str, tally: Tally) -> Iterable[str]:
     if os.path.isdir(argument):  # noqa: PTH112 - Path's raises where a parent cannot be read
-        photos = _walk(str(Path(argument)))
+        photos = photos_below(Walker([argument]), argument, tally)
         first = next(photos, None)
         if first is None:
-            raise DataError(
-                f"{argument} holds no photos: expected jpg, png, webp, gif, bmp or tiff"
-            )
+            besides = f"; left out: {tally}" if tally else ""
+            raise DataError(f"{argument} holds no photos: expected {SUFFIX_LIST}{besides}")
         return chain([first], photos)
     try:
         os.lstat(argument)
-        return [str(Path(argument))]
+        return [argument]
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in it
@@ -98,36 +116,55 @@ def _walk_argument(argument: str) -> Iterable[str]:
         raise DataError(f"{argument} cannot be read ({reason})") from None
     if not glob.has_magic(argument):
         raise DataError(f"{argument} does not exist")
-    matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - Path has no ** from a root
+    matches = sorted(set(expand_glob(argument)))
     if not matches:
         raise DataError(f"{argument} matches no file")
-    return walk_photos(matches)
+    return dict.fromkeys(walk_photos(matches, tally))  # `**` matches folders and what is in them
 
 
-def _walk(folder: str) -> Iterator[str]:
-    """All photos below a folder, sorted by path; hidden and linked folders are left out.
+def expand_glob(pattern: str) -> Iterator[str]:
+    """The paths that a pattern matches; `**` stands for any folders, each entered once.
 
-    Raises:
-        DataError: a folder cannot be read.
+    Other than Python's, it comes to an end where links lead in circles, and takes a part of
+    the pattern that exists as it stands for a name.
     """
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror}") from None
-    for entry in found:
-        if _is_folder(entry):
-            if not entry.name.startswith(".") and not entry.is_symlink():
-                yield from _walk(str(Path(folder, entry.name)))
-        elif is_photo(Path(entry.name)):
-            yield str(Path(folder, entry.name))
+    drive, rest = os.path.splitdrive(pattern)
+    root = drive + rest[: len(rest) - len(rest.lstrip(_SEPARATORS))]
+    parts = [part for part in re.split(f"[{re.escape(_SEPARATORS)}]", rest) if part]
+    return _expand(root, parts)
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself: whoever reads it gets the reason
-        return False
+def _expand(folder: str, parts: Sequence[str]) -> Iterator[str]:
+    if not parts:
+        yield folder
+        return
+    part, *rest = parts
+    literal = os.path.join(folder, part)  # noqa: PTH118
+    if part == "**":
+        entered = list(_folders_below(folder))
+        for inside in entered:
+            for match in _expand(inside, rest or ["*"]):
+                # a link that was not entered leads to what is found elsewhere
+                if match in entered or not (os.path.islink(match) and os.path.isdir(match)):  # noqa: PTH112, PTH114
+                    yield match
+    elif os.path.lexists(literal) or not glob.has_magic(part):
+        if os.path.lexists(literal):
+            yield from _expand(literal, rest)
+    else:
+        with suppress(OSError, DataError):
+            for found in scan(folder or os.curdir):
+                name = os.path.basename(found.path)  # noqa: PTH119
+                is_seen = found.kind not in (HIDDEN, SYSTEM) or part.startswith(".")
+                if is_seen and fnmatch.fnmatch(name, part) and (found.is_folder or not rest):
+                    yield from _expand(os.path.join(folder, name), rest)  # noqa: PTH118
+
+
+def _folders_below(folder: str) -> Iterator[str]:
+    """A folder and all that a walk enters in it, as they are named from where the folder is."""
+    yield folder
+    prefix = len(os.path.join(os.curdir, "")) if not folder else 0  # noqa: PTH118
+    for path in Walker([folder or os.curdir]).folders(folder or os.curdir):
+        yield path[prefix:]
 
 
 def read_path_list(stream: BinaryIO) -> Iterator[str]:
@@ -136,11 +173,17 @@ def read_path_list(stream: BinaryIO) -> Iterator[str]:
     Args:
         stream: paths, each followed by a line break, or by a NUL byte (`find -print0`), which
             lets names have line breaks in them.
+
+    Raises:
+        DataError: the list is written in UTF-16.
     """
     separator = b""
     rest = b""
+    is_begun = False
     while chunk := stream.read1(_CHUNK_BYTES) if hasattr(stream, "read1") else stream.read():
         rest += chunk
+        if not is_begun and len(rest) >= len(codecs.BOM_UTF8):
+            rest, is_begun = _without_mark(rest), True
         if not separator and (b"\0" in rest or b"\n" in rest):
             separator = b"\0" if b"\0" in rest else b"\n"
         if separator:
@@ -149,7 +192,14 @@ def read_path_list(stream: BinaryIO) -> Iterator[str]:
     yield from _decoded([rest])
 
 
+def _without_mark(start: bytes) -> bytes:
+    """The start of a list without the byte order mark that some editors put there."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError("the list of photos is written in UTF-16: save it as UTF-8")
+    return start.removeprefix(codecs.BOM_UTF8)
+
+
 def _decoded(paths: Sequence[bytes]) -> Iterator[str]:
     for path in paths:
         if path := path.removesuffix(b"\r"):
-            yield str(Path(os.fsdecode(path)))
+            yield os.fsdecode(path)
