@@ -78,6 +78,8 @@ def predict(
     console = Console() if output.path or not sys.stdout.isatty() else None
     selection = Selection(sys.stdin.buffer, output.shard, output.earlier.take)
     result = predict(paths, model, precision, console, selection, class_names)
+    if result.left_out:
+        click.echo(f"left out: {printable(result.left_out)}", err=True)
     num_answers = 0
 
     def counted() -> "Iterator[Prediction]":

@@ -1,13 +1,15 @@
 """`catsdogs predict`: name what is in new photos."""
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from catsdogs.console import Console
 from catsdogs.data.photo_paths import Shard, read_path_list, walk_photos
+from catsdogs.data.walking import Tally
 from catsdogs.errors import ConfigError
 from catsdogs.network.predictor import Prediction, Predictor
 
@@ -27,11 +29,11 @@ class Selection:
     shard: Shard | None = None
     is_answered: Callable[[str], bool] = lambda _: False
 
-    def select(self, arguments: Sequence[str]) -> tuple[Iterable[str], int | None]:
+    def select(self, arguments: Sequence[str], left_out: Tally) -> tuple[Iterable[str], int | None]:
         """Paths to answer, and how many were asked for.
 
         Paths from files, folders and globs are a list; from standard input they come one by
-        one, and nobody knows how many.
+        one, and nobody knows how many. `left_out` counts what else lies in the folders.
 
         Raises:
             ConfigError: `-` is not the only argument.
@@ -39,7 +41,7 @@ class Selection:
         """
         if "-" not in arguments:
             count = itertools.count()
-            asked = (path for path, _ in zip(walk_photos(arguments), count, strict=False))
+            asked = (path for path, _ in zip(walk_photos(arguments, left_out), count, strict=False))
             return list(self._selected(asked)), next(count)
         if len(arguments) > 1 or self.listed is None:
             raise ConfigError("- takes the list of photos from standard input: give it alone")
@@ -62,11 +64,13 @@ class PredictResult:
         class_names: in the order of the model's output.
         num_photos: how many answers there will be; None where photos come from a list.
         predictions: one for each photo, in the order asked for, computed as they are taken.
+        left_out: what else lies in the folders, counted by kind; empty: nothing.
     """
 
     class_names: tuple[str, ...]
     num_photos: int | None
     predictions: Iterator[Prediction]
+    left_out: str = ""
 
 
 def predict(
@@ -91,9 +95,17 @@ def predict(
         CatsdogsError: the model or a path cannot be used. A photo that cannot be read is an
             answer with a reason instead.
     """
-    selected, num_asked = selection.select(arguments)
+    left_out = Tally()
+    selected, num_asked = selection.select(arguments, left_out)
     num_photos = len(selected) if isinstance(selected, list) else None
     predictor = Predictor(model_path, precision, class_names)
-    photos = (Path(path) for path in selected)
-    predictions = predictor.predict(photos, console, num_photos, num_asked)
-    return PredictResult(predictor.class_names, num_photos, predictions)
+    asked: deque[str] = deque()
+
+    def photos() -> Iterator[Path]:
+        for path in selected:
+            asked.append(path)
+            yield Path(path)
+
+    answers = predictor.predict(photos(), console, num_photos, num_asked)
+    predictions = (replace(answer, asked=asked.popleft()) for answer in answers)
+    return PredictResult(predictor.class_names, num_photos, predictions, str(left_out))

@@ -122,8 +122,8 @@ def _held_back(
 def _folders_of(root: Path, class_names: Sequence[str]) -> dict[str, Path]:
     """The splits of a folder that a model was trained on; none where it is gone or has changed."""
     try:
-        return find_layout(root, class_names).folders() if root.is_dir() else {}
-    except (DataError, OSError, ValueError):  # a name that is too long, or has a NUL in it
+        return find_layout(root, class_names).folders() if is_dir(root) else {}
+    except DataError:
         return {}
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from catsdogs.data.walking import PHOTO, Walker, is_photo, visible_folders
 from catsdogs.errors import DataError
+from catsdogs.files import exists, is_dir
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -83,8 +84,8 @@ def require_folder(root: Path, option: str = "a folder") -> None:
     Raises:
         DataError: there is none.
     """
-    if not root.is_dir():
-        problem = f"{root} is a file" if root.exists() else f"no folder {root}"
+    if not is_dir(root):
+        problem = f"{root} is a file" if exists(root) else f"no folder {root}"
         raise DataError(
             f"{problem}: give {option} with one folder per class in it, "
             "or run `catsdogs sample` for the built-in photos"

@@ -119,7 +119,16 @@ def _walk_argument(argument: str, tally: Tally) -> Iterable[str]:
     matches = sorted(set(expand_glob(argument)))
     if not matches:
         raise DataError(f"{argument} matches no file")
-    return dict.fromkeys(walk_photos(matches, tally))  # `**` matches folders and what is in them
+    walker = Walker([path for path in matches if os.path.isdir(path)])  # noqa: PTH112
+    photos: Iterable[str] = dict.fromkeys(  # `**` matches folders and what is in them
+        chain.from_iterable(
+            photos_below(walker, path, tally) if os.path.isdir(path) else [path]  # noqa: PTH112
+            for path in matches
+        )
+    )
+    if not photos:
+        raise DataError(f"{argument} matches no photos: expected {SUFFIX_LIST}")
+    return photos
 
 
 def expand_glob(pattern: str) -> Iterator[str]:
@@ -141,12 +150,8 @@ def _expand(folder: str, parts: Sequence[str]) -> Iterator[str]:
     part, *rest = parts
     literal = os.path.join(folder, part)  # noqa: PTH118
     if part == "**":
-        entered = list(_folders_below(folder))
-        for inside in entered:
-            for match in _expand(inside, rest or ["*"]):
-                # a link that was not entered leads to what is found elsewhere
-                if match in entered or not (os.path.islink(match) and os.path.isdir(match)):  # noqa: PTH112, PTH114
-                    yield match
+        for inside in _folders_below(folder):
+            yield from _expand(inside, rest or ["*"])
     elif os.path.lexists(literal) or not glob.has_magic(part):
         if os.path.lexists(literal):
             yield from _expand(literal, rest)

@@ -37,11 +37,18 @@ class Prediction:
         probabilities: class names to probabilities, most probable first; empty where the
             photo could not be read.
         error: why it could not be read; empty otherwise.
+        asked: the path letter by letter as it was asked for; empty where that is `path`.
     """
 
     path: Path
     probabilities: dict[str, float]
     error: str = ""
+    asked: str = ""
+
+    @property
+    def name(self) -> str:
+        """The path as it is written into an answer."""
+        return self.asked or str(self.path)
 
     @property
     def class_name(self) -> str:

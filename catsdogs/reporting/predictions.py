@@ -18,7 +18,7 @@ class Prediction(Protocol):
     """One answer: probabilities by class, most probable first, or an error."""
 
     @property
-    def path(self) -> Path: ...
+    def name(self) -> str: ...
     @property
     def probabilities(self) -> dict[str, float]: ...
     @property
@@ -104,7 +104,7 @@ def save_labelled_predictions(
 
 
 def _text_lines(prediction: Prediction, top: int) -> list[str]:
-    path = printable(str(prediction.path))
+    path = printable(prediction.name)
     if prediction.error:
         return [f"{path}\terror\t{printable(prediction.error)}"]
     best = list(prediction.probabilities.items())[:top]
@@ -113,10 +113,10 @@ def _text_lines(prediction: Prediction, top: int) -> list[str]:
 
 def _record(prediction: Prediction) -> dict[str, Any]:
     if prediction.error:
-        return {"path": str(prediction.path), "error": prediction.error}
+        return {"path": prediction.name, "error": prediction.error}
     name, probability = next(iter(prediction.probabilities.items()))
     return {
-        "path": str(prediction.path),
+        "path": prediction.name,
         "class": name,
         "probability": probability,
         "probabilities": prediction.probabilities,
@@ -145,10 +145,10 @@ def csv_header(class_names: Sequence[str]) -> str:
 
 def _csv_values(prediction: Prediction, class_names: Sequence[str]) -> list[Any]:
     if prediction.error:
-        return [prediction.path, "", "", *("" for _ in class_names), prediction.error]
+        return [prediction.name, "", "", *("" for _ in class_names), prediction.error]
     name, probability = next(iter(prediction.probabilities.items()))
     values = [prediction.probabilities[name] for name in class_names]
-    return [prediction.path, name, probability, *values, ""]
+    return [prediction.name, name, probability, *values, ""]
 
 
 def _csv_row(values: Sequence[Any]) -> str:
