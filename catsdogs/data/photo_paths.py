@@ -120,15 +120,15 @@ def _walk_argument(argument: str, tally: Tally) -> Iterable[str]:
     if not matches:
         raise DataError(f"{argument} matches no file")
     walker = Walker([path for path in matches if os.path.isdir(path)])  # noqa: PTH112
-    photos: Iterable[str] = dict.fromkeys(  # `**` matches folders and what is in them
+    found: Iterable[str] = dict.fromkeys(  # `**` matches folders and what is in them
         chain.from_iterable(
             photos_below(walker, path, tally) if os.path.isdir(path) else [path]  # noqa: PTH112
             for path in matches
         )
     )
-    if not photos:
+    if not found:
         raise DataError(f"{argument} matches no photos: expected {SUFFIX_LIST}")
-    return photos
+    return found
 
 
 def expand_glob(pattern: str) -> Iterator[str]:
