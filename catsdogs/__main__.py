@@ -1,13 +1,31 @@
 """The process around the command line: `catsdogs`, and `python -m catsdogs`.
 
 Ctrl-C and SIGTERM end it at once with one line, whatever is being imported, decoded or
-computed, except while a training runs (see `catsdogs/cli/stop_signal.py`). Nothing has to be tidied
-up for that: all that is written is whole at any time.
+computed, except while a training runs (see `catsdogs/cli/stop_signal.py`). Nothing has to be
+tidied up for that: all that is written is whole at any time.
 """
 
 import os
-import signal
-from types import FrameType
+
+try:
+    import signal
+    from contextlib import suppress
+    from types import FrameType
+except KeyboardInterrupt:  # before anything could be said or done
+    os._exit(130)
+
+
+def _open_closed_streams() -> None:
+    """Let descriptors that are closed lead nowhere.
+
+    The next file that is opened would take their numbers, and what is printed would be
+    written into it.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 def run() -> None:
@@ -16,17 +34,20 @@ def run() -> None:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop_at_once)
     from catsdogs.cli import main
+    from catsdogs.cli.streams import run_with_any_streams
 
-    main()
+    run_with_any_streams(main)
 
 
+_open_closed_streams()
 _STDERR = os.dup(2)
 """Not to be lost where descriptor 2 is turned away (see `catsdogs/network/backend.py`)."""
 
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:
     show_cursor = b"\x1b[?25h" if os.isatty(_STDERR) else b""  # a progress bar hides it
-    os.write(_STDERR, show_cursor + b"stopped: nothing that was saved before has changed\n")
+    with suppress(OSError):
+        os.write(_STDERR, show_cursor + b"stopped: nothing that was saved before has changed\n")
     os._exit(128 + number)  # no clean-up: threads may be at work, and would have their say
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from catsdogs.errors import ConfigError
+from catsdogs.files import expanded
 from catsdogs.text import printable
 
 _MAX_SHOWN = 200
@@ -23,12 +24,30 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def _as_path(text: str) -> str:
+    """Expand a path; refuse what no file can be called, or what no file of a run can hold."""
+    if "\0" in text:
+        raise ValueError("A path holds no NUL")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("A path that a run writes down is UTF-8: rename it") from None
+    return expanded(text)
+
+
+PathText = Annotated[str, AfterValidator(_as_path)]
+"""A path, `~` and environment variables expanded."""
+
+Count = Annotated[int, Field(le=1_000_000_000)]
+"""Bounded, so that whatever is computed from it stays a number."""
+
+
 class DataConfig(_Section):
     """Which photos are used, and how they are split."""
 
-    dir: str = "data"
+    dir: PathText = "data"
     """Holds train/ and validation/ (or val/, valid/), or the class folders themselves."""
-    subsample: int = Field(1, ge=1)
+    subsample: Count = Field(1, ge=1)
     """Take every N-th photo of each split, at least one a class; 1 takes all."""
     validation_fraction: float = Field(0.2, gt=0, lt=1)
     """Share of each class for validation where the folder is not split already: exact for small
@@ -67,7 +86,7 @@ class ModelConfig(_Section):
     """What makes the classifier; stored in the model file and fixed from then on."""
 
     backbone: str = "vgg16"
-    weights: str = "auto"
+    weights: PathText = "auto"
     """`auto`, `random` (for tests), or the path of a Keras no-top .h5."""
     image_size: tuple[Pixels, Pixels] = (224, 224)
     """Height and width in pixels that every photo is brought to. VGG16 was trained at 224."""
@@ -80,12 +99,12 @@ class ModelConfig(_Section):
 class TrainConfig(_Section):
     """The head on the frozen backbone."""
 
-    epochs: int = Field(5, ge=1)
+    epochs: Count = Field(5, ge=1)
     batch_size: int = Field(0, ge=0, le=4096)
     """Photos in a step; 0: so many that an epoch makes about 60 steps, from 4 to 32."""
     learning_rate: float = Field(1e-3, gt=0, le=1)
     """Of Adam, in the first epoch; it falls along a cosine to a twentieth."""
-    patience: int = Field(5, ge=0)
+    patience: Count = Field(5, ge=0)
     """Stop after so many epochs without a better validation loss; 0 never stops early."""
     keep: Literal["best", "last"] = "best"
     """Which epoch's weights are saved: the one with the best validation loss, or the last."""
@@ -96,20 +115,20 @@ class FinetuneConfig(_Section):
 
     block: str = "block5"
     """The lowest block that is trained; all above it are trained too."""
-    epochs: int = Field(2, ge=1)
+    epochs: Count = Field(2, ge=1)
     batch_size: int = Field(32, ge=1, le=4096)
     learning_rate: float = Field(1e-5, gt=0, le=1)
     """Of Adam: larger steps destroy what ImageNet taught the convolutions."""
-    patience: int = Field(3, ge=0)
+    patience: Count = Field(3, ge=0)
 
 
 class CacheConfig(_Section):
     """The store of what the frozen layers computed."""
 
     enabled: bool = True
-    dir: str = ""
+    dir: PathText = ""
     """Empty: the user's cache folder."""
-    max_gib: float = Field(10.0, gt=0)
+    max_gib: float = Field(10.0, gt=0, le=100_000)
     """The least recently used features are dropped beyond this size."""
     ahead: bool = True
     """`train` keeps what `finetune` will need too, where it fits. Not on a GPU, which computes
@@ -124,7 +143,7 @@ class CacheConfig(_Section):
 class RunConfig(_Section):
     """What a training leaves behind besides the model file."""
 
-    dir: str = "runs"
+    dir: PathText = "runs"
     """Each run gets a folder `<time>-<command>` in it."""
     tensorboard: bool = False
     """Write each epoch's figures as TensorBoard event files too."""
@@ -137,7 +156,7 @@ class Config(_Section):
     """Of subsampling, augmentation, initial weights, dropout and the order of photos."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What the convolutions compute in; files are float32 always."""
-    output: str = "models/catsdogs.h5"
+    output: PathText = "models/catsdogs.h5"
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()

@@ -3,10 +3,12 @@
 import os
 import re
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from catsdogs.errors import DataError
 
@@ -41,6 +43,26 @@ def real_path(path: Path) -> Path:
         return Path(os.path.realpath(path))
     except (OSError, ValueError):
         return path
+
+
+def expanded(text: str) -> str:
+    """A path as a shell would take it: `~` and `$NAME` are what they stand for.
+
+    All paths of the configuration and of the command line come through here. A path that
+    exists as it is spelled is that path, also with a `$` in it.
+    """
+    path = os.path.expanduser(text)  # noqa: PTH111 - keeps a closing slash, and raises nothing
+    return path if os.path.lexists(path) else os.path.expandvars(path)
+
+
+def scratch_file() -> IO[bytes]:
+    """A file without a name that goes when it is closed: in memory where no folder takes it."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        if hasattr(os, "memfd_create"):
+            return open(os.memfd_create("catsdogs"), "w+b")  # noqa: PTH123 - a descriptor
+        return Path(os.devnull).open("r+b")
 
 
 @contextmanager

@@ -31,6 +31,12 @@ def printable(text: str) -> str:
     )
 
 
+def shortened(text: str, length: int = 200) -> str:
+    """A text in one line of a message, however long it is: its beginning and its end."""
+    half = length // 2
+    return text if len(text) <= length else f"{text[:half]}…{text[-half:]}"
+
+
 def csv_cell(text: str) -> str:
     """Put an apostrophe before what a spreadsheet would take for a formula.
 

@@ -1,26 +1,29 @@
 """`catsdogs cache`."""
 
+from pathlib import Path
+
 import click
+
+from catsdogs.cli.options import PATH
 
 
 @click.command()
-@click.option("--dir", "folder", metavar="DIR", help="The cache folder.  [default: the user's]")
+@click.option(
+    "--dir", "folder", metavar="DIR", type=PATH, help="The cache folder.  [default: the user's]"
+)
 @click.option("--clear", is_flag=True, help="Delete all stored features.")
-def cache(folder: str | None, clear: bool) -> None:
+def cache(folder: Path | None, clear: bool) -> None:
     """Show what the feature store holds, or empty it.
 
     \b
     catsdogs cache --clear
     """
-    from catsdogs.network.backend import import_backend
-
-    import_backend()
     from catsdogs.commands import cache as command
     from catsdogs.config import CacheConfig
     from catsdogs.reporting.cache_table import cache_lines, cleared_line
     from catsdogs.training.feature_store import cache_dir
 
-    config = CacheConfig(dir=folder or "")
+    config = CacheConfig(dir=str(folder or ""))
     place = cache_dir(config)
     if clear:
         click.echo(cleared_line(command.clear(config), place))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from catsdogs.cli.options import format_option
+from catsdogs.cli.options import PATH, format_option
 from catsdogs.errors import CatsdogsError, ConfigError
 from catsdogs.text import counted, printable
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", default="data", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", default="data", type=PATH)
 @format_option("How the findings are written; JSON is for programs.")
 @click.option(
     "--fast",
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     "--quarantine",
     "quarantine_dir",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The folder to move unusable and contradictory photos to.",
 )
 @click.option(
     "--restore",
     "restore_dir",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Bring back what --quarantine moved to DIR, and check nothing.",
 )
 def check(

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from catsdogs.cli.options import class_names_option, figures_format_option, precision_option
+from catsdogs.cli.options import PATH, class_names_option, figures_format_option, precision_option
 
 
 @click.command()
-@click.argument("a", metavar="A.h5", type=click.Path(path_type=Path))
-@click.argument("b", metavar="B.h5", type=click.Path(path_type=Path))
-@click.argument("folder", metavar="[DIR]", default="data", type=click.Path(path_type=Path))
+@click.argument("a", metavar="A.h5", type=PATH)
+@click.argument("b", metavar="B.h5", type=PATH)
+@click.argument("folder", metavar="[DIR]", default="data", type=PATH)
 @class_names_option
 @figures_format_option
 @precision_option

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from catsdogs.cli.options import (
+    PATH,
     class_names_option,
     figures_format_option,
     model_option,
@@ -21,7 +22,7 @@ def _share(_: click.Context, __: click.Parameter, value: float | None) -> float 
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", default="data", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", default="data", type=PATH)
 @model_option
 @class_names_option
 @figures_format_option
@@ -35,7 +36,7 @@ def _share(_: click.Context, __: click.Parameter, value: float | None) -> float 
 @click.option(
     "--predictions",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Write the answer for each photo, as CSV.",
 )
 @precision_option

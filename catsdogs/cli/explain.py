@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from catsdogs.cli.options import model_option, precision_option
+from catsdogs.cli.options import PATH, model_option, precision_option
 from catsdogs.errors import CatsdogsError
 from catsdogs.text import printable
 
@@ -22,7 +22,7 @@ from catsdogs.text import printable
 @click.option(
     "--output",
     metavar="PATH",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="A .png for one photo, or a folder.  [default: the current folder; "
     "explained/ for several]",
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from catsdogs.cli.options import PATH
 from catsdogs.cli.process_options import ProcessFlags
 from catsdogs.cli.stop_signal import end_if_interrupted, ending_gently
 from catsdogs.cli.training_options import configuration, find_request, training_options
@@ -15,7 +16,7 @@ from catsdogs.cli.training_options import configuration, find_request, training_
 @click.option(
     "--model",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The model to start from, and to replace.  [default: models/catsdogs.h5]",
 )
 def finetune(model: Path | None, **flags: Any) -> None:

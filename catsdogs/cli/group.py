@@ -9,6 +9,7 @@ import click
 from catsdogs import __version__
 from catsdogs.cli.error_line import error_line
 from catsdogs.errors import CatsdogsError
+from catsdogs.text import printable, shortened
 
 
 class _Group(click.Group):
@@ -23,6 +24,11 @@ class _Group(click.Group):
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(context)
+        except click.UsageError as error:
+            place = error.ctx.command_path if error.ctx else "catsdogs"
+            problem = printable(shortened(error.format_message().rstrip("."), 400))
+            click.echo(f"error: {problem}: see `{place} --help`", err=True)
+            context.exit(error.exit_code)
         except CatsdogsError as error:
             name = context.invoked_subcommand or ""
             command = click.Context(self.commands[name], parent=context, info_name=name)

@@ -1,12 +1,38 @@
 """Options that several commands share, each with one name and one meaning."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from catsdogs.files import expanded
+from catsdogs.text import shortened
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class _PathType(click.ParamType):
+    """A path: `~` and variables expanded, and refused here where no system call could take it."""
+
+    name = "path"
+
+    def convert(
+        self, value: str | Path, parameter: click.Parameter | None, context: click.Context | None
+    ) -> Path:
+        path = Path(expanded(str(value)))
+        try:
+            path.lstat()
+        except (OSError, ValueError) as error:
+            number = getattr(error, "errno", None)
+            if number in (None, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES):
+                reason = (getattr(error, "strerror", None) or str(error)).lower()
+                self.fail(f"{shortened(str(path))} cannot be used ({reason})", parameter, context)
+        return path
+
+
+PATH = _PathType()
 
 
 class KeyOption(click.Option):
@@ -32,7 +58,7 @@ model_option: Decorator = click.option(
     metavar="FILE",
     default="models/catsdogs.h5",
     show_default=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The model file.",
 )
 

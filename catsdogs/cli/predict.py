@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from catsdogs.cli.options import (
+    PATH,
     class_names_option,
     format_option,
     model_option,
     precision_option,
 )
+from catsdogs.cli.streams import loss_of_answer
 from catsdogs.errors import CatsdogsError, ConfigError
 from catsdogs.text import printable
 
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The file to write the answers to.  [default: standard output]",
 )
 @click.option(
@@ -87,6 +89,8 @@ def predict(
         for prediction in result.predictions:
             num_answers += 1
             yield prediction
+            if output.path is None and loss_of_answer():  # nobody will see the others
+                return
 
     with output.opened(result.class_names) as write:
         num_failed = write_predictions(

@@ -4,7 +4,6 @@ import ctypes
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,9 @@ from typing import IO, Any, NoReturn
 import click
 
 from catsdogs.cli.error_line import error_line
+from catsdogs.cli.streams import open_stream
 from catsdogs.errors import CatsdogsError, ConfigError, TeamError
+from catsdogs.files import scratch_file
 from catsdogs.text import printable
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
@@ -157,7 +158,7 @@ def _watch_a_child(command: str) -> None:
     """Go on in a child process; the parent waits for its end, says why it was, and ends too."""
     sys.stdout.flush()
     sys.stderr.flush()
-    noise = tempfile.TemporaryFile()  # noqa: SIM115 - both processes hold it to their end
+    noise = scratch_file()  # both processes hold it to their end
     child = os.fork()
     if child:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells the child as well
@@ -171,8 +172,8 @@ def _watch_a_child(command: str) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     # Python's lines go where they always go, those of the native libraries into a file
-    sys.stdout = os.fdopen(os.dup(1), "w", errors="surrogateescape")
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    sys.stdout = open_stream(os.dup(1), for_answers=True)
+    sys.stderr = open_stream(os.dup(2), for_answers=False)
     for descriptor in (1, 2):
         os.dup2(noise.fileno(), descriptor)
     sys.excepthook = _leave_with_traceback

@@ -4,27 +4,28 @@ from pathlib import Path
 
 import click
 
+from catsdogs.cli.options import PATH
 from catsdogs.text import counted, printable
 
 
 @click.command()
-@click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
+@click.argument("run", metavar="[RUN]", required=False, type=PATH)
 @click.option(
     "--output",
     metavar="FILE.html",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The page to write.  [default: report.html in the run's folder]",
 )
 @click.option(
     "--data",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The photos to evaluate.  [default: test/, else validation/, of the run's data]",
 )
 @click.option(
     "--model",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The model to evaluate.  [default: the one that the run saved]",
 )
 def report(run: Path | None, output: Path | None, data: Path | None, model: Path | None) -> None:

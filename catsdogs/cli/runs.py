@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from catsdogs.cli.options import format_option
+from catsdogs.cli.options import PATH, format_option
 from catsdogs.text import printable
 
 
@@ -15,7 +15,7 @@ from catsdogs.text import printable
     metavar="DIR",
     default="runs",
     show_default=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The folder that holds the runs.",
 )
 @click.option("--best", is_flag=True, help="Sort by accuracy, the best first, instead of by time.")

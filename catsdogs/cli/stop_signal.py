@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 import click
 
+from catsdogs.text import printable
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LINE = b"stopping after this step; once more stops at once\n"
 
@@ -69,7 +71,7 @@ def ending_gently(several: bool) -> Iterator[StopSignal | None]:
     try:
         yield stop
     except StopRequested as stopped:
-        click.echo(stopped, err=True)
+        click.echo(printable(str(stopped)), err=True)
         _end_process(stop.exit_code)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from catsdogs.cli.options import KeyOption
+from catsdogs.cli.options import PATH, KeyOption
 from catsdogs.cli.process_options import process_options
 from catsdogs.errors import ConfigError
 
@@ -22,7 +22,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
             "--config",
             "config_path",
             metavar="FILE",
-            type=click.Path(path_type=Path),
+            type=PATH,
             help="A TOML file with what differs from the defaults.",
         ),
         click.option(
@@ -30,6 +30,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
             cls=KeyOption,
             key="data.dir",
             metavar="DIR",
+            type=PATH,
             help="The folder of photos.  [default: data]",
         ),
         click.option(
@@ -68,6 +69,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
             cls=KeyOption,
             key="output",
             metavar="FILE",
+            type=PATH,
             help="The model file.  [default: models/catsdogs.h5]",
         ),
         click.option("--resume", is_flag=True, help="Go on with the newest run that did not end."),
@@ -104,7 +106,12 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
 
     context = click.get_current_context()
     return assignments(flags["settings"]) | {
-        option.key_of(context.info_name or ""): flags[option.name]
+        option.key_of(context.info_name or ""): _plain(flags[option.name])
         for option in context.command.params
         if isinstance(option, KeyOption) and option.name and flags.get(option.name) is not None
     }
+
+
+def _plain(value: Any) -> Any:
+    """A value as a configuration file could hold it."""
+    return str(value) if isinstance(value, Path) else value

@@ -3,18 +3,28 @@
 import importlib.util
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from catsdogs.errors import ConfigError
+from catsdogs.files import scratch_file
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """What can train; TensorFlow is the one that catsdogs brings along."""
+
+
+_KERAS_SETTINGS = (
+    "KERAS_HOME",
+    "KERAS_MAX_EPOCHS",
+    "KERAS_MAX_STEPS_PER_EPOCH",
+    "KERAS_NNX_ENABLED",
+)
+"""Variables that Keras takes settings from; its backend is the one that is not hidden."""
 
 
 def backend_name() -> str:
@@ -44,10 +54,10 @@ def import_backend() -> None:
             f"KERAS_BACKEND is {wanted}, which is not installed: "
             f"run `pip install 'catsdogs[{wanted}]'`, or leave KERAS_BACKEND out"
         )
-    os.environ["KERAS_BACKEND"] = wanted  # whatever a keras.json of the user's says
+    os.environ["KERAS_BACKEND"] = wanted
     if wanted != "tensorflow" and "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, _WithoutTensorFlow())
-    with _captured_stderr(), _without("sklearn", "matplotlib"):
+    with _captured_stderr(), _without("sklearn", "matplotlib"), _without_user_settings():
         import keras  # noqa: F401
     with _captured_stderr():
         from catsdogs.network.device import take_memory_as_needed
@@ -86,9 +96,25 @@ def _without(*names: str) -> Iterator[None]:
 
 
 @contextmanager
+def _without_user_settings() -> Iterator[None]:
+    """Keep Keras from reading a `keras.json`, and from writing one.
+
+    What another program of the user's needs, such as `channels_first` or float64, would make
+    other networks of ours. Weights are looked up in Keras' folder as ever (see `weights.py`).
+    """
+    hidden = {name: os.environ.pop(name) for name in _KERAS_SETTINGS if name in os.environ}
+    os.environ["KERAS_HOME"] = str(Path(os.devnull, "keras"))  # neither is there nor can be made
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_HOME"]
+        os.environ.update(hidden)
+
+
+@contextmanager
 def _captured_stderr() -> Iterator[None]:
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as captured:
+    with scratch_file() as captured:
         stderr = os.dup(2)
         os.dup2(captured.fileno(), 2)
         failed = True

@@ -12,7 +12,7 @@ from typing import BinaryIO, TextIO
 
 from catsdogs.errors import ConfigError
 from catsdogs.files import not_writable
-from catsdogs.reporting.predictions import CSV_START
+from catsdogs.reporting.predictions import CSV_START, is_error_mark
 from catsdogs.text import csv_text, printable
 
 
@@ -111,8 +111,9 @@ def _path_of(record: bytes, format_name: str, number: int) -> str | None:
             return None
         float(row[2] or 0)
         return csv_text(row[0])
-    path, _, probability = text.rstrip("\n").split("\t")
-    float(probability if _ != "error" else 0)
+    path, name, probability = text.rstrip("\n").split("\t")
+    if not is_error_mark(name):
+        float(probability)
     return path
 
 

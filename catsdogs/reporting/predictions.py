@@ -12,6 +12,9 @@ from catsdogs.files import replacing
 from catsdogs.text import csv_cell, printable
 
 CSV_START = ["path", "class", "probability"]
+_OWN_COLUMNS = {*CSV_START, "label", "error"}
+ERROR = "error"
+"""What the text has in the place of a class where a photo could not be read."""
 
 
 class Prediction(Protocol):
@@ -57,7 +60,8 @@ def write_predictions(
     lines: Iterable[str]
     match format_name:
         case "text":
-            lines = (line for p in counted() for line in _text_lines(p, top))
+            mark = _error_mark(class_names)
+            lines = (line for p in counted() for line in _text_lines(p, top, mark))
         case "csv":
             header = [csv_header(class_names)] if with_header else []
             lines = chain(header, (_csv_row(_csv_values(p, class_names)) for p in counted()))
@@ -96,17 +100,46 @@ def save_labelled_predictions(
         replacing(path, key) as part,
         part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
-        header = _csv_row(["path", "label", "class", "probability", *class_names, "error"])
+        columns = _class_columns(class_names)
+        header = _csv_row(["path", "label", "class", "probability", *columns, "error"])
         file.write(f"{header}\r\n")
         for prediction, label in zip(predictions, labels, strict=True):
             name, *values = _csv_values(prediction, class_names)
             file.write(f"{_csv_row([name, label, *values])}\r\n")
 
 
-def _text_lines(prediction: Prediction, top: int) -> list[str]:
+def _error_mark(class_names: Sequence[str]) -> str:
+    """`error`, or `error!` where a class is called that."""
+    mark = ERROR
+    while mark in class_names:
+        mark += "!"
+    return mark
+
+
+def is_error_mark(name: str) -> bool:
+    """Whether a failure may be marked so, whatever the classes are called."""
+    return name.rstrip("!") == ERROR
+
+
+def _class_columns(class_names: Sequence[str]) -> list[str]:
+    """A column a class: its name, or `probability of NAME` where another column is called that."""
+    taken = {*_OWN_COLUMNS, *class_names}
+    columns = []
+    for name in class_names:
+        column = name
+        if name in _OWN_COLUMNS:
+            column = f"probability of {name}"
+            while column in taken:
+                column += "!"
+            taken.add(column)
+        columns.append(column)
+    return columns
+
+
+def _text_lines(prediction: Prediction, top: int, mark: str) -> list[str]:
     path = printable(prediction.name)
     if prediction.error:
-        return [f"{path}\terror\t{printable(prediction.error)}"]
+        return [f"{path}\t{mark}\t{printable(prediction.error)}"]
     best = list(prediction.probabilities.items())[:top]
     return [f"{path}\t{printable(name)}\t{probability:.4f}" for name, probability in best]
 
@@ -140,7 +173,7 @@ def _json_array_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
 
 def csv_header(class_names: Sequence[str]) -> str:
     """The first line of a CSV, without its line break."""
-    return _csv_row([*CSV_START, *class_names, "error"])
+    return _csv_row([*CSV_START, *_class_columns(class_names), "error"])
 
 
 def _csv_values(prediction: Prediction, class_names: Sequence[str]) -> list[Any]:
