@@ -61,7 +61,7 @@ def test_shard_is_read_and_mistakes_are_refused():
     for text in ("0/4", "5/4", "1", "a/b", "1/0", "-1/4", "1/4/2", ""):
         with pytest.raises(ConfigError) as raised:
             parse_shard(text)
-        assert str(raised.value) == f"--shard should be I/N, from 1/N to N/N, got {text!r}"
+        assert str(raised.value) == f"shard should be I/N, from 1/N to N/N, got {text!r}"
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_csv_with_a_line_break_in_a_name_is_resumed(folder):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--shard", "3/2"], "--shard should be I/N, from 1/N to N/N, got '3/2'"),
+        (["--shard", "3/2"], "shard should be I/N, from 1/N to N/N, got '3/2'"),
         (["--resume"], "--resume goes on with a file: give --output FILE"),
         (
             ["--output", "there"],

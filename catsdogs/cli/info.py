@@ -2,10 +2,12 @@
 
 import click
 
+from catsdogs.text import printable
+
 
 @click.command()
 def info() -> None:
-    """Show versions, device, precision, source of the weights.
+    """Show what a training would stand on here, and what makes it slow.
 
     \b
     catsdogs info
@@ -18,4 +20,4 @@ def info() -> None:
     facts = info()
     width = max(map(len, facts))
     for name, fact in facts.items():
-        click.echo(f"{name:{width}}  {fact}")
+        click.echo(f"{name:{width}}  {printable(fact)}")

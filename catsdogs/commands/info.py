@@ -1,14 +1,18 @@
 """`catsdogs info`: what a run would stand on, on this machine."""
 
+import shutil
+from pathlib import Path
+
 import keras
 
 from catsdogs.config import CacheConfig, ModelConfig
 from catsdogs.data.threads import num_decode_threads
+from catsdogs.files import is_dir
 from catsdogs.network.backbones import get_backbone
-from catsdogs.network.device import device_memory, device_name
+from catsdogs.network.device import device_memory, device_name, gpu_names
 from catsdogs.network.metadata import package_versions
-from catsdogs.network.precision import choose_precision
-from catsdogs.training.feature_store import cache_dir
+from catsdogs.network.precision import Precision, choose_precision
+from catsdogs.training.feature_store import StoreError, cache_dir, list_stores
 
 
 def info() -> dict[str, str]:
@@ -21,7 +25,39 @@ def info() -> dict[str, str]:
         "device": device_name(),
         "memory": f"{memory / 2**30:,.1f} GiB" if memory else "not known",
         "precision": f"{precision.name} ({precision.reason})",
+        **_what_is_slow(precision),
         "decode threads": str(num_decode_threads(0)),
         "weights": get_backbone(ModelConfig().backbone).describe_source(),
-        "feature store": str(cache_dir(CacheConfig())),
+        **_feature_store(),
     }
+
+
+def _feature_store() -> dict[str, str]:
+    try:
+        folder = cache_dir(CacheConfig())
+        used = sum(store.num_bytes for store in list_stores(folder))
+    except StoreError as error:
+        return {"feature store": f"none: {error}"}
+    budget = CacheConfig().max_gib
+    return {
+        "feature store": f"{folder}, {used / 2**30:.1f} of {budget:.0f} GiB",
+        "free disk": f"{_free_bytes(folder) / 2**30:,.1f} GiB where the features are kept",
+    }
+
+
+def _free_bytes(folder: Path) -> int:
+    """Of the disk that holds a folder, or would hold it."""
+    while not is_dir(folder) and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _what_is_slow(precision: Precision) -> dict[str, str]:
+    """Remarks on what holds this machine back, each with the way out."""
+    remarks = {}
+    if not gpu_names() and precision.name == "float32":
+        remarks["slow here"] = (
+            "no GPU, and no processor that convolves faster in bfloat16: a smaller "
+            "model.image_size costs least accuracy"
+        )
+    return remarks

@@ -23,6 +23,7 @@ from catsdogs.data.walking import (
     scan,
 )
 from catsdogs.errors import ConfigError, DataError
+from catsdogs.text import shortened
 
 _CHUNK_BYTES = 2**16
 _SEPARATORS = os.sep + (os.altsep or "")
@@ -55,10 +56,10 @@ def parse_shard(text: str) -> Shard:
     Raises:
         ConfigError: it is something else.
     """
-    number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise ConfigError(f"--shard should be I/N, from 1/N to N/N, got {text!r}")
-    return Shard(int(number), int(count))
+    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise ConfigError(f"shard should be I/N, from 1/N to N/N, got {shortened(repr(text))}")
+    return Shard(int(found[1]), int(found[2]))
 
 
 def find_photos(arguments: Sequence[str], left_out: Tally | None = None) -> list[Path]:

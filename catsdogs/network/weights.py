@@ -5,6 +5,7 @@ import http.client
 import importlib.util
 import os
 import shutil
+import tempfile
 import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from catsdogs.errors import WeightsError
-from catsdogs.files import exists
+from catsdogs.files import exists, expanded
 from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
 from catsdogs.untrusted.hdf5 import MOST_FILE_BYTES
 
@@ -57,7 +58,9 @@ class KerasFile:
     @property
     def path(self) -> Path:
         """Where Keras keeps it, whether or not it is there."""
-        home = os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser()
+        home = os.environ.get("KERAS_HOME") or expanded("~/.keras")
+        if home.startswith("~"):  # the user has no home folder
+            home = tempfile.gettempdir()
         return Path(home, "models", self.name)
 
     def read(self) -> bytes:

@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,9 +13,12 @@ from typing import Protocol
 import lmdb
 import numpy as np
 import platformdirs
+from pydantic import TypeAdapter
 
 from catsdogs.config import CacheConfig
 from catsdogs.errors import CatsdogsError
+from catsdogs.files import is_dir, is_file
+from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
 
 _PIXELS_VERSION = 1
 """Raised whenever the same file gives other pixels, so that no old feature is used for them."""
@@ -54,6 +58,10 @@ class TrunkCard:
         """Name of the trunk's store: differs wherever its outputs may differ."""
         described = json.dumps([_PIXELS_VERSION, asdict(self)], sort_keys=True)
         return hashlib.sha256(described.encode()).hexdigest()[:32]
+
+
+_CARDS = TypeAdapter(TrunkCard)
+_MOST_CARD_BYTES = 2**16
 
 
 class FeatureStore(Protocol):
@@ -212,39 +220,68 @@ class StoredTrunk:
 
 
 def cache_dir(config: CacheConfig) -> Path:
-    """The folder of all feature stores."""
-    return Path(config.dir or platformdirs.user_cache_dir("catsdogs")).expanduser() / "features"
+    """The folder of all feature stores.
+
+    Raises:
+        StoreError: the user has no home folder to keep them in.
+    """
+    try:
+        folder = config.dir or platformdirs.user_cache_dir("catsdogs")
+    except RuntimeError:
+        raise StoreError(
+            "no home folder to keep features in: set HOME or XDG_CACHE_HOME, or give a folder",
+            "cache.dir",
+        ) from None
+    return Path(folder, "features")
 
 
 def list_stores(folder: Path) -> list[StoredTrunk]:
-    """All stores below the cache folder; an empty list where there is no such folder."""
-    if not folder.is_dir():
+    """All stores below the cache folder; an empty list where there is no such folder.
+
+    Other processes may make and drop stores meanwhile.
+
+    Raises:
+        StoreError: the folder cannot be looked at.
+    """
+    if not is_dir(folder):
         return []
-    return [_describe(path) for path in sorted(folder.iterdir()) if (path / _CARD_NAME).is_file()]
+    try:
+        described = [_describe(path) for path in sorted(folder.iterdir())]
+    except OSError as error:
+        raise StoreError(
+            f"{folder} cannot be read ({_reason(error)}): choose another", "cache.dir"
+        ) from None
+    return [store for store in described if store]
 
 
-def _describe(path: Path) -> StoredTrunk:
+def _describe(path: Path) -> StoredTrunk | None:
+    """What a folder holds; None where it is no store, or has gone."""
     card_path, database = path / _CARD_NAME, path / _DATABASE_NAME
     try:
-        values = json.loads(card_path.read_text())
-        card = TrunkCard(**{**values, "image_size": tuple(values["image_size"])})
-    except (ValueError, TypeError, KeyError):
-        card = None
-    return StoredTrunk(
-        path,
-        card,
-        database.stat().st_blocks * 512 if database.is_file() else 0,
-        card_path.stat().st_mtime,
-    )
+        last_used = card_path.lstat().st_mtime
+    except OSError:
+        return None
+    card = None
+    with suppress(StoreError), foreign_bytes(card_path, StoreError):
+        card = _CARDS.validate_json(read_bytes(card_path, _MOST_CARD_BYTES))
+    try:
+        num_bytes = database.lstat().st_blocks * 512
+    except OSError:  # nothing is kept yet, or it has gone
+        num_bytes = 0
+    return StoredTrunk(path, card, num_bytes, last_used)
 
 
 def count_features(path: Path) -> int:
     """Photos and views that a store holds; 0 where it cannot be read."""
-    try:
-        with lmdb.open(str(path), readonly=True, lock=False) as env:
-            return env.stat()["entries"]
-    except lmdb.Error:
-        return 0
+    count = 0
+    if is_file(path / _DATABASE_NAME):
+        with (
+            suppress(StoreError),
+            foreign_bytes(path, StoreError),
+            lmdb.open(str(path), readonly=True, lock=False) as env,
+        ):
+            count = env.stat()["entries"]
+    return count
 
 
 def drop_store(path: Path) -> None:
