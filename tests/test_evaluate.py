@@ -164,7 +164,8 @@ def test_min_accuracy_is_a_gate(folder, call, least, code):
 def test_min_accuracy_is_a_share(folder, call, share):
     result = call("evaluate", "--min-accuracy", share, code=2)
     assert result.stderr.splitlines()[-1] == (
-        f"Error: Invalid value for '--min-accuracy': expected a share from 0 to 1, got {share}"
+        f"error: Invalid value for '--min-accuracy': expected a share from 0 to 1, got {share}: "
+        "see `catsdogs evaluate --help`"
     )
 
 

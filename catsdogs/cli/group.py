@@ -36,7 +36,7 @@ class _Group(click.Group):
             context.exit(error.exit_code)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("catsdogs", cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="catsdogs")
 def main() -> None:
     """Train an image classifier from a folder of photos per class.

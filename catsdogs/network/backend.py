@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
@@ -55,6 +56,7 @@ def import_backend() -> None:
             f"run `pip install 'catsdogs[{wanted}]'`, or leave KERAS_BACKEND out"
         )
     os.environ["KERAS_BACKEND"] = wanted
+    _name_a_temporary_folder()
     if wanted != "tensorflow" and "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, _WithoutTensorFlow())
     with _captured_stderr(), _without("sklearn", "matplotlib"), _without_user_settings():
@@ -93,6 +95,14 @@ def _without(*names: str) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+def _name_a_temporary_folder() -> None:
+    """Let the backend be told of one where none can be written: it asks, and writes nothing."""
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        tempfile.tempdir = os.sep
 
 
 @contextmanager
