@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from catsdogs.config import (
+    INPUTS,
     Config,
     ModelConfig,
     assignments,
@@ -14,6 +15,7 @@ from catsdogs.config import (
     parse_assignment,
 )
 from catsdogs.errors import ConfigError
+from catsdogs.network.backbones import backbone_names
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -254,3 +256,19 @@ def test_fixed_model_refuses_a_return_to_the_default():
         "model.dropout is 0.25 in the trained model and cannot become 0.5: "
         "leave it out, or train a new model"
     )
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "fit"),
+    [("vgg16", (224, 224), "stretch"), ("efficientnet_lite1", (240, 240), "crop")],
+)
+def test_size_and_fit_are_the_backbones_own_unless_they_are_set(backbone, size, fit):
+    model = load_config(None, {"model.backbone": backbone}).model
+    assert (model.image_size, model.fit) == (size, fit)
+    asked = {"model.backbone": backbone, "model.image_size": [64, 96], "model.fit": "pad"}
+    model = load_config(None, asked).model
+    assert (model.image_size, model.fit) == ((64, 96), "pad")
+
+
+def test_every_backbone_has_a_size_and_a_fit_of_its_own():
+    assert list(INPUTS) == backbone_names()

@@ -45,6 +45,7 @@ def test_every_fact_about_a_trunk_changes_its_fingerprint():
         card(pooling="max"),
         card(image_size=(8, 9)),
         card(precision="bfloat16"),
+        card(fit="crop"),
     ]
     assert len({c.fingerprint for c in cards}) == len(cards)
 

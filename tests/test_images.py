@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catsdogs.data.images import fit_to, open_photo, read_photo
+from catsdogs.data.images import MEAN_COLOUR, fit_to, frame, open_photo, read_photo
 from catsdogs.data.walking import is_photo
 from catsdogs.errors import DataError
 
@@ -332,3 +332,42 @@ def test_too_many_pixels_are_refused_before_decoding(tmp_path):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
     message = "20000 x 20000 pixels are more than the 100 million that are decoded"
     assert reason(path) == message
+
+
+def striped():
+    """A wide photo: its left and right quarters red and blue, green between."""
+    pixels = np.zeros((20, 40, 3), np.uint8)
+    pixels[:, :10, 0] = pixels[:, 10:30, 1] = pixels[:, 30:, 2] = 200
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_crop_takes_the_centre_as_large_as_it_goes(turned):
+    image = striped().transpose(Image.Transpose.ROTATE_90) if turned else striped()
+    pixels = fit_to(image, (10, 10), "crop")
+    assert pixels.shape == (10, 10, 3)
+    assert np.unique(pixels.reshape(-1, 3), axis=0).tolist() == [[0, 200, 0]]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_pad_shows_the_whole_photo_in_its_own_shape(turned):
+    pixels = fit_to(striped(), (40, 40), "pad")
+    if turned:
+        image = striped().transpose(Image.Transpose.ROTATE_90)
+        pixels = np.rot90(fit_to(image, (40, 40), "pad"), -1)
+    assert (pixels[[5, 34]] == MEAN_COLOUR).all()
+    np.testing.assert_array_equal(pixels[10:30], np.asarray(striped()))
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+def test_photo_of_the_right_shape_is_the_same_however_it_is_fitted(fit):
+    np.testing.assert_array_equal(fit_to(striped(), (10, 20), fit), fit_to(striped(), (10, 20)))
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+@pytest.mark.parametrize("shape", [(1, 30_000), (30_000, 1), (1, 1), (3, 2)])
+def test_any_shape_fits_without_filling_the_memory(fit, shape):
+    image = Image.new("RGB", shape, (200, 90, 60))
+    assert fit_to(image, (24, 16), fit).shape == (24, 16, 3)
+    framed = frame(image, (24, 16), fit)
+    assert framed.width * framed.height < 100_000

@@ -224,6 +224,20 @@ def test_view_0_is_the_photo_itself(tmp_path, make_photos):
     assert np.array_equal(view, read_photo(path, (16, 16)))
 
 
+def test_views_of_a_cropped_photo_show_its_centre(tmp_path):
+    pixels = np.zeros((24, 72, 3), np.uint8)
+    pixels[:, 24:48] = (10, 200, 30)
+    path = tmp_path / "wide.png"
+    Image.fromarray(pixels).save(path)
+    sample = Sample(path, 0, hash_content(path.read_bytes()))
+    augment = AugmentConfig(rotation_degrees=0, shear_degrees=0, zoom=0, shift=0, brightness=0)
+    reader = ViewReader((12, 12), augment, 0, "crop")
+    for number in (0, 1):
+        assert np.unique(reader.read(sample, number).reshape(-1, 3), axis=0).tolist() == [
+            [10, 200, 30]
+        ]
+
+
 def test_same_arguments_give_the_same_pixels(tmp_path, make_photos):
     (path,) = make_photos(tmp_path, 1)
     views = [view_of(path, 1) for _ in range(2)]

@@ -4,6 +4,7 @@ The only package that knows Click. Everything heavy is imported inside the callb
 `--help` answers at once. The answer goes to stdout, progress to stderr.
 """
 
+from catsdogs.cli.backbones import backbones
 from catsdogs.cli.cache import cache
 from catsdogs.cli.check import check
 from catsdogs.cli.compare import compare
@@ -31,6 +32,7 @@ for command in (  # the order of use
     explain,
     report,
     runs,
+    backbones,
     info,
     cache,
 ):

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from catsdogs.cli.options import KeyOption
 from catsdogs.cli.process_options import ProcessFlags
 from catsdogs.cli.stop_signal import end_if_interrupted, ending_gently
 from catsdogs.cli.training_options import find_request, training_options
@@ -11,6 +12,13 @@ from catsdogs.cli.training_options import find_request, training_options
 
 @click.command()
 @training_options
+@click.option(
+    "--backbone",
+    cls=KeyOption,
+    key="model.backbone",
+    metavar="NAME",
+    help="The pretrained network; `catsdogs backbones` lists them.  [default: vgg16]",
+)
 def train(**flags: Any) -> None:
     """Train a head on the frozen backbone and save the classifier.
 

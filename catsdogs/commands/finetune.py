@@ -10,7 +10,7 @@ from catsdogs.commands.training_steps import (
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.files import check_writable
-from catsdogs.network.backbones import finetune_boundary, get_backbone
+from catsdogs.network.backbones import finetuned_block, get_backbone
 from catsdogs.network.model_file import copy_model, load_model, save_model
 from catsdogs.run import RunDir
 from catsdogs.training.epochs import Job
@@ -50,13 +50,14 @@ def finetune(
     path = Path(config.output)
     if current_team().is_leader:
         check_writable(path)
-    boundary = finetune_boundary(get_backbone(config.model.backbone), config.finetune.block)
+    backbone = get_backbone(config.model.backbone)
+    block = finetuned_block(backbone, config.finetune.block)
+    boundary = backbone.cut_points[block]
     precision = recorder.choose_precision()
     model, metadata = load_model(model_path, precision.policy)
     dataset = read_photos(config, console, metadata.class_names)
     console.note(
-        f"{model_path}, {config.finetune.block} and above unfrozen, in {precision.name} "
-        f"({precision.reason})"
+        f"{model_path}, {block} and above unfrozen, in {precision.name} ({precision.reason})"
     )
     plan = Plan(
         epochs=config.finetune.epochs,

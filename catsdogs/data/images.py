@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
+from catsdogs.config import Fit
 from catsdogs.data.contents import TooLargeError, hash_content, read_content
 from catsdogs.errors import DataError
 
@@ -29,6 +30,9 @@ _MAX_SCANNED_PIXELS = 40 * MAX_PIXELS
 
 _LARGE_PIXELS = 16_000_000
 """Pictures beyond this are decoded one at a time, whatever the number of threads."""
+
+MEAN_COLOUR = (124, 116, 104)
+"""ImageNet's (RGB): what lies outside a photo is near zero to the network."""
 
 _STRIP_PIXELS = 4_000_000
 """So many are brought to RGB at once: a large picture is never held three times."""
@@ -185,17 +189,47 @@ def open_unchanged(path: Path, content_hash: bytes, size: tuple[int, int]) -> Im
     return decode_photo(content, size)
 
 
-def fit_to(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """Stretch an image to a size, averaging where it shrinks.
+def frame(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
+    """Give a photo the shape of a size, but for its number of pixels, unless it is stretched.
+
+    Args:
+        image: RGB photo of any size.
+        size: height and width, in pixels, that the caller will bring it to.
+        fit: `crop` takes the largest part in its middle that has the shape; `pad` puts the
+            whole photo in the middle of the smallest such shape; `stretch` leaves it as it is.
+    """
+    height, width = size
+    if fit == "pad":  # a strip of pixels would become a square of many millions
+        factor = max(image.width // width, image.height // height) // 2
+        image = image.reduce(factor) if factor > 1 else image
+    wanted_width = round(image.height * width / height)
+    wanted_height = round(image.width * height / width)
+    if fit == "stretch" or wanted_width == image.width:
+        return image
+    if (wanted_width < image.width) == (fit == "crop"):
+        framed_width, framed_height = max(1, wanted_width), image.height
+    else:
+        framed_width, framed_height = image.width, max(1, wanted_height)
+    left, top = (image.width - framed_width) // 2, (image.height - framed_height) // 2
+    if fit == "crop":
+        return image.crop((left, top, left + framed_width, top + framed_height))
+    framed = Image.new("RGB", (framed_width, framed_height), MEAN_COLOUR)
+    framed.paste(image, (-left, -top))
+    return framed
+
+
+def fit_to(image: Image.Image, size: tuple[int, int], fit: Fit = "stretch") -> np.ndarray:
+    """Bring an image to a size, averaging where it shrinks.
 
     Returns:
         uint8 array of shape `(height, width, 3)`, RGB, 0 to 255.
     """
     height, width = size
-    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+    framed = frame(image, size, fit)
+    return np.asarray(framed.resize((width, height), Image.Resampling.BILINEAR))
 
 
-def read_photo(path: Path, size: tuple[int, int]) -> np.ndarray:
+def read_photo(path: Path, size: tuple[int, int], fit: Fit = "stretch") -> np.ndarray:
     """Read a photo as it is shown to the network.
 
     Returns:
@@ -204,7 +238,7 @@ def read_photo(path: Path, size: tuple[int, int]) -> np.ndarray:
     Raises:
         DataError: as `open_photo`.
     """
-    return fit_to(open_photo(path, size), size)
+    return fit_to(open_photo(path, size), size, fit)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

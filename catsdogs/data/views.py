@@ -8,12 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from catsdogs.config import AugmentConfig, Config
+from catsdogs.config import AugmentConfig, Config, Fit
 from catsdogs.data.dataset import Sample
-from catsdogs.data.images import fit_to, open_unchanged
-
-_FILL = (124, 116, 104)
-"""The mean colour of ImageNet (RGB): what lies outside the photo is near zero to the network."""
+from catsdogs.data.images import MEAN_COLOUR, fit_to, frame, open_unchanged
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,7 @@ def apply_transform(
         Image.Transform.AFFINE,
         (*matrix[0], offset[0], *matrix[1], offset[1]),
         Image.Resampling.BILINEAR,
-        fillcolor=_FILL,
+        fillcolor=MEAN_COLOUR,
     )
     levels = [min(255, round(level * transform.brightness)) for level in range(256)]
     return np.asarray(view.point(levels * 3))
@@ -110,16 +107,18 @@ class ViewReader:
         size: height and width of every view, in pixels.
         augment: bounds of the views.
         seed: of the views.
+        fit: how a photo is brought to that shape.
     """
 
     size: tuple[int, int]
     augment: AugmentConfig
     seed: int
+    fit: Fit = "stretch"
 
     @classmethod
     def of(cls, config: Config) -> "ViewReader":
         """The views that a configuration asks for."""
-        return cls(config.model.image_size, config.augment, config.seed)
+        return cls(config.model.image_size, config.augment, config.seed, config.model.fit)
 
     def read(self, sample: Sample, number: int) -> np.ndarray:
         """Read view `number` of a photo; view 0 is the photo itself, as `read_photo` gives it.
@@ -132,9 +131,9 @@ class ViewReader:
         """
         image = open_unchanged(sample.path, sample.content_hash, self.size)
         if number == 0:
-            return fit_to(image, self.size)
+            return fit_to(image, self.size, self.fit)
         transform = draw_transform(self.augment, self.seed, sample.content_hash, number)
-        return apply_transform(image, self.size, transform)
+        return apply_transform(frame(image, self.size, self.fit), self.size, transform)
 
     def key(self, sample: Sample, number: int) -> bytes:
         """Name a view within the store of a trunk: 16 bytes of photo, 16 of view.

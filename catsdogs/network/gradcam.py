@@ -80,7 +80,7 @@ def _explain(
             yield Explanation(prediction, "", None)
             continue
         name = class_name or prediction.class_name
-        photo = read_photo(prediction.path, predictor.image_size)
+        photo = read_photo(prediction.path, predictor.image_size, predictor.fit)
         maps, features = (
             np.asarray(output, np.float32)[0] for output in trunk.predict_on_batch(photo[None])
         )

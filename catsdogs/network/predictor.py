@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from pydantic import ValidationError
 
-from catsdogs.config import DataConfig
+from catsdogs.config import DataConfig, Fit
 from catsdogs.console import Console
 from catsdogs.data.batches import decode_each
 from catsdogs.data.images import read_photo
@@ -69,6 +69,7 @@ class Predictor:
         metadata: what the file says about itself; None for a plain Keras file.
         class_names: in the order of the output.
         image_size: height and width in pixels that photos are brought to.
+        fit: how; a plain Keras file's are stretched.
 
     Raises:
         ModelFileError: the file is missing, damaged, not admitted, or gives no probabilities.
@@ -79,6 +80,7 @@ class Predictor:
     metadata: Metadata | None
     class_names: tuple[str, ...]
     image_size: tuple[int, int]
+    fit: Fit
 
     def __init__(
         self, model_path: Path, precision: str = "auto", class_names: Sequence[str] | None = None
@@ -88,6 +90,7 @@ class Predictor:
         self._path = model_path
         self.class_names = opened.class_names
         self.image_size = opened.image_size
+        self.fit = self.metadata.architecture.fit if self.metadata else "stretch"
         self._most_at_once = max(1, _BATCH_BYTES // (opened.bytes_per_photo or 1))
         if self.metadata is None:
             self._try()
@@ -145,7 +148,7 @@ class Predictor:
         batch_size = min(batch_size, part_of or total or batch_size)
         forward = ForwardPass(self.model, console.warn if console else lambda _: None)
         batches = decode_each(
-            lambda item: read_photo(item[1], size),
+            lambda item: read_photo(item[1], size, self.fit),
             enumerate(paths),
             batch_size,
             num_decode_threads(0),

@@ -44,6 +44,7 @@ class TrunkCard:
         image_size: height and width in pixels.
         precision: what it computes in.
         weights: hash of all its weights.
+        fit: how photos are brought to that size.
     """
 
     backbone: str
@@ -52,6 +53,7 @@ class TrunkCard:
     image_size: tuple[int, int]
     precision: str
     weights: str
+    fit: str = "stretch"
 
     @property
     def fingerprint(self) -> str:

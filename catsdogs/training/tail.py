@@ -133,6 +133,7 @@ def _disk_store(model: keras.Model, boundary: str, config: Config) -> DiskStore:
         image_size=config.model.image_size,
         precision=backbone_policy(model).compute_dtype,
         weights=hash_weights(trunk),
+        fit=config.model.fit,
     )
     return DiskStore(cache_dir(config.cache), card, config.cache.max_bytes)
 

@@ -25,6 +25,7 @@ class Backbone(Protocol):
         cut_points: blocks that can be fine-tuned, from the photo upwards, each with the name
             of the layer that feeds it: all layers above that one can be trained while it and
             all below stay frozen.
+        finetuned_block: the lowest that is fine-tuned where nothing else is asked for.
         explained_layer: name of the layer whose maps Grad-CAM adds up. Between it and the
             output there is nothing but max pooling.
         minimum_size: least height and width in pixels that leaves a pixel at the top.
@@ -37,6 +38,9 @@ class Backbone(Protocol):
 
     @property
     def cut_points(self) -> Mapping[str, str]: ...
+
+    @property
+    def finetuned_block(self) -> str: ...
 
     @property
     def explained_layer(self) -> str: ...
@@ -108,14 +112,24 @@ def get_backbone(name: str) -> Backbone:
     return _BACKBONES[name]
 
 
-def finetune_boundary(backbone: Backbone, block: str) -> str:
-    """Name of the layer below the lowest block that is trained.
+def finetuned_block(backbone: Backbone, setting: str) -> str:
+    """Name of the lowest block that is trained, where `finetune.block` is `setting`.
 
     Raises:
         ConfigError: there is no such block; the message lists them.
     """
+    block = backbone.finetuned_block if setting == "auto" else setting
     if block not in backbone.cut_points:
         raise ConfigError(
             f"finetune.block should be one of {', '.join(backbone.cut_points)}, got {block!r}"
         )
-    return backbone.cut_points[block]
+    return block
+
+
+def finetune_boundary(backbone: Backbone, setting: str) -> str:
+    """Name of the layer below the lowest block that is trained.
+
+    Raises:
+        ConfigError: as `finetuned_block`.
+    """
+    return backbone.cut_points[finetuned_block(backbone, setting)]

@@ -121,6 +121,7 @@ def _lite(number: int, width: float, depth: float, file: str, sha256: str) -> Pa
         name=f"efficientnet_lite{number}",
         body=tuple(net.layers),
         cut_points=net.blocks,
+        finetuned_block="block6",
         explained_layer="top_activation",
         minimum_size=32,
         bytes_per_pixel=2 * (16 + 96) * 4,  # block 2 at half the rows and columns, twice over

@@ -45,6 +45,7 @@ class LayeredBackbone:
     name: str
     body: tuple[Layer, ...]
     cut_points: Mapping[str, str]
+    finetuned_block: str
     explained_layer: str
     minimum_size: int
     bytes_per_pixel: int

@@ -124,6 +124,7 @@ MOBILENET_V2 = PackagedBackbone(
     name="mobilenet_v2",
     body=tuple(_NET.layers),
     cut_points=_NET.blocks,
+    finetuned_block="block6",
     explained_layer="out_relu",
     minimum_size=32,
     bytes_per_pixel=2 * (16 + 96) * 4,  # block 2 at half the rows and columns, twice over

@@ -164,6 +164,7 @@ VGG16 = _VGG16(
     name="vgg16",
     body=tuple(_NET.layers),
     cut_points=_CUT_POINTS,
+    finetuned_block="block5",
     explained_layer="block5_conv3",
     minimum_size=32,
     bytes_per_pixel=4 * 64 * 4,  # four maps of the first block at a time, at most

@@ -1,0 +1,78 @@
+"""Backbones as aligned text."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from catsdogs.evaluation.score import wilson_interval
+from catsdogs.text import printable
+
+
+class Measured(Protocol):
+    """An accuracy."""
+
+    @property
+    def num_right(self) -> int: ...
+    @property
+    def num_photos(self) -> int: ...
+    @property
+    def how(self) -> str: ...
+
+
+class Backbone(Protocol):
+    """What is known of a backbone; see `catsdogs.commands.backbones`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def image_size(self) -> tuple[int, int]: ...
+    @property
+    def fit(self) -> str: ...
+    @property
+    def num_parameters(self) -> int: ...
+    @property
+    def macs(self) -> int: ...
+    @property
+    def blocks(self) -> tuple[str, ...]: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def measured(self) -> Measured | None: ...
+
+
+_HEADER = ("name", "parameters", "multiply-adds", "photos", "accuracy, 95%, photos")
+
+
+def format_table(backbones: Sequence[Backbone]) -> list[str]:
+    """A header and a line for each, then where the weights come from and what was measured."""
+    rows = [_HEADER, *(_row(backbone) for backbone in backbones)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
+    lines = []
+    for name, parameters, macs, photos, accuracy in rows:
+        cells = (
+            f"{name:{widths[0]}}",
+            f"{parameters:>{widths[1]}}",
+            f"{macs:>{widths[2]}}",
+            f"{photos:{widths[3]}}",
+            accuracy,
+        )
+        lines.append("  ".join(cells).rstrip())
+    lines += ["", "weights"]
+    lines += [f"{each.name:{widths[0]}}  {printable(each.source)}" for each in backbones]
+    ways = sorted({each.measured.how for each in backbones if each.measured})
+    return [*lines, "", *(f"accuracy: {how}" for how in ways)]
+
+
+def _row(backbone: Backbone) -> tuple[str, ...]:
+    height, width = backbone.image_size
+    accuracy = ""
+    if backbone.measured:
+        right, total = backbone.measured.num_right, backbone.measured.num_photos
+        low, high = wilson_interval(right, total)
+        accuracy = f"{right / total:.4f} ({low:.4f} to {high:.4f}, {total:,})"
+    return (
+        backbone.name,
+        f"{backbone.num_parameters / 1e6:,.1f} M",
+        f"{backbone.macs / 1e9:,.2f} G",
+        f"{height} x {width}, {backbone.fit}",
+        accuracy or "not measured",
+    )
