@@ -30,12 +30,18 @@ lock: .venv/dev ## write requirements.lock anew, with the newest versions
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		--extra dev --extra jax --extra bench pyproject.toml --output-file requirements.lock
 
-demo: .venv/installed ## train, finetune and predict on the built-in photos, in demo/
+demo: .venv/installed ## train, finetune, predict, evaluate, explain on the built-in photos, in demo/
 	mkdir -p demo
 	cd demo && ../$(BIN)/catsdogs sample
-	cd demo && ../$(BIN)/catsdogs train --subsample 20 --epochs 1
-	cd demo && ../$(BIN)/catsdogs finetune --epochs 2
-	cd demo && ../$(BIN)/catsdogs predict "data/test/*/*_00[0-4].png"
+	cp demo/data/test/cats/Bengal_16.jpg demo/image.jpg
+	cd demo && PATH="$(CURDIR)/$(BIN):$$PATH" && \
+	  catsdogs train --subsample 20 --epochs 1 && \
+	  catsdogs finetune --epochs 2 && \
+	  catsdogs predict image.jpg
+	cd demo && ../$(BIN)/catsdogs train
+	cd demo && ../$(BIN)/catsdogs evaluate
+	cd demo && ../$(BIN)/catsdogs explain image.jpg
+	cd demo && ../$(BIN)/catsdogs report
 
 test: .venv/dev ## run all tests
 	$(BIN)/python -m pytest

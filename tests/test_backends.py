@@ -42,7 +42,7 @@ given = call("predict", "data/validation/cats", "--model=given.h5", "--format=js
              "--precision=float32")
 call("train", "--epochs=1", *sys.argv[1:])
 call("finetune", "--epochs=1", "--subsample=40", "--set=precision=float32")
-call("predict", "data/validation/cats/cat_000.png")
+call("predict", "data/validation/cats/Abyssinian_12.jpg")
 call("cache")
 facts = dict(line.split(None, 1) for line in call("info").splitlines())
 print(json.dumps([facts["backend"], "tensorflow" in sys.modules, json.loads(given)]))

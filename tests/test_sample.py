@@ -1,9 +1,10 @@
 from collections import Counter
+from importlib import resources
 
 import numpy as np
 import pytest
 
-from catsdogs.commands.sample import SampleResult, sample
+from catsdogs.commands.sample import ARCHIVE_NAME, SampleResult, sample
 from catsdogs.data.images import open_photo
 from catsdogs.data.walking import list_photos
 from catsdogs.errors import DataError
@@ -17,28 +18,27 @@ def refusal(folder):
 
 def test_sample_unpacks_three_splits_of_two_classes(tmp_path):
     folder = tmp_path / "data"
-    assert sample(folder) == SampleResult(folder, num_photos=720, num_written=720)
+    assert sample(folder) == SampleResult(folder, num_photos=240, num_written=240)
     places = [path.parent.relative_to(folder).as_posix() for path in list_photos(folder)]
     assert Counter(places) == {
-        "train/cats": 240,
-        "train/dogs": 240,
-        "validation/cats": 60,
-        "validation/dogs": 60,
-        "test/cats": 60,
-        "test/dogs": 60,
+        "train/cats": 80,
+        "train/dogs": 80,
+        "validation/cats": 20,
+        "validation/dogs": 20,
+        "test/cats": 20,
+        "test/dogs": 20,
     }
 
 
 def test_all_photos_can_be_read_and_differ(tmp_path):
     sample(tmp_path)
     images = [open_photo(path, (32, 32)) for path in list_photos(tmp_path)]
-    assert {image.size for image in images} == {(32, 32)}
-    assert len({np.asarray(image).tobytes() for image in images}) == 720
+    assert len({np.asarray(image).tobytes() for image in images}) == 240
 
 
 def test_second_time_writes_nothing(tmp_path):
     sample(tmp_path)
-    assert sample(tmp_path) == SampleResult(tmp_path, num_photos=720, num_written=0)
+    assert sample(tmp_path) == SampleResult(tmp_path, num_photos=240, num_written=0)
 
 
 def test_missing_and_half_written_photos_are_put_back(tmp_path):
@@ -81,3 +81,10 @@ def test_file_in_place_of_the_folder_is_explained(tmp_path):
     path.write_text("")
     message = f"{path} cannot be written (not a directory): choose another folder"
     assert refusal(path) == message
+
+
+def test_source_and_licence_of_the_photos_come_with_them(tmp_path):
+    text = (resources.files("catsdogs") / "sample" / "README.md").read_text(encoding="utf-8")
+    assert ARCHIVE_NAME in text
+    assert "Oxford-IIIT Pet Dataset" in text
+    assert "CC BY-SA 4.0" in text

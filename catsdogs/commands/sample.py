@@ -7,7 +7,8 @@ from pathlib import Path
 
 from catsdogs.errors import DataError
 
-ARCHIVE_NAME = "cats_and_dogs_32px.zip"
+ARCHIVE_NAME = "cats_and_dogs_pets.zip"
+"""See the README beside it for where the photos come from, and for their licence."""
 
 
 @dataclass(frozen=True)

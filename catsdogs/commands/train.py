@@ -10,6 +10,7 @@ from catsdogs.commands.training_steps import (
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN
+from catsdogs.data.photo_sizes import note_on_small_photos
 from catsdogs.files import check_writable
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.classifier import POOLING_NAME, build_classifier, set_backbone_weights
@@ -44,6 +45,9 @@ def train(
         check_writable(path)
     backbone = get_backbone(config.model.backbone)
     dataset = read_photos(config, console)
+    photos = [sample.path for sample in dataset.splits[TRAIN]]
+    if remark := note_on_small_photos(photos, config.model.image_size):
+        console.note(remark)
     precision = recorder.choose_precision()
     weights = backbone.load_weights(config.model.weights, config.seed)
     console.note(
