@@ -9,6 +9,7 @@ KINDS = {
     "label_conflict": "copies under several classes",
     "leak": "copies in several splits",
     "duplicate": "copies within a class",
+    "flat": "one colour, or nearly so",
     "too_small": "too small to tell much",
     "wrong_suffix": "content other than the suffix says",
     "layout": "folders that do not fit together",

@@ -5,13 +5,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from catsdogs.checking.near_copies import Look, look_at
 from catsdogs.data.contents import TooLargeError, hash_content, read_content
-from catsdogs.data.images import decode_photo, read_header
+from catsdogs.data.images import decode_photo, is_flat, read_header
 from catsdogs.errors import DataError
 
 MIN_SIDE_PIXELS = 32
 """A shorter side than this holds less than the smallest pictures that networks learn from."""
+
+_LARGE_PIXELS, _LARGE_SIZE = 16_000_000, (1024, 1024)
+"""Pictures of more pixels than this are decoded at that height and width, where their format can:
+what is looked for shows there as well."""
 
 _CHUNK = 256
 """Photos handed to the threads at once, so that their results do not pile up."""
@@ -54,7 +61,12 @@ def inspect_photo(path: Path, fast: bool) -> Inspection:
         content_hash = hash_content(content)
         header = read_header(content)
         if not fast:
-            look = look_at(decode_photo(content))
+            is_large = header.width * header.height > _LARGE_PIXELS
+            image = decode_photo(content, _LARGE_SIZE if is_large else None)
+            look = look_at(image)
+            pixels = np.asarray(image.resize((128, 128), Image.Resampling.NEAREST))
+            if is_flat(pixels):
+                faults.append(("flat", "one value, or nearly so: nothing to be seen"))
     except TooLargeError as error:
         faults.append(("too_large", str(error)))
     except DataError as error:

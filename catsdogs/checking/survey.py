@@ -158,7 +158,7 @@ def _look_at_split(folder: Path, split: str, other_splits: set[Path], survey: Su
 
 def _left_out(found: Found) -> Finding:
     if found.kind == UNREADABLE:
-        return Finding("unreadable", (Path(found.path),), found.detail)
+        return Finding("unreadable", (Path(found.path),), found.detail.lower())
     detail = {
         HIDDEN: "a hidden folder" if found.is_folder else "hidden",
         SYSTEM: "a folder that a system made",

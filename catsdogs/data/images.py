@@ -1,32 +1,33 @@
 """The one way a file becomes pixels, for training and prediction alike."""
 
-import ctypes
-import logging
 import struct
 import threading
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from catsdogs.config import Fit
+from catsdogs.data import tiff_tags
 from catsdogs.data.contents import TooLargeError, hash_content, read_content
+from catsdogs.data.decoding_costs import refuse_costly_file, refuse_costly_picture
+from catsdogs.data.greys import (
+    declared_range,
+    find_range,
+    is_inverted,
+    is_unsigned,
+    to_eight_bits,
+)
+from catsdogs.data.metadata import pixels_alone
+from catsdogs.data.photo_kinds import format_of, open_as
+from catsdogs.data.quiet import quieten_libtiff_if_asked
+from catsdogs.data.tiff_tags import read_directory
 from catsdogs.errors import DataError
-
-_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "AVIF")
-"""What Pillow may try: web pages serve AVIF under any suffix; EPS would start Ghostscript."""
-
-MAX_PIXELS = 100_000_000
-"""Larger pictures are refused before decoding: 300 MB as RGB, more than cameras make."""
-
-_MAX_SCANNED_PIXELS = 40 * MAX_PIXELS
-"""A progressive JPEG goes over its pixels about ten times; thousands would take minutes."""
+from catsdogs.untrusted.boundary import foreign_content, passed_over, reason_of
 
 _LARGE_PIXELS = 16_000_000
 """Pictures beyond this are decoded one at a time, whatever the number of threads."""
@@ -37,38 +38,11 @@ MEAN_COLOUR = (124, 116, 104)
 _STRIP_PIXELS = 4_000_000
 """So many are brought to RGB at once: a large picture is never held three times."""
 
-Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS takes its place: an error, never a warning
+_MOST_EXIF_BYTES = 1_000_000
+"""Where the entries of EXIF claim more, it is no photo's, and is passed over."""
 
-# Damaged EXIF and the like: the photo itself is decoded or refused, with a reason, below.
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-
-# Pillow's log lines repeat what it raises; without a handler of ours they go to stderr.
-_log = logging.getLogger("PIL")
-_log.addHandler(logging.NullHandler())
-_log.propagate = False
-
-# libtiff prints its complaints straight to stderr; Pillow raises for those that matter. Where
-# libtiff is linked in a way that hides its functions, it goes on printing.
-with suppress(OSError, AttributeError):
-    _libtiff = ctypes.CDLL(Image.core.__file__)
-    _libtiff.TIFFSetErrorHandler(None)
-    _libtiff.TIFFSetWarningHandler(None)
-
-# What Pillow's decoders raise on damaged files, besides OSError.
-_DECODE_ERRORS = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    OverflowError,
-    NotImplementedError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
+_MIN_SPREAD = 8
+"""Levels of 255 between the darkest and the brightest hundredth: less shows nothing."""
 
 _UPRIGHT = {  # EXIF's orientation to what turns a picture stored that way upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -105,10 +79,13 @@ def read_header(content: bytes) -> Header:
     Raises:
         DataError: as `decode_photo`, where the header shows it.
     """
-    with _opened(content) as image:
+
+    def look(image: Image.Image, content: bytes, format_name: str) -> Header:
         # a phone's JPEG often holds a second picture for its gallery, and becomes an MPO
         is_animated = image.format != "MPO" and getattr(image, "is_animated", False)
         return Header(image.format or "", image.width, image.height, is_animated)
+
+    return _with_opened(content, look)
 
 
 def decode_photo(content: bytes, size: tuple[int, int] | None = None) -> Image.Image:
@@ -117,7 +94,8 @@ def decode_photo(content: bytes, size: tuple[int, int] | None = None) -> Image.I
     JPEGs are decoded at the smallest of their scales (1, 1/2, 1/4, 1/8) that is not below
     `size`, which is quicker than decoding them whole and shrinks them by proper averages.
     EXIF orientation is applied; transparency is laid over white; of an animation the first
-    frame is taken; 16-bit values keep their high byte.
+    frame is taken; greys of more than 8 bits are scaled as `greys` says. Metadata that is
+    damaged is passed over.
 
     Args:
         content: the bytes of the file.
@@ -130,39 +108,83 @@ def decode_photo(content: bytes, size: tuple[int, int] | None = None) -> Image.I
     Raises:
         DataError: the photo cannot be decoded; the message gives the reason alone.
     """
-    with _opened(content) as image:
-        if size is not None:
+
+    def decode(image: Image.Image, content: bytes, format_name: str) -> Image.Image:
+        stored = image.size
+        if size is not None and format_name == "JPEG":  # to ask others for EXIF loads them
             height, width = size
-            lies_on_its_side = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            lies_on_its_side = _orientation(image) >= 5
             image.draft(None, (height, width) if lies_on_its_side else (width, height))
+        refuse_costly_picture(image, format_name, stored)
         is_large = image.width * image.height > _LARGE_PIXELS
         with _one_large_picture if is_large else nullcontext():
+            if format_name == "TIFF":
+                quieten_libtiff_if_asked()
             image.load()
-            turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-            image = _to_rgb(image)
+            turn = _UPRIGHT.get(_orientation(image))
+            if image.mode.startswith(("I", "F")):
+                image = _grey_to_rgb(image, content, format_name)
+            else:
+                image = _to_rgb(image)
             return image if turn is None else image.transpose(turn)
 
+    return _with_opened(content, decode)
 
-@contextmanager
-def _opened(content: bytes) -> Iterator[Image.Image]:
-    """A Pillow image whose header is sound, not yet decoded; its errors become reasons."""
+
+def _orientation(image: Image.Image) -> int:
+    """How EXIF, or else XMP, says that the camera was held; 1 where they say nothing of use."""
+    block = image.info.get("exif")
+    if isinstance(block, bytes):
+        directory = read_directory(block.removeprefix(b"Exif\0\0"))
+        if directory is not None and directory.claimed_bytes() > _MOST_EXIF_BYTES:
+            return 1
+    with passed_over():
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return value if isinstance(value, int) and value in range(1, 9) else 1
+    return 1
+
+
+Result = TypeVar("Result")
+
+_UNKNOWN = (SyntaxError, IndexError, TypeError, EOFError, struct.error)
+"""What Pillow's plugins raise where the start of a file is not what they read."""
+
+
+def _with_opened(content: bytes, use: Callable[[Image.Image, bytes, str], Result]) -> Result:
+    """Open a photo and use it; where that fails, once more without its metadata.
+
+    Raises:
+        DataError: the photo cannot be used; the message gives the reason alone.
+    """
+    format_name = format_of(content)
+    refuse_costly_file(content, format_name)
     try:
-        with Image.open(BytesIO(content), formats=_FORMATS) as image:
-            num_pixels = image.width * image.height
-            if num_pixels > MAX_PIXELS:
-                raise TooLargeError(
-                    f"{image.width} x {image.height} pixels are more than the "
-                    f"{MAX_PIXELS // 1_000_000} million that are decoded"
-                )
-            num_scans = content.count(b"\xff\xda") if "progressive" in image.info else 1
-            if num_scans * num_pixels > _MAX_SCANNED_PIXELS:
-                raise TooLargeError(
-                    f"{num_scans:,} scans of {image.width} x {image.height} pixels would take "
-                    "minutes to decode"
-                )
-            yield image
-    except _DECODE_ERRORS as error:
-        raise DataError(_reason(error)) from None
+        return _use(content, format_name, use)
+    except TooLargeError:
+        raise
+    except DataError as error:
+        bare = pixels_alone(content, format_name)
+        if bare == content:
+            raise
+        with suppress(DataError):
+            return _use(bare, format_name, use)
+        raise error from None
+
+
+def _use(
+    content: bytes, format_name: str, use: Callable[[Image.Image, bytes, str], Result]
+) -> Result:
+    readable, kind = content, "not a picture, or damaged at its start"
+    if format_name == "TIFF" and (tags := read_directory(content)) is not None:
+        if tags.is_unsigned() or tags.claimed_bytes() > 2 * len(content):
+            readable = tags.pixels_alone(as_signed=tags.is_unsigned())
+        if tags.values(tiff_tags.WIDTH):
+            samples, bits = tags.number(tiff_tags.SAMPLES, 1), tags.number(tiff_tags.BITS, 1)
+            kind = f"a TIFF that is not read ({samples} x {bits} bits a pixel), or is damaged"
+    with foreign_content(lambda error: kind if isinstance(error, _UNKNOWN) else _reason(error)):
+        image = open_as(format_name, readable)
+    with foreign_content(_reason), image:
+        return use(image, content, format_name)
 
 
 def open_photo(path: Path, size: tuple[int, int]) -> Image.Image:
@@ -241,33 +263,47 @@ def read_photo(path: Path, size: tuple[int, int], fit: Fit = "stretch") -> np.nd
     return fit_to(open_photo(path, size), size, fit)
 
 
+def is_flat(pixels: np.ndarray) -> bool:
+    """Whether a photo is of one value, or nearly so, in each of its colours.
+
+    Args:
+        pixels: uint8 `(height, width, 3)`.
+    """
+    step = max(1, min(pixels.shape[:2]) // 64)
+    low, high = np.percentile(pixels[::step, ::step].reshape(-1, 3), (1, 99), axis=0)
+    return bool((high - low).max() < _MIN_SPREAD)
+
+
+def _grey_to_rgb(image: Image.Image, content: bytes, format_name: str) -> Image.Image:
+    """A grey photo of more than 8 bits in RGB, its values scaled as `greys` says."""
+    values = np.asarray(image)  # (height, width)
+    if image.mode == "I" and is_unsigned(content, format_name):
+        values = values.view(np.uint32)
+    limits = find_range(values, declared_range(content, format_name))
+    whole = np.empty(values.shape, np.uint8)
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        whole[top : top + rows] = to_eight_bits(values[top : top + rows], limits)
+    if is_inverted(content, format_name):
+        whole = 255 - whole
+    return Image.fromarray(whole).convert("RGB")
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     """In RGB; a large picture strip by strip, so that it is in memory once in each mode."""
     if image.mode == "RGB" and not image.has_transparency_data:
         return image
-    scale = 1
-    if image.mode == "F":  # floating-point TIFF: 0 to 1 by convention, else 0 to 255
-        scale = 255 if np.nanmax(np.asarray(image), initial=0) <= 1 else 1
     rows = max(1, _STRIP_PIXELS // image.width)
     if rows >= image.height:
-        return _strip_to_rgb(image, scale)
+        return _strip_to_rgb(image)
     whole = Image.new("RGB", image.size)
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        whole.paste(_strip_to_rgb(strip, scale), (0, top))
+        whole.paste(_strip_to_rgb(strip), (0, top))
     return whole
 
 
-def _strip_to_rgb(image: Image.Image, scale: int) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits, in a container of 16 or 32
-        return Image.fromarray(
-            (np.clip(np.asarray(image), 0, 65535) // 256).astype(np.uint8)
-        ).convert("RGB")
-    if image.mode == "F":
-        values = np.nan_to_num(np.asarray(image))
-        return Image.fromarray((np.clip(values, 0, 255 / scale) * scale).astype(np.uint8)).convert(
-            "RGB"
-        )
+def _strip_to_rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
@@ -275,9 +311,7 @@ def _strip_to_rgb(image: Image.Image, scale: int) -> Image.Image:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "not a picture, or damaged at its start"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    text = " ".join(str(error).split())
-    return f"damaged: {text}" if text else f"damaged ({type(error).__name__})"
+    if isinstance(error, Image.DecompressionBombError):
+        return "more pixels than are decoded"
+    text = reason_of(error)
+    return text if isinstance(error, OSError) and error.strerror else f"damaged: {text}"

@@ -156,7 +156,7 @@ class Walker:
         try:
             entries = scan(folder)
         except OSError as error:
-            yield Found(folder, UNREADABLE, True, (error.strerror or str(error)).lower())
+            yield Found(folder, UNREADABLE, True, error.strerror or str(error))
             return
         for found in entries:
             if found.is_folder and found.kind == PHOTO and (obstacle := self._obstacle(found.path)):

@@ -8,8 +8,8 @@ is read.
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -62,6 +62,31 @@ def foreign_bytes(
         raise _about(path, error, verb, problem, way_out) from None
     except Exception as problem:  # noqa: BLE001 - the one place for it, see above
         raise _about(path, error, damage, problem, way_out) from None
+
+
+@contextmanager
+def foreign_content(describe: Callable[[Exception], str]) -> Iterator[None]:
+    """As `foreign_bytes`, for bytes whose file is named by whoever asked for them.
+
+    Args:
+        describe: turns what a decoder raised into the reason.
+
+    Raises:
+        DataError: anything was raised within; the reason alone.
+    """
+    try:
+        yield
+    except CatsdogsError:
+        raise
+    except Exception as problem:  # noqa: BLE001 - the one place for it, see above
+        raise DataError(describe(problem)) from None
+
+
+@contextmanager
+def passed_over() -> Iterator[None]:
+    """Go on behind this where bytes are damaged that nothing depends on, such as metadata."""
+    with suppress(Exception):
+        yield
 
 
 def _about(

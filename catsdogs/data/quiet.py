@@ -1,0 +1,45 @@
+"""What decoders would print to the terminal of a program that is nothing but `catsdogs`.
+
+Importing this, or decoding photos, changes nothing for a program that uses the package: only
+`quieten_decoders` does, which the command line calls.
+"""
+
+import ctypes
+import logging
+import warnings
+from contextlib import suppress
+
+from catsdogs.untrusted.boundary import passed_over
+
+_state = {"asked": False, "done": False}
+
+
+def quieten_decoders() -> None:
+    """Keep Pillow and libtiff from printing in this process: what matters they raise as well.
+
+    Pillow is not imported for that.
+    """
+    # Damaged EXIF and the like: the photo itself is decoded or refused, with a reason.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    # Pillow's log lines repeat what it raises; without a handler of ours they go to stderr.
+    log = logging.getLogger("PIL")
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
+    _state["asked"] = True
+
+
+def quieten_libtiff_if_asked() -> None:
+    """Take libtiff's handlers away before its first file.
+
+    It prints its complaints straight to stderr; where it is linked in a way that hides its
+    functions, it goes on printing.
+    """
+    if not _state["asked"] or _state["done"]:
+        return
+    _state["done"] = True
+    from PIL import Image
+
+    with suppress(OSError, AttributeError), passed_over():
+        libtiff = ctypes.CDLL(Image.core.__file__)
+        libtiff.TIFFSetErrorHandler(None)
+        libtiff.TIFFSetWarningHandler(None)
