@@ -9,8 +9,6 @@ import logging
 import warnings
 from contextlib import suppress
 
-from catsdogs.untrusted.boundary import passed_over
-
 _state = {"asked": False, "done": False}
 
 
@@ -39,7 +37,7 @@ def quieten_libtiff_if_asked() -> None:
     _state["done"] = True
     from PIL import Image
 
-    with suppress(OSError, AttributeError), passed_over():
+    with suppress(OSError, AttributeError):
         libtiff = ctypes.CDLL(Image.core.__file__)
         libtiff.TIFFSetErrorHandler(None)
         libtiff.TIFFSetWarningHandler(None)
