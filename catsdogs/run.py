@@ -255,6 +255,11 @@ def create_run_dir(parent: Path, command: Command) -> RunDir:
     return RunDir(path)
 
 
+def utc_now() -> str:
+    """The time of day: UTC, ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
 def list_run_dirs(parent: Path) -> list[RunDir]:
     """All runs in a folder, the oldest first; empty where there is no such folder."""
     if not parent.is_dir():

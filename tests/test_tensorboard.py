@@ -5,25 +5,10 @@ import pytest
 
 from catsdogs.errors import ConfigError, DataError
 from catsdogs.reporting.tensorboard import TensorBoardLog
+from catsdogs.run import RunDir
+from catsdogs.training.history import Epoch, History
 
-EPOCHS = [
-    {
-        "number": 0,
-        "learning_rate": 0.0,
-        "loss": None,
-        "accuracy": None,
-        "validation_loss": 0.75,
-        "validation_accuracy": 0.5,
-    },
-    {
-        "number": 1,
-        "learning_rate": 0.25,
-        "loss": 0.5,
-        "accuracy": 0.75,
-        "validation_loss": 0.375,
-        "validation_accuracy": 1.0,
-    },
-]
+EPOCHS = [Epoch(0, 0.0, None, None, 0.75, 0.5, 1.0), Epoch(1, 0.25, 0.5, 0.75, 0.375, 1.0, 1.0)]
 
 
 def scalars(folder):
@@ -41,16 +26,17 @@ def scalars(folder):
 
 def test_event_files_hold_the_epochs_under_the_names_that_keras_uses(tmp_path):
     log = TensorBoardLog()
-    log.open(tmp_path)
-    for epoch in EPOCHS:
-        log.write(epoch)
+    log.begin(RunDir(tmp_path))
+    for count in (1, 2):
+        log.epoch_ended(History(EPOCHS[:count], EPOCHS[0]))
     log.close()
-    assert scalars(tmp_path / "train") == {
+    folder = RunDir(tmp_path).tensorboard_path
+    assert scalars(folder / "train") == {
         "epoch_loss": [(1, 0.5)],
         "epoch_accuracy": [(1, 0.75)],
         "epoch_learning_rate": [(1, 0.25)],
     }
-    assert scalars(tmp_path / "validation") == {
+    assert scalars(folder / "validation") == {
         "epoch_loss": [(0, 0.75), (1, 0.375)],
         "epoch_accuracy": [(0, 0.5), (1, 1.0)],
     }
@@ -59,9 +45,10 @@ def test_event_files_hold_the_epochs_under_the_names_that_keras_uses(tmp_path):
 def test_a_folder_that_cannot_be_written_is_one_line_with_the_way_out(tmp_path):
     (tmp_path / "blocked").write_text("a file in its place")
     with pytest.raises(DataError) as caught:
-        TensorBoardLog().open(tmp_path / "blocked")
+        TensorBoardLog().begin(RunDir(tmp_path / "blocked"))
     assert str(caught.value) == (
-        f"{tmp_path / 'blocked'} cannot be written (not a directory): choose another place"
+        f"{tmp_path / 'blocked' / 'tensorboard'} cannot be written (not a directory): "
+        "choose another place"
     )
 
 

@@ -2,22 +2,18 @@
 
 from pathlib import Path
 
-from catsdogs.commands.training_steps import (
-    TrainResult,
-    describe,
-    read_photos,
-)
+from catsdogs.commands.training_steps import describe, read_photos, run_listeners
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.files import check_writable
 from catsdogs.network.backbones import finetuned_block, get_backbone
 from catsdogs.network.model_file import copy_model, load_model, save_model
 from catsdogs.run import RunDir
-from catsdogs.training.epochs import Job
-from catsdogs.training.history import Plan
+from catsdogs.training.epochs import TrainingSetup
+from catsdogs.training.history import TrainingPlan
 from catsdogs.training.processes import current_team
-from catsdogs.training.run_recorder import Brake, RunRecorder
 from catsdogs.training.tail import train_above
+from catsdogs.training.training_run import Brake, TrainingRun, TrainResult
 
 
 def finetune(
@@ -44,22 +40,22 @@ def finetune(
         CatsdogsError: model, photos, configuration or output cannot be used.
         StopRequested: the brake was pulled before the start was validated.
     """
-    recorder = RunRecorder("finetune", config, console, brake, resumed)
+    run = TrainingRun("finetune", config, console, brake, resumed, run_listeners(config))
     if model_path is None:
-        model_path = Path(recorder.begun.model if recorder.begun else config.output)
+        model_path = Path(run.begun.model if run.begun else config.output)
     path = Path(config.output)
     if current_team().is_leader:
         check_writable(path)
     backbone = get_backbone(config.model.backbone)
     block = finetuned_block(backbone, config.finetune.block)
     boundary = backbone.cut_points[block]
-    precision = recorder.choose_precision()
+    precision = run.choose_precision()
     model, metadata = load_model(model_path, precision.policy)
     dataset = read_photos(config, console, metadata.class_names)
     console.note(
         f"{model_path}, {block} and above unfrozen, in {precision.name} ({precision.reason})"
     )
-    plan = Plan(
+    plan = TrainingPlan(
         epochs=config.finetune.epochs,
         batch_size=config.finetune.batch_size,
         learning_rate=config.finetune.learning_rate,
@@ -68,17 +64,17 @@ def finetune(
         start_counts=True,
         seed=config.seed,
     )
-    with recorder.begin(
+    with run.begin(
         dataset, model, boundary, precision, model_path, metadata.created
     ) as supervision:
-        job = Job(dataset, plan, config, console, supervision)
-        history = train_above(model, boundary, job)
+        setup = TrainingSetup(dataset, plan, config, console, supervision)
+        history = train_above(model, boundary, setup)
         if current_team().is_leader:
             if metadata.stage == "train":
                 copy_model(model_path, head_path(path))
             record = describe("finetune", config, dataset, history, metadata.weights)
             save_model(path, model, record)
-        return recorder.finish(history)
+        return run.finish(history)
 
 
 def head_path(path: Path) -> Path:

@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-from catsdogs.commands.training_steps import (
-    TrainResult,
-    describe,
-    read_photos,
-)
+from catsdogs.commands.training_steps import describe, read_photos, run_listeners
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN
@@ -17,11 +13,11 @@ from catsdogs.network.classifier import POOLING_NAME, build_classifier, set_back
 from catsdogs.network.metadata import WeightsRecord
 from catsdogs.network.model_file import save_model
 from catsdogs.run import RunDir
-from catsdogs.training.epochs import Job
-from catsdogs.training.history import Plan
+from catsdogs.training.epochs import TrainingSetup
+from catsdogs.training.history import TrainingPlan
 from catsdogs.training.processes import current_team
-from catsdogs.training.run_recorder import Brake, RunRecorder
 from catsdogs.training.tail import train_above
+from catsdogs.training.training_run import Brake, TrainingRun, TrainResult
 
 
 def train(
@@ -39,7 +35,7 @@ def train(
         CatsdogsError: photos, weights, configuration or output cannot be used.
         StopRequested: the brake was pulled before the first epoch had ended.
     """
-    recorder = RunRecorder("train", config, console, brake, resumed)
+    run = TrainingRun("train", config, console, brake, resumed, run_listeners(config))
     path = Path(config.output)
     if current_team().is_leader:
         check_writable(path)
@@ -48,7 +44,7 @@ def train(
     photos = [sample.path for sample in dataset.splits[TRAIN]]
     if remark := note_on_small_photos(photos, config.model.image_size):
         console.note(remark)
-    precision = recorder.choose_precision()
+    precision = run.choose_precision()
     weights = backbone.load_weights(config.model.weights, config.seed)
     console.note(
         f"{backbone.name} with weights from {weights.source}, "
@@ -56,7 +52,7 @@ def train(
     )
     model = build_classifier(config.model, len(dataset.class_names), precision.policy, config.seed)
     set_backbone_weights(model, weights)
-    plan = Plan(
+    plan = TrainingPlan(
         epochs=config.train.epochs,
         batch_size=config.train.batch_size or default_batch_size(dataset.count(TRAIN)),
         learning_rate=config.train.learning_rate,
@@ -65,13 +61,13 @@ def train(
         start_counts=False,
         seed=config.seed,
     )
-    with recorder.begin(dataset, model, POOLING_NAME, precision) as supervision:
-        job = Job(dataset, plan, config, console, supervision)
-        history = train_above(model, POOLING_NAME, job)
+    with run.begin(dataset, model, POOLING_NAME, precision) as supervision:
+        setup = TrainingSetup(dataset, plan, config, console, supervision)
+        history = train_above(model, POOLING_NAME, setup)
         record = WeightsRecord(source=weights.source, sha256=weights.sha256)
         if current_team().is_leader:
             save_model(path, model, describe("train", config, dataset, history, record))
-        return recorder.finish(history)
+        return run.finish(history)
 
 
 def default_batch_size(num_photos: int) -> int:

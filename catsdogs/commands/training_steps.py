@@ -1,36 +1,15 @@
 """The steps that `train` and `finetune` have in common."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
-from catsdogs.evaluation.score import Score
 from catsdogs.network.metadata import Metadata, ValidationRecord, WeightsRecord
+from catsdogs.reporting.curves import CurvesPicture
+from catsdogs.reporting.tensorboard import TensorBoardLog
 from catsdogs.training.history import History
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a training gave.
-
-    Attributes:
-        run_path: the run directory.
-        model_path: the saved classifier.
-        score: on the validation photos, of the saved weights.
-        history: all epochs.
-        num_skipped: photos that could not be read.
-        seconds: wall time of the command.
-    """
-
-    run_path: Path
-    model_path: Path
-    score: Score
-    history: History
-    num_skipped: int
-    seconds: float
+from catsdogs.training.run_listener import RunListener
 
 
 def read_photos(
@@ -50,10 +29,16 @@ def read_photos(
     return dataset
 
 
-def kept_score(history: History, dataset: Dataset) -> Score:
-    """The kept epoch's figures on the validation photos."""
-    kept = history.kept
-    return Score(kept.validation_loss, kept.validation_accuracy, dataset.count(VALIDATION))
+def run_listeners(config: Config) -> list[RunListener]:
+    """What is told how a run goes, besides its own record.
+
+    Raises:
+        ConfigError: `run.tensorboard` is on and its package is not installed.
+    """
+    listeners: list[RunListener] = [CurvesPicture()]
+    if config.run.tensorboard:
+        listeners.append(TensorBoardLog())
+    return listeners
 
 
 def describe(
@@ -64,7 +49,7 @@ def describe(
     weights: WeightsRecord,
 ) -> Metadata:
     """What the model file says about itself."""
-    score = kept_score(history, dataset)
+    score = history.kept_score(dataset)
     low, high = score.interval
     return Metadata(
         class_names=dataset.class_names,

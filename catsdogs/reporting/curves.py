@@ -3,12 +3,17 @@
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
+
+from catsdogs.run import RunDir
+from catsdogs.training.run_listener import RunListener
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+
+    from catsdogs.training.history import History
 
 TRAINING_COLOUR, VALIDATION_COLOUR, KEPT_COLOUR = "#b7791f", "#0f766e", "#6b7280"
 
@@ -97,6 +102,18 @@ def _draw_stage(axes: "Axes", stage: Stage, quantity: Quantity) -> None:
 
 def _value(figure: float | None) -> float:
     return math.nan if figure is None else figure
+
+
+class CurvesPicture(RunListener):
+    """Leaves the curves of a run in its directory when it has come to its end."""
+
+    def begin(self, run_dir: RunDir) -> None:
+        self._run_dir = run_dir
+
+    def finish(self, history: "History") -> None:
+        rows = [asdict(epoch) for epoch in history.epochs]
+        stage = Stage(self._run_dir.path.name, rows, history.kept.number)
+        self._run_dir.write_curves(curves_png(stage))
 
 
 def curves_png(stage: Stage) -> bytes:

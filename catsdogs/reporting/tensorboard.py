@@ -1,14 +1,18 @@
 """An epoch's figures for TensorBoard, named and laid out as Keras' own callback does."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from catsdogs.errors import ConfigError
 from catsdogs.files import not_writable
+from catsdogs.run import RunDir
+from catsdogs.training.run_listener import RunListener
+
+if TYPE_CHECKING:
+    from catsdogs.training.history import History
 
 
-class TensorBoardLog:
+class TensorBoardLog(RunListener):
     """Event files of a run, in sub-runs `train` and `validation`.
 
     Raises:
@@ -26,12 +30,13 @@ class TensorBoardLog:
         self._writer_type: Any = Writer
         self._writers: dict[str, Any] = {}
 
-    def open(self, path: Path) -> None:
+    def begin(self, run_dir: RunDir) -> None:
         """Begin the event files, in a folder of their own.
 
         Raises:
             DataError: they cannot be written.
         """
+        path = run_dir.tensorboard_path
         try:
             for name in ("train", "validation"):
                 (path / name).mkdir(parents=True, exist_ok=True)
@@ -39,9 +44,10 @@ class TensorBoardLog:
         except OSError as error:
             raise not_writable(path, error, "run.dir") from None
 
-    def write(self, epoch: Mapping[str, float | None]) -> None:
-        """Add an epoch; its number is TensorBoard's step."""
-        step = int(epoch["number"] or 0)
+    def epoch_ended(self, history: "History") -> None:
+        """Add the last epoch; its number is TensorBoard's step."""
+        epoch = asdict(history.epochs[-1])
+        step = epoch["number"]
         for name, prefix in (("train", ""), ("validation", "validation_")):
             for quantity in ("loss", "accuracy"):
                 value = epoch[prefix + quantity]

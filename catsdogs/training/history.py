@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
+from catsdogs.data.dataset import VALIDATION, Dataset
+from catsdogs.evaluation.score import Score
 from catsdogs.training.model_state import ModelState, Values
 
 _FINAL_SHARE = 0.05
@@ -77,6 +79,11 @@ class History:
     num_frozen: int = 0
     frozen_seconds: float = 0.0
     interrupted: bool = False
+
+    def kept_score(self, dataset: Dataset) -> Score:
+        """The kept epoch's figures on the validation photos."""
+        kept = self.kept
+        return Score(kept.validation_loss, kept.validation_accuracy, dataset.count(VALIDATION))
 
 
 @dataclass

@@ -1,0 +1,280 @@
+"""A training as a run: what it begins with or goes on from, and who is told how it goes."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import keras
+
+from catsdogs.config import Config
+from catsdogs.console import Console
+from catsdogs.data.dataset import Dataset
+from catsdogs.data.skipping import describe_skipped, drop_unreadable
+from catsdogs.errors import CatsdogsError, DataError
+from catsdogs.evaluation.score import Score
+from catsdogs.files import remove_abandoned_parts
+from catsdogs.network.classifier import split_at
+from catsdogs.network.precision import Precision, choose_precision
+from catsdogs.run import Command, RunDir, create_run_dir, utc_now
+from catsdogs.training.checkpoint import RunFacts, read_checkpoint
+from catsdogs.training.features import hash_weights
+from catsdogs.training.fitting import StopRequested, Supervision
+from catsdogs.training.history import History, Progress
+from catsdogs.training.processes import current_team
+from catsdogs.training.resuming import check_same, resume_command
+from catsdogs.training.run_listener import RunListener
+from catsdogs.training.run_recorder import RunRecorder
+
+
+class Brake(Protocol):
+    """Ends a training gently; in force as long as it is entered."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def is_pulled(self) -> bool:
+        """Whether the training shall end after the running step."""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training gave.
+
+    Attributes:
+        run_path: the run directory.
+        model_path: the saved classifier.
+        score: on the validation photos, of the saved weights.
+        history: all epochs.
+        num_skipped: photos that could not be read.
+        seconds: wall time of the command.
+    """
+
+    run_path: Path
+    model_path: Path
+    score: Score
+    history: History
+    num_skipped: int
+    seconds: float
+
+
+class TrainingRun:
+    """One run of a training command, from its start to its end.
+
+    Args:
+        command: which one it is.
+        config: where the run directory is made, and what is kept in it.
+        console: is logged into it.
+        brake: who may end it; None: nobody.
+        resumed: the run that it goes on with; None: it is a new one.
+        listeners: are told how it goes, after its own record is kept.
+
+    Attributes:
+        begun: what the resumed run began with; None for a new one.
+
+    Raises:
+        DataError: the run's checkpoint is damaged.
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        config: Config,
+        console: Console,
+        brake: Brake | None = None,
+        resumed: RunDir | None = None,
+        listeners: Sequence[RunListener] = (),
+    ) -> None:
+        self._start = time.perf_counter()
+        self._started = utc_now()
+        self._command: Command = command
+        self._config = config
+        self._console = console
+        self._brake = brake
+        self._resumed = resumed
+        self._listeners = list(listeners)
+        self._progress = Progress()
+        self.begun: RunFacts | None = None
+        if resumed is not None:
+            checkpoint = read_checkpoint(resumed.checkpoint_path)
+            self.begun, self._progress = checkpoint.facts, checkpoint.progress
+
+    def choose_precision(self) -> Precision:
+        """What the configuration asks for, or what the resumed run began in."""
+        return choose_precision(self.begun.precision if self.begun else self._config.precision)
+
+    @contextmanager
+    def begin(
+        self,
+        dataset: Dataset,
+        model: keras.Model,
+        boundary: str,
+        precision: Precision,
+        model_path: Path | None = None,
+        model_created: str = "",
+    ) -> Iterator[Supervision]:
+        """Make the run directory, or take the resumed run's: nothing is wrong with the request.
+
+        Within it the brake is in force.
+
+        Args:
+            dataset: the photos.
+            model: the classifier before the first epoch.
+            boundary: name of its last frozen layer.
+            precision: what it computes in.
+            model_path: where it was read from; None where it is new.
+            model_created: what its file says about when it was made.
+
+        Raises:
+            DataError: the run directory cannot be written, or photos or model are not those
+                that the resumed run began with.
+            StopRequested: the brake was pulled before the first epoch had ended; says how to
+                go on.
+        """
+        self._dataset = dataset
+        facts = RunFacts(
+            started=self.begun.started if self.begun else self._started,
+            seconds=self.begun.seconds if self.begun else 0.0,
+            backend=keras.backend.backend(),
+            precision=precision.name,
+            model=str(model_path or ""),
+            model_created=self.begun.model_created if self.begun else model_created,
+            photos=dataset.order_fingerprint(),
+            frozen_weights=hash_weights(split_at(model, boundary)[0]),
+            start_weights=hash_weights(model),
+        )
+        _check_same(facts)
+        if self._resumed is not None and self.begun is not None:
+            self.run_dir = self._resumed
+            check_same(self.run_dir, self.begun, facts, bool(self._progress.epochs))
+            _drop_again(dataset, self.begun.unreadable)
+        if not current_team().is_leader:  # which keeps the record for all
+            self.run_dir = RunDir(Path(current_team().exchange("")[0]))
+            yield Supervision(self._progress)
+            return
+        if self._resumed is not None:
+            remove_abandoned_parts(self.run_dir.path)
+        else:
+            self.run_dir = create_run_dir(Path(self._config.run.dir), self._command)
+            self.run_dir.write_config(self._config)
+        current_team().exchange(str(self.run_dir.path))
+        with self.run_dir.claimed(), self._brake or nullcontext(), self._listening(facts):
+            yield Supervision(
+                self._progress,
+                self._epoch_ended,
+                self._brake.is_pulled if self._brake else lambda: False,
+            )
+
+    @contextmanager
+    def _listening(self, facts: RunFacts) -> Iterator[None]:
+        """Keep the record and tell the listeners; where it ends early, say how to go on."""
+        recorder = RunRecorder(
+            self._command,
+            self._config,
+            self._console,
+            self._dataset,
+            facts,
+            self._progress,
+            self._seconds,
+        )
+        self._listeners.insert(0, recorder)
+        self._console.log_to(self.run_dir.log_path)
+        if self._resumed is not None:
+            self._console.note(f"going on with {self.run_dir.path} {self._reached}")
+        try:
+            for listener in self._listeners:
+                listener.begin(self.run_dir)
+            yield
+        except StopRequested:
+            raise StopRequested(
+                f"stopped before the first epoch had ended: `{self._resume_command}` carries on"
+            ) from None
+        except CatsdogsError as error:
+            if self._progress.epochs and recorder.can_be_resumed:
+                error.args = (f"{error}. `{self._resume_command}` carries on {self._reached}",)
+            raise
+        finally:
+            for listener in self._listeners:
+                listener.close()
+            self._list_skipped()
+
+    def _epoch_ended(self, history: History) -> None:
+        for listener in self._listeners:
+            listener.epoch_ended(history)
+
+    def _list_skipped(self) -> None:
+        """Name the photos that could not be used, however the training ended."""
+        skipped = self._dataset.unreadable
+        if not skipped:
+            return
+        self._console.warn(describe_skipped(skipped, self.run_dir.skipped_path))
+        try:
+            self.run_dir.write_skipped(skipped)
+        except DataError as error:
+            self._console.warn(str(error))
+
+    @property
+    def _reached(self) -> str:
+        epochs = self._progress.epochs
+        return f"after epoch {epochs[-1].number}" if epochs else "from its start"
+
+    @property
+    def _resume_command(self) -> str:
+        return resume_command(self._command, self._config)
+
+    def _seconds(self) -> float:
+        """Wall time of all parts of the run so far."""
+        return (self.begun.seconds if self.begun else 0.0) + time.perf_counter() - self._start
+
+    def finish(self, history: History) -> TrainResult:
+        """Tell that it is over, and put together what came out; the model is saved by now."""
+        if current_team().is_leader:
+            try:
+                if history.interrupted:
+                    self._console.note(
+                        f"stopped {self._reached}: `{self._resume_command}` carries on"
+                    )
+                else:
+                    for listener in self._listeners:
+                        listener.finish(history)
+                    self.run_dir.remove_checkpoint()
+            except DataError as error:
+                self._console.warn(f"{error}. The model is saved, the record of its run is not")
+        return TrainResult(
+            self.run_dir.path,
+            Path(self._config.output),
+            history.kept_score(self._dataset),
+            history,
+            len(self._dataset.unreadable),
+            self._seconds(),
+        )
+
+
+def _check_same(facts: RunFacts) -> None:
+    """Make sure that all processes train the same network on the same photos in one order.
+
+    Raises:
+        DataError: one does not.
+    """
+    whats = ("photos", "precision", "weights")
+    values = [facts.photos, facts.precision, facts.start_weights]
+    found = current_team().exchange(values)
+    for index, others in enumerate(found):
+        for what, leaders, other in zip(whats, found[0], others, strict=True):
+            if other != leaders:
+                raise DataError(
+                    f"process {index} has other {what} than process 0: start all of them with the "
+                    "same files and the same options"
+                )
+
+
+def _drop_again(dataset: Dataset, unreadable: Iterable[tuple[str, str]]) -> None:
+    """Leave out the photos that could not be used before the break."""
+    reasons = dict(unreadable)
+    samples = [sample for samples in dataset.splits.values() for sample in samples]
+    drop_unreadable(
+        dataset, [(s, reasons[str(s.path)]) for s in samples if str(s.path) in reasons], 1.0
+    )
