@@ -5,7 +5,7 @@
     ├── DataError                     a folder or a photo that cannot be used
     ├── WeightsError                  no usable ImageNet weights
     ├── OutOfMemoryError              the device's memory is too small for what was asked
-    ├── TeamError                     the other processes of a training are gone
+    ├── ProcessError                  the other processes of a training are gone
     └── ModelFileError                an .h5 that is missing, damaged or not one of ours
 
 Raised anywhere, translated once, in `catsdogs/cli/group.py`, into one line on stderr: what
@@ -56,5 +56,5 @@ class OutOfMemoryError(CatsdogsError):
     """What was asked for does not fit into the memory of the device that computes."""
 
 
-class TeamError(CatsdogsError):
+class ProcessError(CatsdogsError):
     """The other processes of a training cannot be reached."""

@@ -4,7 +4,7 @@ import pytest
 
 from catsdogs.console import Console
 from catsdogs.training.fitting import fit_epochs
-from catsdogs.training.history import Plan
+from catsdogs.training.history import TrainingPlan
 
 
 class Points(keras.utils.PyDataset):
@@ -52,7 +52,7 @@ def make_model():
 
 def plan(**changes):
     values = {"epochs": 4, "batch_size": 4, "learning_rate": 0.1, "patience": 0, "keep": "best"}
-    return Plan(**{**values, "start_counts": False, **changes})
+    return TrainingPlan(**{**values, "start_counts": False, **changes})
 
 
 def evaluate(source):

@@ -11,9 +11,9 @@ from catsdogs.errors import DataError
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights
 from catsdogs.network.precision import choose_precision
-from catsdogs.training.epochs import Job
+from catsdogs.training.epochs import TrainingSetup
 from catsdogs.training.feature_store import cache_dir, count_features, list_stores
-from catsdogs.training.history import Plan
+from catsdogs.training.history import TrainingPlan
 from catsdogs.training.tail import train_above
 
 
@@ -53,7 +53,7 @@ class Run:
             self.config.model, len(self.dataset.class_names), precision.policy, self.config.seed
         )
         set_backbone_weights(self.model, VGG16.load_weights("random"))
-        plan = Plan(
+        plan = TrainingPlan(
             epochs=epochs,
             batch_size=5,
             learning_rate=1e-3,
@@ -61,8 +61,8 @@ class Run:
             keep="best",
             start_counts=start_counts,
         )
-        job = Job(self.dataset, plan, self.config, console or Console())
-        self.history = train_above(self.model, boundary, job)
+        setup = TrainingSetup(self.dataset, plan, self.config, console or Console())
+        self.history = train_above(self.model, boundary, setup)
 
     @property
     def losses(self):

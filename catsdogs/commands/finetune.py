@@ -11,17 +11,18 @@ from catsdogs.network.model_file import copy_model, load_model, save_model
 from catsdogs.run import RunDir
 from catsdogs.training.epochs import TrainingSetup
 from catsdogs.training.history import TrainingPlan
-from catsdogs.training.processes import current_team
+from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.tail import train_above
-from catsdogs.training.training_run import Brake, TrainingRun, TrainResult
+from catsdogs.training.training_run import StopSignal, TrainingRun, TrainResult
 
 
 def finetune(
     config: Config,
     model_path: Path | None,
     console: Console,
-    brake: Brake | None = None,
+    stop_signal: StopSignal | None = None,
     resumed: RunDir | None = None,
+    processes: ProcessGroup = ALONE,
 ) -> TrainResult:
     """Unfreeze the top of a trained classifier and save it if that makes it better.
 
@@ -33,18 +34,21 @@ def finetune(
             one is resumed.
         model_path: the model to start from; None: the one that the resumed run started from.
         console: where progress is shown.
-        brake: ends the training early, with the best epoch so far.
+        stop_signal: ends the training early, with the best epoch so far.
         resumed: the run to go on with; None: a new one.
+        processes: those that train together; all of them call this.
 
     Raises:
         CatsdogsError: model, photos, configuration or output cannot be used.
-        StopRequested: the brake was pulled before the start was validated.
+        StopRequested: it was asked to stop before the start was validated.
     """
-    run = TrainingRun("finetune", config, console, brake, resumed, run_listeners(config))
+    run = TrainingRun(
+        "finetune", config, console, stop_signal, resumed, processes, run_listeners(config)
+    )
     if model_path is None:
         model_path = Path(run.begun.model if run.begun else config.output)
     path = Path(config.output)
-    if current_team().is_leader:
+    if processes.is_leader:
         check_writable(path)
     backbone = get_backbone(config.model.backbone)
     block = finetuned_block(backbone, config.finetune.block)
@@ -55,21 +59,13 @@ def finetune(
     console.note(
         f"{model_path}, {block} and above unfrozen, in {precision.name} ({precision.reason})"
     )
-    plan = TrainingPlan(
-        epochs=config.finetune.epochs,
-        batch_size=config.finetune.batch_size,
-        learning_rate=config.finetune.learning_rate,
-        patience=config.finetune.patience,
-        keep="best",
-        start_counts=True,
-        seed=config.seed,
-    )
+    plan = TrainingPlan.of_finetuning(config)
     with run.begin(
         dataset, model, boundary, precision, model_path, metadata.created
     ) as supervision:
-        setup = TrainingSetup(dataset, plan, config, console, supervision)
+        setup = TrainingSetup(dataset, plan, config, console, supervision, processes)
         history = train_above(model, boundary, setup)
-        if current_team().is_leader:
+        if processes.is_leader:
             if metadata.stage == "train":
                 copy_model(model_path, head_path(path))
             record = describe("finetune", config, dataset, history, metadata.weights)

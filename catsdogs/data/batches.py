@@ -104,7 +104,7 @@ def shuffled(samples: Sequence[Sample], seed: int, epoch: int) -> list[Sample]:
 
 
 @dataclass(frozen=True)
-class Share:
+class BatchPart:
     """The rows of each batch that one of several processes feeds to its devices.
 
     Every device gets as many rows as the others: a batch that does not divide among them is
@@ -134,4 +134,4 @@ class Share:
         return np.minimum(places, count - 1), (places < count).astype(np.float32)
 
 
-WHOLE = Share(0, 1, 1)
+WHOLE_BATCH = BatchPart(0, 1, 1)

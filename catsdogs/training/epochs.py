@@ -19,8 +19,8 @@ from catsdogs.network.backbones import get_backbone
 from catsdogs.network.engines.keras_engine import forward_batch_size
 from catsdogs.training.features import FeatureSource, View
 from catsdogs.training.fitting import Supervision
-from catsdogs.training.history import Plan
-from catsdogs.training.processes import current_team
+from catsdogs.training.history import TrainingPlan
+from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.view_batches import ViewBatches
 
 VALIDATION_BATCH_SIZE = 32
@@ -28,7 +28,7 @@ VALIDATION_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingSetup:
     """What a training works with.
 
     Attributes:
@@ -38,13 +38,15 @@ class Job:
         config: views, cache, threads, seed.
         console: where progress is shown.
         supervision: where the training goes on, and who may end it.
+        processes: those that train together.
     """
 
     dataset: Dataset
-    plan: Plan
+    plan: TrainingPlan
     config: Config
     console: Console
     supervision: Supervision = field(default_factory=Supervision)
+    processes: ProcessGroup = ALONE
 
     @property
     def num_training(self) -> int:
@@ -76,65 +78,68 @@ class FeatureEpochs:
     Args:
         tail: what is trained; takes features.
         features: where they come from.
-        job: photos and settings.
+        setup: photos and settings.
     """
 
-    def __init__(self, tail: keras.Model, features: FeatureSource, job: Job) -> None:
+    def __init__(self, tail: keras.Model, features: FeatureSource, setup: TrainingSetup) -> None:
         self.model = tail
         self._features = features
-        self._job = job
+        self._setup = setup
         self.num_frozen = 0
         self.frozen_seconds = 0.0
 
     @property
     def num_training(self) -> int:
-        return self._job.num_training
+        return self._setup.num_training
 
     @property
     def num_validation(self) -> int:
-        return self._job.num_validation
+        return self._setup.num_validation
 
     def _training_views(self, samples: Sequence[Sample], epoch: int) -> list[View]:
-        number = (epoch - 1) % self._job.config.augment.views
+        number = (epoch - 1) % self._setup.config.augment.views
         return [View(sample, number) for sample in samples]
 
     def _validation_views(self) -> list[View]:
-        return [View(sample, 0) for sample in self._job.dataset.splits[VALIDATION]]
+        return [View(sample, 0) for sample in self._setup.dataset.splits[VALIDATION]]
 
     def prepare(self, epoch: int) -> None:
-        job, team, model = self._job, current_team(), self._job.config.model
+        setup, processes = self._setup, self._setup.processes
+        model = setup.config.model
         backbone = get_backbone(model.backbone)
         views = self._validation_views()
         if epoch:
-            views += self._training_views(job.dataset.splits[TRAIN], epoch)
-        missing = sum(team.exchange(self._features.count_missing(views)))
+            views += self._training_views(setup.dataset.splits[TRAIN], epoch)
+        missing = sum(processes.exchange(self._features.count_missing(views)))
         if not missing:
             return
-        with job.console.task("frozen layers", math.ceil(missing / team.num_processes)) as task:
+        with setup.console.task(
+            "frozen layers", math.ceil(missing / processes.num_processes)
+        ) as task:
 
             def on_computed(count: int) -> None:
                 task.advance(count)
-                job.supervision.stop_if_asked()
+                setup.supervision.stop_if_asked()
 
             done = self._features.ensure(
                 views,
                 forward_batch_size(model.image_size, backbone.bytes_per_pixel)
-                * max(1, len(team.local_devices)),
-                num_decode_threads(job.config.data.decode_threads),
+                * max(1, len(processes.local_devices)),
+                num_decode_threads(setup.config.data.decode_threads),
                 on_computed,
             )
-        job.console.note(
+        setup.console.note(
             f"frozen layers: {done.num_computed:,} photos in {done.seconds:.1f} s "
             f"({done.num_computed / done.seconds:.1f}/s), {done.num_found:,} from the cache"
         )
         self.num_frozen += done.num_computed
         self.frozen_seconds += done.seconds
-        job.drop(done.failures)
+        setup.drop(done.failures)
 
     def training_batches(self, epoch: int) -> keras.utils.PyDataset:
-        samples = shuffled(self._job.dataset.splits[TRAIN], self._job.config.seed, epoch)
+        samples = shuffled(self._setup.dataset.splits[TRAIN], self._setup.config.seed, epoch)
         return self._features.batches(
-            self._training_views(samples, epoch), self._job.plan.batch_size
+            self._training_views(samples, epoch), self._setup.plan.batch_size
         )
 
     def validation_batches(self) -> keras.utils.PyDataset:
@@ -148,43 +153,43 @@ class StreamedEpochs:
 
     Args:
         model: what is trained; takes photos.
-        job: photos and settings.
+        setup: photos and settings.
     """
 
     num_frozen = 0
     frozen_seconds = 0.0
 
-    def __init__(self, model: keras.Model, job: Job) -> None:
+    def __init__(self, model: keras.Model, setup: TrainingSetup) -> None:
         self.model = model
-        self._job = job
-        self._num_threads = num_decode_threads(job.config.data.decode_threads)
+        self._setup = setup
+        self._num_threads = num_decode_threads(setup.config.data.decode_threads)
         self._checked = False
         self._handed_out: list[ViewBatches] = []
 
     @property
     def num_training(self) -> int:
-        return self._job.num_training
+        return self._setup.num_training
 
     @property
     def num_validation(self) -> int:
-        return self._job.num_validation
+        return self._setup.num_validation
 
     def prepare(self, epoch: int) -> None:
         """Find the unreadable photos before the first epoch, and those lost since."""
         self.drop_lost()
         if self._checked:
             return
-        team = current_team()
-        mine = self._job.samples[team.process_id :: team.num_processes]
-        with self._job.console.task("checking photos", len(mine)) as task:
+        processes = self._setup.processes
+        mine = self._setup.samples[processes.process_id :: processes.num_processes]
+        with self._setup.console.task("checking photos", len(mine)) as task:
             failures = self._of_all(dict(self._failures(mine, task.advance)))
-        self._job.drop(list(failures.items()))
+        self._setup.drop(list(failures.items()))
         self._checked = True
 
     def _failures(
         self, samples: Sequence[Sample], advance: Callable[[int], None]
     ) -> list[tuple[Sample, str]]:
-        views = ViewReader.of(self._job.config)
+        views = ViewReader.of(self._setup.config)
 
         def read(position: int) -> np.ndarray:
             return views.read(samples[position], 0)
@@ -193,25 +198,25 @@ class StreamedEpochs:
         for batch in decode_ahead(read, len(samples), VALIDATION_BATCH_SIZE, self._num_threads):
             failures += [(samples[position], reason) for position, reason in batch.failures]
             advance(len(batch.positions) + len(batch.failures))
-            self._job.supervision.stop_if_asked()
+            self._setup.supervision.stop_if_asked()
         return failures
 
     def _of_all(self, lost: dict[Sample, str]) -> dict[Sample, str]:
         """What any process could not read: each knows of its own part."""
-        samples = self._job.samples
+        samples = self._setup.samples
         mine = {str(index): lost[sample] for index, sample in enumerate(samples) if sample in lost}
         together: dict[Sample, str] = {}
-        for others in current_team().exchange(mine):
+        for others in self._setup.processes.exchange(mine):
             together |= {samples[int(index)]: reason for index, reason in others.items()}
         return together
 
     def training_batches(self, epoch: int) -> keras.utils.PyDataset:
-        samples = shuffled(self._job.dataset.splits[TRAIN], self._job.config.seed, epoch)
+        samples = shuffled(self._setup.dataset.splits[TRAIN], self._setup.config.seed, epoch)
         return self._batches(samples, epoch)
 
     def validation_batches(self) -> keras.utils.PyDataset:
         self.drop_lost()
-        return self._batches(self._job.dataset.splits[VALIDATION], 0)
+        return self._batches(self._setup.dataset.splits[VALIDATION], 0)
 
     def drop_lost(self) -> None:
         """Leave out from now on what could not be read since it was checked.
@@ -223,9 +228,9 @@ class StreamedEpochs:
         lost = self._of_all(lost)
         emptied = any(batches.is_any_empty for batches in self._handed_out)
         self._handed_out.clear()
-        self._job.drop(list(lost.items()))
+        self._setup.drop(list(lost.items()))
         if emptied:
-            path, reason = self._job.dataset.unreadable[-1]
+            path, reason = self._setup.dataset.unreadable[-1]
             raise DataError(
                 f"the photos of a whole batch got lost, e.g. {path}: {reason}: "
                 "run it again when they are back"
@@ -235,10 +240,10 @@ class StreamedEpochs:
         batches = ViewBatches(
             samples,
             view_number,
-            ViewReader.of(self._job.config),
-            self._job.plan.batch_size,
+            ViewReader.of(self._setup.config),
+            self._setup.plan.batch_size,
             self._num_threads,
-            current_team().share,
+            self._setup.processes.batch_part,
         )
         self._handed_out.append(batches)
         return batches

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from catsdogs.data.batches import WHOLE, Share, decode_ahead
+from catsdogs.data.batches import WHOLE_BATCH, BatchPart, decode_ahead
 from catsdogs.data.dataset import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
 from catsdogs.network.engines.keras_engine import ForwardPass
 from catsdogs.training.feature_exchange import complete_store, gather_found, raise_together
 from catsdogs.training.feature_store import FeatureStore, StoreError
-from catsdogs.training.processes import current_team
+from catsdogs.training.processes import ALONE, ProcessGroup
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class FeatureSource:
         warn: told in a line where the device's memory asks for smaller batches, or where
             nothing more is kept ahead.
         ahead: what else is kept of the photos that go through the trunk; None: nothing.
+        processes: those that compute them together.
     """
 
     def __init__(
@@ -86,9 +87,11 @@ class FeatureSource:
         views: ViewReader,
         warn: Callable[[str], None] = lambda _: None,
         ahead: Ahead | None = None,
+        processes: ProcessGroup = ALONE,
     ) -> None:
+        self._processes = processes
         asked = keras.Model(trunk.input, [trunk.output, ahead.output]) if ahead else trunk
-        self._forward = ForwardPass(asked, warn, current_team().placement())
+        self._forward = ForwardPass(asked, warn, processes.placement())
         self._store = store
         self._ahead_store = ahead.store if ahead else None
         self._warn = warn
@@ -126,23 +129,29 @@ class FeatureSource:
             StoreError: the features cannot be kept.
             OutOfMemoryError: the device's memory is too small for a single photo.
         """
-        team, start = current_team(), time.perf_counter()
+        processes, start = self._processes, time.perf_counter()
         copies = self._copies(views)
         keys = list(copies)
-        found = gather_found(team, self._store, keys)
+        found = gather_found(processes, self._store, keys)
         nowhere = [keys[index] for index in np.flatnonzero(~found.any(axis=0))]
-        mine = {key: copies[key] for key in nowhere[team.process_id :: team.num_processes]}
+        mine = {
+            key: copies[key] for key in nowhere[processes.process_id :: processes.num_processes]
+        }
         failed: dict[bytes, str] = {}
         problem = ""
         try:
-            self._store.reserve(int((~found[team.process_id]).sum()), 2 * math.prod(self.shape))
+            self._store.reserve(
+                int((~found[processes.process_id]).sum()), 2 * math.prod(self.shape)
+            )
             failed = self._compute(mine, batch_size, num_threads, on_computed)
         except StoreError as error:
             problem = str(error)
-        raise_together(team, problem)
-        for others in team.exchange({key.hex(): reason for key, reason in failed.items()}):
+        raise_together(processes, problem)
+        for others in processes.exchange({key.hex(): reason for key, reason in failed.items()}):
             failed |= {bytes.fromhex(key): reason for key, reason in others.items()}
-        complete_store(team, self._store, [key for key in keys if key not in failed], self.shape)
+        complete_store(
+            processes, self._store, [key for key in keys if key not in failed], self.shape
+        )
         return Extraction(
             len(nowhere) - len(failed),
             len(keys) - len(nowhere),
@@ -209,8 +218,8 @@ class FeatureSource:
     def batches(self, views: Sequence[View], batch_size: int) -> "FeatureBatches":
         """Batches of features that `ensure` has put into the store, in the order of `views`."""
         labels = np.array([view.sample.label for view in views], np.int32)
-        share = current_team().share
-        return FeatureBatches(self._store, self.keys(views), labels, self.shape, batch_size, share)
+        part = self._processes.batch_part
+        return FeatureBatches(self._store, self.keys(views), labels, self.shape, batch_size, part)
 
 
 def _as_float16(outputs: np.ndarray) -> np.ndarray:
@@ -233,10 +242,10 @@ class FeatureBatches(keras.utils.PyDataset):
         labels: np.ndarray,
         shape: tuple[int, ...],
         batch_size: int,
-        share: Share = WHOLE,
+        part: BatchPart = WHOLE_BATCH,
     ) -> None:
         super().__init__()
-        self._share = share
+        self._part = part
         self._store = store
         self._keys = keys
         self._labels = labels
@@ -249,7 +258,7 @@ class FeatureBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         start = index * self._batch_size
         keys = self._keys[start : start + self._batch_size]
-        rows, weights = self._share.rows(len(keys))
+        rows, weights = self._part.rows(len(keys))
         features = self._store.read([keys[row] for row in rows], self._shape)
         batch = features, self._labels[start + rows]
         return batch if weights is None else (*batch, weights)

@@ -11,7 +11,7 @@ import numpy as np
 
 from catsdogs.console import Console, Task
 from catsdogs.network.device import answering_out_of_memory
-from catsdogs.training.history import Epoch, History, Plan, Progress
+from catsdogs.training.history import Epoch, History, TrainingPlan, Progress
 from catsdogs.training.model_state import ModelState, trained_weights
 
 _LOG_LOSS = "log_loss"
@@ -105,7 +105,10 @@ def giving_logits(model: keras.Model) -> Iterator[None]:
 
 
 def fit_epochs(
-    source: EpochSource, plan: Plan, console: Console, supervision: Supervision | None = None
+    source: EpochSource,
+    plan: TrainingPlan,
+    console: Console,
+    supervision: Supervision | None = None,
 ) -> History:
     """Train for the planned epochs and leave the kept epoch's weights in the model.
 
@@ -142,7 +145,7 @@ def fit_epochs(
 
 
 def _run_epochs(
-    source: EpochSource, plan: Plan, console: Console, supervision: Supervision
+    source: EpochSource, plan: TrainingPlan, console: Console, supervision: Supervision
 ) -> None:
     """Run the epochs that are left, and keep in `supervision.progress` what they give."""
     progress, model = supervision.progress, source.model
@@ -184,7 +187,7 @@ def _run_epochs(
 def _train_epoch(
     source: EpochSource,
     number: int,
-    plan: Plan,
+    plan: TrainingPlan,
     rate: float,
     console: Console,
     supervision: Supervision,
@@ -247,7 +250,7 @@ class _Stop(keras.callbacks.Callback):
             self.model.stop_evaluating = True
 
 
-def _describe(epoch: Epoch, plan: Plan) -> str:
+def _describe(epoch: Epoch, plan: TrainingPlan) -> str:
     validation = (
         f"validation loss {epoch.validation_loss:.4f} accuracy {epoch.validation_accuracy:.4f}"
     )

@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Self
 
+from catsdogs.config import Config
 from catsdogs.data.dataset import VALIDATION, Dataset
 from catsdogs.evaluation.score import Score
 from catsdogs.training.model_state import ModelState, Values
@@ -12,7 +14,7 @@ _FINAL_SHARE = 0.05
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How to train.
 
     Attributes:
@@ -33,10 +35,49 @@ class Plan:
     start_counts: bool
     seed: int = 0
 
+    @classmethod
+    def of_head(cls, config: Config, num_photos: int) -> Self:
+        """What the section `train` says, for so many photos to train on."""
+        section = config.train
+        return cls(
+            epochs=section.epochs,
+            batch_size=section.batch_size or default_batch_size(num_photos),
+            learning_rate=section.learning_rate,
+            patience=section.patience,
+            keep=section.keep,
+            start_counts=False,
+            seed=config.seed,
+        )
+
+    @classmethod
+    def of_finetuning(cls, config: Config) -> Self:
+        """What the section `finetune` says."""
+        section = config.finetune
+        return cls(
+            epochs=section.epochs,
+            batch_size=section.batch_size,
+            learning_rate=section.learning_rate,
+            patience=section.patience,
+            keep="best",
+            start_counts=True,
+            seed=config.seed,
+        )
+
     def rate_share(self, epoch: int) -> float:
         """What the cosine leaves of the learning rate in an epoch, from 1: 1 down to 0.05."""
         cosine = math.cos(math.pi * (epoch - 1) / self.epochs)
         return _FINAL_SHARE + (1 - _FINAL_SHARE) * (1 + cosine) / 2
+
+
+def default_batch_size(num_photos: int) -> int:
+    """Photos in a step of the head: about 60 steps an epoch, with 4 to 32 photos each.
+
+    Measured with a prototype of the head, on the 800 validation photos, eight seeds; in five
+    epochs the kept one was chosen by the same photos. One epoch on 100 photos: steps of 4 gave an
+    accuracy of 0.961 on average (0.933 at worst), steps of 8 gave 0.951 (0.863). Five epochs
+    on 2,000: steps of 32 gave 0.986 (0.984), steps of 8 gave 0.984 (0.979).
+    """
+    return min(32, max(4, num_photos // 60))
 
 
 @dataclass(frozen=True)
@@ -109,12 +150,12 @@ class Progress:
         """The epoch with the best validation loss, the first of equals."""
         return min(self.epochs, key=lambda epoch: epoch.validation_loss)
 
-    def history(self, plan: Plan, interrupted: bool = False) -> History:
+    def history(self, plan: TrainingPlan, interrupted: bool = False) -> History:
         """What the training would give if it ended now."""
         kept = self.best if plan.keep == "best" else self.epochs[-1]
         return History(self.epochs, kept, self.num_frozen, self.frozen_seconds, interrupted)
 
-    def is_out_of_patience(self, plan: Plan) -> bool:
+    def is_out_of_patience(self, plan: TrainingPlan) -> bool:
         """Whether the validation loss has not become better for too long."""
         since_best = self.epochs[-1].number - self.best.number if self.epochs else 0
         return bool(plan.patience) and since_best >= plan.patience

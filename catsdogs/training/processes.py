@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from catsdogs.data.batches import WHOLE, Share
-from catsdogs.errors import ConfigError, TeamError
+from catsdogs.data.batches import WHOLE_BATCH, BatchPart
+from catsdogs.errors import ConfigError, ProcessError
 from catsdogs.network.engines.keras_engine import Placement
 
 HEARTBEAT_TIMEOUT_SECONDS = 30
@@ -21,7 +21,7 @@ _START_TIMEOUT_SECONDS = 300
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """Who trains together. Alone by default: one process, the backend's own device.
 
     Attributes:
@@ -40,11 +40,11 @@ class Team:
         return self.process_id == 0
 
     @property
-    def share(self) -> Share:
+    def batch_part(self) -> BatchPart:
         """The part of each batch that this process feeds to its devices."""
         if len(self.devices) < 2:
-            return WHOLE
-        return Share(self.process_id, self.num_processes, len(self.devices))
+            return WHOLE_BATCH
+        return BatchPart(self.process_id, self.num_processes, len(self.devices))
 
     @property
     def local_devices(self) -> tuple[str, ...]:
@@ -91,13 +91,7 @@ class Team:
         return [json.loads(row[:size].tobytes()) for row, size in zip(rows, sizes, strict=True)]
 
 
-ALONE = Team()
-_current = ALONE
-
-
-def current_team() -> Team:
-    """The team that this process has joined."""
-    return _current
+ALONE = ProcessGroup()
 
 
 def _name(device: Any) -> str:
@@ -116,17 +110,17 @@ def _bind_address(coordinator: str | None) -> str | None:
     return coordinator if on_this_machine else None
 
 
-def join_team(
+def join_processes(
     devices: str | None,
     coordinator: str | None = None,
     processes: int | None = None,
     process_id: int | None = None,
     several: bool = False,
-) -> Team:
+) -> ProcessGroup:
     """Become one of several processes, or use several devices, for the rest of this one.
 
     Args:
-        devices: `all`, or how many of each process; None: one when alone, all in a team.
+        devices: `all`, or how many of each process; None: one when alone, all in a group.
         coordinator: host and port of process 0; None where a scheduler tells.
         processes: how many there are.
         process_id: which one this is, from 0.
@@ -134,13 +128,12 @@ def join_team(
 
     Raises:
         ConfigError: the backend cannot do it, or there are fewer devices.
-        TeamError: the others cannot be reached.
+        ProcessError: the others cannot be reached.
     """
-    global _current
     backend = keras.backend.backend()
     if backend != "jax":
         if not several and devices in (None, "1"):
-            return _current
+            return ALONE
         raise ConfigError(
             f"several devices or processes train together on JAX alone, and the backend is "
             f"{backend}: set KERAS_BACKEND=jax"
@@ -167,7 +160,9 @@ def join_team(
                     "--process-id"
                 )
             )
-            raise TeamError(f"the other processes cannot be reached ({reason}){way_out}") from None
+            raise ProcessError(
+                f"the other processes cannot be reached ({reason}){way_out}"
+            ) from None
     wanted = devices or ("all" if several else "1")
     least = min(
         sum(device.process_index == index for device in jax.devices())
@@ -181,19 +176,19 @@ def join_team(
         for index in range(jax.process_count())
         for device in [d for d in jax.devices() if d.process_index == index][:count]
     ]
-    if len(chosen) > 1:
-        _current = Team(jax.process_index(), jax.process_count(), tuple(chosen))
-    return _current
+    if len(chosen) == 1:
+        return ALONE
+    return ProcessGroup(jax.process_index(), jax.process_count(), tuple(chosen))
 
 
 @contextmanager
-def ending_together() -> Iterator[None]:
+def ending_together(processes: ProcessGroup) -> Iterator[None]:
     """Turn what the runtime raises where another process is gone into one line.
 
     Raises:
-        TeamError: another process ended.
+        ProcessError: another process ended.
     """
-    if _current.num_processes == 1:
+    if processes.num_processes == 1:
         yield
         return
     import jax
@@ -205,4 +200,6 @@ def ending_together() -> Iterator[None]:
             raise
         # one layer of the runtime after the other puts the same words before the reason
         reason = " ".join(str(error).rpartition("Error dispatching computation: ")[2].split())
-        raise TeamError(f"another process ended, or cannot be reached ({reason[:120]})") from None
+        raise ProcessError(
+            f"another process ended, or cannot be reached ({reason[:120]})"
+        ) from None

@@ -18,7 +18,7 @@ from catsdogs.network.classifier import (
     split_at,
 )
 from catsdogs.network.device import gpu_names
-from catsdogs.training.epochs import FeatureEpochs, Job, StreamedEpochs
+from catsdogs.training.epochs import FeatureEpochs, StreamedEpochs, TrainingSetup
 from catsdogs.training.feature_store import (
     DiskStore,
     FeatureStore,
@@ -32,10 +32,9 @@ from catsdogs.training.features import Ahead, FeatureSource, hash_weights
 from catsdogs.training.fitting import compile_for, fit_epochs
 from catsdogs.training.history import History
 from catsdogs.training.model_state import ModelState
-from catsdogs.training.processes import current_team
 
 
-def train_above(model: keras.Model, boundary: str, job: Job) -> History:
+def train_above(model: keras.Model, boundary: str, setup: TrainingSetup) -> History:
     """Train the layers above a boundary and leave the kept epoch's weights in the model.
 
     What the frozen layers give is computed once for each photo and view and kept in the
@@ -45,7 +44,7 @@ def train_above(model: keras.Model, boundary: str, job: Job) -> History:
     Args:
         model: classifier, as `build_classifier` makes it.
         boundary: name of the last frozen layer.
-        job: photos and settings.
+        setup: photos and settings.
 
     Raises:
         DataError: no readable photos are left to train on or to validate with, or more than
@@ -53,74 +52,78 @@ def train_above(model: keras.Model, boundary: str, job: Job) -> History:
         StopRequested: it was asked to stop before the first epoch had ended.
         OutOfMemoryError: the device's memory is too small.
     """
-    refuse_too_many(job.dataset, job.config.data.max_unreadable)
-    team = current_team()
+    refuse_too_many(setup.dataset, setup.config.data.max_unreadable)
+    processes = setup.processes
     freeze_below(model, boundary)
-    with team.training_scope():
-        trained = model if len(team.devices) < 2 else _twin(model, boundary, job)
-        history = _train(model, trained, boundary, job)
+    with processes.training_scope():
+        trained = model if len(processes.devices) < 2 else _twin(model, boundary, setup)
+        history = _train(model, trained, boundary, setup)
     if trained is not model:
         model.set_weights(trained.get_weights())
     return history
 
 
-def _twin(model: keras.Model, boundary: str, job: Job) -> keras.Model:
+def _twin(model: keras.Model, boundary: str, setup: TrainingSetup) -> keras.Model:
     """The same classifier once more, its variables where the scope around it wants them."""
-    twin = build_twin(model, job.config.model)
+    twin = build_twin(model, setup.config.model)
     freeze_below(twin, boundary)
     return twin
 
 
-def _train(model: keras.Model, trained: keras.Model, boundary: str, job: Job) -> History:
+def _train(
+    model: keras.Model, trained: keras.Model, boundary: str, setup: TrainingSetup
+) -> History:
     """Train `trained`, which is `model` or its twin on all devices, the best way there is."""
-    if job.config.augment.views:
-        history = _train_on_features(model, trained, boundary, job)
+    if setup.config.augment.views:
+        history = _train_on_features(model, trained, boundary, setup)
         if history is not None:
             return history
-    streamed = StreamedEpochs(trained, job)
-    history = fit_epochs(streamed, job.plan, job.console, job.supervision)
+    streamed = StreamedEpochs(trained, setup)
+    history = fit_epochs(streamed, setup.plan, setup.console, setup.supervision)
     streamed.drop_lost()
     return history
 
 
 def _train_on_features(
-    model: keras.Model, trained: keras.Model, boundary: str, job: Job
+    model: keras.Model, trained: keras.Model, boundary: str, setup: TrainingSetup
 ) -> History | None:
     """Train the tail; None where its features can be kept nowhere."""
-    config = job.config
-    with current_team().forward_scope():
+    config = setup.config
+    with setup.processes.forward_scope():
         # other than what is trained, it is on the devices of this process alone
-        on_one = len(current_team().local_devices) < 2
-        forward = model if on_one else _twin(model, boundary, job)
+        on_one = len(setup.processes.local_devices) < 2
+        forward = model if on_one else _twin(model, boundary, setup)
     trunk, _ = split_at(forward, boundary)
     _, tail = split_at(trained, boundary)
-    compile_for(tail, job.plan.learning_rate)
+    compile_for(tail, setup.plan.learning_rate)
     start = ModelState.of(tail)
-    for store, ahead in _stores(forward, boundary, job):
-        features = FeatureSource(trunk, store, ViewReader.of(config), job.console.warn, ahead)
+    for store, ahead in _stores(forward, boundary, setup):
+        features = FeatureSource(
+            trunk, store, ViewReader.of(config), setup.console.warn, ahead, setup.processes
+        )
         try:
-            source = FeatureEpochs(tail, features, job)
-            return fit_epochs(source, job.plan, job.console, job.supervision)
+            source = FeatureEpochs(tail, features, setup)
+            return fit_epochs(source, setup.plan, setup.console, setup.supervision)
         except StoreError as error:
-            job.console.warn(f"feature store: {error}: going on without it")
-            if job.supervision.progress.state is None:
+            setup.console.warn(f"feature store: {error}: going on without it")
+            if setup.supervision.progress.state is None:
                 start.restore(tail)
     return None
 
 
 def _stores(
-    model: keras.Model, boundary: str, job: Job
+    model: keras.Model, boundary: str, setup: TrainingSetup
 ) -> Iterator[tuple[FeatureStore, Ahead | None]]:
     """The places to keep features in, best first, each with what is kept ahead."""
-    if job.config.cache.enabled:
+    if setup.config.cache.enabled:
         try:
             with (
-                closing(_disk_store(model, boundary, job.config)) as store,
-                _keeping_ahead(model, boundary, job) as ahead,
+                closing(_disk_store(model, boundary, setup.config)) as store,
+                _keeping_ahead(model, boundary, setup) as ahead,
             ):
                 yield store, ahead
         except StoreError as error:
-            job.console.warn(f"feature store: {error}: going on without it")
+            setup.console.warn(f"feature store: {error}: going on without it")
     yield MemoryStore(), None
 
 
@@ -139,12 +142,16 @@ def _disk_store(model: keras.Model, boundary: str, config: Config) -> DiskStore:
 
 
 @contextmanager
-def _keeping_ahead(model: keras.Model, boundary: str, job: Job) -> Iterator[Ahead | None]:
+def _keeping_ahead(
+    model: keras.Model, boundary: str, setup: TrainingSetup
+) -> Iterator[Ahead | None]:
     """What a later fine-tuning would start from, where a head is trained and all of it fits."""
-    config = job.config
+    config = setup.config
     lower = finetune_boundary(get_backbone(config.model.backbone), config.finetune.block)
     output = model.get_layer(lower).output
-    num_views = job.num_training * min(config.augment.views, job.plan.epochs) + job.num_validation
+    num_views = (
+        setup.num_training * min(config.augment.views, setup.plan.epochs) + setup.num_validation
+    )
     num_bytes = 2 * math.prod(output.shape[1:])
     if (
         boundary != POOLING_NAME

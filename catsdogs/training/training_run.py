@@ -23,20 +23,20 @@ from catsdogs.training.checkpoint import RunFacts, read_checkpoint
 from catsdogs.training.features import hash_weights
 from catsdogs.training.fitting import StopRequested, Supervision
 from catsdogs.training.history import History, Progress
-from catsdogs.training.processes import current_team
+from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.resuming import check_same, resume_command
 from catsdogs.training.run_listener import RunListener
 from catsdogs.training.run_recorder import RunRecorder
 
 
-class Brake(Protocol):
-    """Ends a training gently; in force as long as it is entered."""
+class StopSignal(Protocol):
+    """Asks a training to end gently; in force as long as it is entered."""
 
     def __enter__(self) -> object: ...
 
     def __exit__(self, *exception: object) -> None: ...
 
-    def is_pulled(self) -> bool:
+    def is_given(self) -> bool:
         """Whether the training shall end after the running step."""
 
 
@@ -68,8 +68,9 @@ class TrainingRun:
         command: which one it is.
         config: where the run directory is made, and what is kept in it.
         console: is logged into it.
-        brake: who may end it; None: nobody.
+        stop_signal: who may end it; None: nobody.
         resumed: the run that it goes on with; None: it is a new one.
+        processes: those that train together.
         listeners: are told how it goes, after its own record is kept.
 
     Attributes:
@@ -84,8 +85,9 @@ class TrainingRun:
         command: Command,
         config: Config,
         console: Console,
-        brake: Brake | None = None,
+        stop_signal: StopSignal | None = None,
         resumed: RunDir | None = None,
+        processes: ProcessGroup = ALONE,
         listeners: Sequence[RunListener] = (),
     ) -> None:
         self._start = time.perf_counter()
@@ -93,7 +95,8 @@ class TrainingRun:
         self._command: Command = command
         self._config = config
         self._console = console
-        self._brake = brake
+        self._stop_signal = stop_signal
+        self._processes = processes
         self._resumed = resumed
         self._listeners = list(listeners)
         self._progress = Progress()
@@ -118,7 +121,7 @@ class TrainingRun:
     ) -> Iterator[Supervision]:
         """Make the run directory, or take the resumed run's: nothing is wrong with the request.
 
-        Within it the brake is in force.
+        Within it the stop signal is in force.
 
         Args:
             dataset: the photos.
@@ -131,7 +134,7 @@ class TrainingRun:
         Raises:
             DataError: the run directory cannot be written, or photos or model are not those
                 that the resumed run began with.
-            StopRequested: the brake was pulled before the first epoch had ended; says how to
+            StopRequested: it was asked to stop before the first epoch had ended; says how to
                 go on.
         """
         self._dataset = dataset
@@ -146,13 +149,13 @@ class TrainingRun:
             frozen_weights=hash_weights(split_at(model, boundary)[0]),
             start_weights=hash_weights(model),
         )
-        _check_same(facts)
+        _check_same(facts, self._processes)
         if self._resumed is not None and self.begun is not None:
             self.run_dir = self._resumed
             check_same(self.run_dir, self.begun, facts, bool(self._progress.epochs))
             _drop_again(dataset, self.begun.unreadable)
-        if not current_team().is_leader:  # which keeps the record for all
-            self.run_dir = RunDir(Path(current_team().exchange("")[0]))
+        if not self._processes.is_leader:  # which keeps the record for all
+            self.run_dir = RunDir(Path(self._processes.exchange("")[0]))
             yield Supervision(self._progress)
             return
         if self._resumed is not None:
@@ -160,12 +163,12 @@ class TrainingRun:
         else:
             self.run_dir = create_run_dir(Path(self._config.run.dir), self._command)
             self.run_dir.write_config(self._config)
-        current_team().exchange(str(self.run_dir.path))
-        with self.run_dir.claimed(), self._brake or nullcontext(), self._listening(facts):
+        self._processes.exchange(str(self.run_dir.path))
+        with self.run_dir.claimed(), self._stop_signal or nullcontext(), self._listening(facts):
             yield Supervision(
                 self._progress,
                 self._epoch_ended,
-                self._brake.is_pulled if self._brake else lambda: False,
+                self._stop_signal.is_given if self._stop_signal else lambda: False,
             )
 
     @contextmanager
@@ -231,7 +234,7 @@ class TrainingRun:
 
     def finish(self, history: History) -> TrainResult:
         """Tell that it is over, and put together what came out; the model is saved by now."""
-        if current_team().is_leader:
+        if self._processes.is_leader:
             try:
                 if history.interrupted:
                     self._console.note(
@@ -253,7 +256,7 @@ class TrainingRun:
         )
 
 
-def _check_same(facts: RunFacts) -> None:
+def _check_same(facts: RunFacts, processes: ProcessGroup) -> None:
     """Make sure that all processes train the same network on the same photos in one order.
 
     Raises:
@@ -261,7 +264,7 @@ def _check_same(facts: RunFacts) -> None:
     """
     whats = ("photos", "precision", "weights")
     values = [facts.photos, facts.precision, facts.start_weights]
-    found = current_team().exchange(values)
+    found = processes.exchange(values)
     for index, others in enumerate(found):
         for what, leaders, other in zip(whats, found[0], others, strict=True):
             if other != leaders:

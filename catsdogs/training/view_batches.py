@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from catsdogs.data.batches import WHOLE, Share
+from catsdogs.data.batches import WHOLE_BATCH, BatchPart
 from catsdogs.data.dataset import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
@@ -26,7 +26,7 @@ class ViewBatches(keras.utils.PyDataset):
         views: reads them.
         batch_size: photos in a batch.
         num_threads: batches in the making at once.
-        share: the rows of each batch that are wanted.
+        part: the rows of each batch that are wanted.
 
     Attributes:
         lost: the photos that were left out, with the reason; one may stand here twice.
@@ -40,10 +40,10 @@ class ViewBatches(keras.utils.PyDataset):
         views: ViewReader,
         batch_size: int,
         num_threads: int = 1,
-        share: Share = WHOLE,
+        part: BatchPart = WHOLE_BATCH,
     ) -> None:
         super().__init__(workers=num_threads, max_queue_size=2 * num_threads)
-        self._share = share
+        self._part = part
         self._samples = samples
         self._view_number = view_number
         self._views = views
@@ -57,7 +57,7 @@ class ViewBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         start = index * self._batch_size
         chosen = self._samples[start : start + self._batch_size]
-        rows, weights = self._share.rows(len(chosen))
+        rows, weights = self._part.rows(len(chosen))
         images, labels = [], []
         for place, row in enumerate(rows):
             sample = chosen[row]

@@ -1,6 +1,6 @@
 import pytest
 
-from catsdogs.commands.train import default_batch_size
+from catsdogs.training.history import default_batch_size
 
 
 @pytest.mark.parametrize(
