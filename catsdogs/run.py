@@ -17,18 +17,29 @@ import datetime
 import itertools
 import json
 import os
+import re
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    computed_field,
+    field_validator,
+)
 
 from catsdogs.config import Config
 from catsdogs.errors import DataError
-from catsdogs.files import not_writable, remove_abandoned_parts, replacing
+from catsdogs.evaluation.score import Score
+from catsdogs.files import is_dir, not_writable, remove_abandoned_parts, replacing
 from catsdogs.text import csv_cell, csv_text
+from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
 
 try:
     import fcntl
@@ -36,6 +47,11 @@ except ImportError:  # Windows, where two processes may resume the same run
     fcntl = None  # type: ignore[assignment]
 
 Command = Literal["train", "finetune"]
+
+_RUN_NAME = re.compile(r"[^-]*-[^-]*-(?P<command>train|finetune)(-(?P<number>[^-]*))?")
+
+_MOST_RECORD_BYTES = 2**24
+"""Of a text in a run directory; a hundred thousand skipped photos take less."""
 
 
 class RunMetrics(BaseModel):
@@ -54,15 +70,15 @@ class RunMetrics(BaseModel):
         kept_epoch: the epoch whose weights were saved; 0 is the state before fine-tuning.
         num_epochs: epochs that were trained.
         loss: validation log loss of the saved weights, in nats.
-        accuracy: likewise, 0 to 1, with its 95% Wilson interval.
+        accuracy: likewise, 0 to 1.
         num_frozen: photos and views that went through the frozen layers in this run.
         frozen_seconds: wall time of that.
         device, precision, versions: what it ran on.
-        start_created: what the model file that fine-tuning started from says about its time;
-            empty for `train`.
+        run_id: tells the run from all others; empty in records of older versions.
+        start_run_id: of the run whose model this one started from; empty for `train`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     command: Command
     started: str
@@ -78,14 +94,39 @@ class RunMetrics(BaseModel):
     num_epochs: int
     loss: float
     accuracy: float = Field(ge=0, le=1)
-    interval_low: float
-    interval_high: float
     num_frozen: int
     frozen_seconds: float
     device: str
     precision: str
     versions: dict[str, str]
-    start_created: str = ""
+    run_id: str = ""
+    start_run_id: str = ""
+
+    @field_validator("num_photos")
+    @classmethod
+    def _has_validation_photos(cls, counts: dict[str, int]) -> dict[str, int]:
+        if counts.get("validation", 0) < 1:
+            raise ValueError("num_photos has no validation photos")
+        return counts
+
+    @property
+    def score(self) -> Score:
+        """The figures on the validation photos, with their interval."""
+        return Score(
+            loss=self.loss, accuracy=self.accuracy, num_photos=self.num_photos["validation"]
+        )
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def interval_low(self) -> float:
+        """Lower bound of the accuracy's 95% Wilson interval."""
+        return self.score.interval_low
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def interval_high(self) -> float:
+        """Upper bound of the same interval."""
+        return self.score.interval_high
 
 
 class RunDir:
@@ -111,6 +152,39 @@ class RunDir:
     def command(self) -> str:
         """`train` or `finetune`, from the folder's name."""
         return self.path.name.split("-")[2]
+
+    @property
+    def number(self) -> int:
+        """Which one it was of those that began in one second, from 1, from the folder's name."""
+        found = _RUN_NAME.fullmatch(self.path.name)
+        number = (found and found["number"]) or ""
+        return int(number) if re.fullmatch("[0-9]{1,9}", number) else 1
+
+    def started(self) -> datetime.datetime:
+        """When the run began, as it recorded that; by its folder's name where it did not."""
+        for read in (self._recorded_start, self._checkpoint_start):
+            with suppress(DataError), foreign_bytes(self.path):
+                moment = datetime.datetime.fromisoformat(read())
+                return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+        name = self.path.name[: len("20260101-000000")]
+        try:
+            return datetime.datetime.strptime(name, "%Y%m%d-%H%M%S").astimezone()
+        except (ValueError, OverflowError, OSError):  # no time of day, or at an end of the calendar
+            return datetime.datetime.min.replace(tzinfo=datetime.UTC)
+
+    def _recorded_start(self) -> str:
+        return json.loads(read_bytes(self.metrics_path, _MOST_RECORD_BYTES))["started"]
+
+    def _checkpoint_start(self) -> str:
+        """From the text alone that stands in the checkpoint beside the arrays."""
+        with (
+            open_regular(self.checkpoint_path) as file,
+            zipfile.ZipFile(file) as archive,
+            archive.open("record.npy") as member,
+        ):
+            # a NumPy array of one text: a header of a line, then four bytes a character
+            text = member.read(_MOST_RECORD_BYTES).partition(b"\n")[2].decode("utf-32-le")
+        return json.loads(text)["facts"]["started"]
 
     @contextmanager
     def claimed(self, exclusively: bool = True) -> Iterator[None]:
@@ -248,7 +322,7 @@ def create_run_dir(parent: Path, command: Command) -> RunDir:
         path.mkdir()
     except OSError as error:
         raise not_writable(parent, error, "run.dir") from None
-    for other in list_run_dirs(parent):
+    for other in _run_dirs(parent):
         remove_abandoned_parts(other.path)
         if other.metrics_path.exists():
             other.remove_checkpoint()
@@ -261,13 +335,17 @@ def utc_now() -> str:
 
 
 def list_run_dirs(parent: Path) -> list[RunDir]:
-    """All runs in a folder, the oldest first; empty where there is no such folder."""
-    if not parent.is_dir():
+    """All runs in a folder, the oldest first; empty where there is no such folder.
+
+    A folder's name is local time, which other time zones and the end of summer time put out of
+    order: the time that a run recorded decides, and its number among those of one second.
+    """
+    return sorted(_run_dirs(parent), key=lambda run: (run.started(), run.number, run.path.name))
+
+
+def _run_dirs(parent: Path) -> list[RunDir]:
+    if not is_dir(parent):
         return []
     return [
-        RunDir(path)
-        for path in sorted(parent.iterdir())
-        if len(parts := path.name.split("-")) in (3, 4)
-        and parts[2] in ("train", "finetune")
-        and path.is_dir()
+        RunDir(path) for path in parent.iterdir() if _RUN_NAME.fullmatch(path.name) and is_dir(path)
     ]

@@ -16,8 +16,8 @@ FLOORS = [
     "untrusted",
     "config",
     "console",
+    "evaluation",  # a run's record holds a score
     "run",
-    "evaluation",
     "data",
     "checking",
     "network",

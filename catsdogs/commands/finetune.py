@@ -13,7 +13,7 @@ from catsdogs.training.epochs import TrainingSetup
 from catsdogs.training.history import TrainingPlan
 from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.tail import train_above
-from catsdogs.training.training_run import StopSignal, TrainingRun, TrainResult
+from catsdogs.training.training_run import StartModel, StopSignal, TrainingRun, TrainResult
 
 
 def finetune(
@@ -61,14 +61,14 @@ def finetune(
     )
     plan = TrainingPlan.of_finetuning(config)
     with run.begin(
-        dataset, model, boundary, precision, model_path, metadata.created
+        dataset, model, boundary, precision, StartModel(model_path, metadata.run_id)
     ) as supervision:
         setup = TrainingSetup(dataset, plan, config, console, supervision, processes)
         history = train_above(model, boundary, setup)
         if processes.is_leader:
             if metadata.stage == "train":
                 copy_model(model_path, head_path(path))
-            record = describe("finetune", config, dataset, history, metadata.weights)
+            record = describe("finetune", config, dataset, history, metadata.weights, run.facts)
             save_model(path, model, record)
         return run.finish(history)
 

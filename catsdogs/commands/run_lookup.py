@@ -1,6 +1,5 @@
 """Which run is meant, which runs it stands on, and where its model is by now."""
 
-import datetime
 from pathlib import Path
 
 from catsdogs.commands.finetune import head_path
@@ -57,30 +56,15 @@ def list_finished(parent: Path, console: Console) -> list[FinishedRun]:
 
 def stands_on(run: RunDir, metrics: RunMetrics, console: Console) -> list[FinishedRun]:
     """A run with those before it whose models it started from, the first training first."""
-    others = list_finished(run.path.parent, console)
+    others = {
+        theirs.run_id: (other, theirs)
+        for other, theirs in list_finished(run.path.parent, console)
+        if theirs.run_id
+    }
     chain = [(run, metrics)]
-    while created := chain[0][1].start_created:
-        before = [
-            (other, theirs)
-            for other, theirs in others
-            if _made_in(created, theirs) and other.path not in {one.path for one, _ in chain}
-        ]
-        if not before:
-            break
-        chain.insert(0, before[-1])
+    while before := others.pop(chain[0][1].start_run_id, None):
+        chain.insert(0, before)
     return chain
-
-
-def _made_in(created: str, metrics: RunMetrics) -> bool:
-    """Tell by its time whether a model was saved by a run."""
-    try:
-        moments = [
-            datetime.datetime.fromisoformat(text)
-            for text in (metrics.started, created, metrics.finished)
-        ]
-        return moments[0] <= moments[1] <= moments[2]
-    except (ValueError, TypeError):
-        return False
 
 
 def find_path(run: RunDir, text: str) -> Path:
@@ -101,17 +85,19 @@ def find_model(run: RunDir, metrics: RunMetrics) -> tuple[Path, Metadata]:
         if candidate.exists() and is_of_run(metadata := read_metadata(candidate), metrics):
             return candidate, metadata
     metadata = read_metadata(path)
+    if not metrics.run_id:
+        raise ModelFileError(
+            f"{run.path} is of a version of catsdogs that did not record which model is its own: "
+            "name the model",
+            key="model",
+        )
     raise ModelFileError(
         f"{path} is no longer the model of {run.path}: it was replaced by `{metadata.stage}` at "
-        f"{metadata.created}. Report on that run, or give this one's model by --model FILE"
+        f"{metadata.created}. Report on that run, or name this one's model",
+        key="model",
     )
 
 
 def is_of_run(metadata: Metadata, metrics: RunMetrics) -> bool:
-    """Tell whether a model file is the one that a run saved."""
-    return (
-        metadata.stage == metrics.command
-        and metadata.kept_epoch == metrics.kept_epoch
-        and metadata.validation.loss == metrics.loss
-        and _made_in(metadata.created, metrics)
-    )
+    """Tell whether a model file is the one that a run saved; no where that was not recorded."""
+    return bool(metrics.run_id) and metadata.run_id == metrics.run_id

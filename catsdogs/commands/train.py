@@ -65,5 +65,5 @@ def train(
         history = train_above(model, POOLING_NAME, setup)
         record = WeightsRecord(source=weights.source, sha256=weights.sha256)
         if processes.is_leader:
-            save_model(path, model, describe("train", config, dataset, history, record))
+            save_model(path, model, describe("train", config, dataset, history, record, run.facts))
         return run.finish(history)

@@ -5,9 +5,10 @@ from typing import Literal
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
-from catsdogs.network.metadata import Metadata, ValidationRecord, WeightsRecord
+from catsdogs.network.metadata import Metadata, WeightsRecord
 from catsdogs.reporting.curves import CurvesPicture
 from catsdogs.reporting.tensorboard import TensorBoardLog
+from catsdogs.training.checkpoint import RunFacts
 from catsdogs.training.history import History
 from catsdogs.training.run_listener import RunListener
 
@@ -47,10 +48,9 @@ def describe(
     dataset: Dataset,
     history: History,
     weights: WeightsRecord,
+    facts: RunFacts,
 ) -> Metadata:
     """What the model file says about itself."""
-    score = history.kept_score(dataset)
-    low, high = score.interval
     return Metadata(
         class_names=dataset.class_names,
         image_size=config.model.image_size,
@@ -62,11 +62,7 @@ def describe(
         weights=weights,
         data_fingerprint=dataset.fingerprint(),
         num_photos={split: dataset.count(split) for split in dataset.splits},
-        validation=ValidationRecord(
-            loss=score.loss,
-            accuracy=score.accuracy,
-            num_photos=score.num_photos,
-            interval_low=low,
-            interval_high=high,
-        ),
+        validation=history.kept_score(dataset),
+        run_id=facts.run_id,
+        start_run_id=facts.start_run_id,
     )

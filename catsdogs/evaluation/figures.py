@@ -129,7 +129,7 @@ class Evaluation:
     @property
     def score(self) -> Score:
         """Loss and accuracy, with the interval."""
-        return Score(self.loss, self.accuracy, self.num_photos)
+        return Score(loss=self.loss, accuracy=self.accuracy, num_photos=self.num_photos)
 
 
 def evaluate_predictions(

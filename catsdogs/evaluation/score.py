@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 Z95 = 1.959963984540054
 """The normal distribution's two-sided 95% point."""
@@ -29,9 +30,8 @@ def wilson_interval(num_correct: int, num_photos: int) -> tuple[float, float]:
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
-@dataclass(frozen=True)
-class Score:
-    """How good a classifier is on some photos.
+class Score(BaseModel):
+    """How good a classifier is on some photos; in a model file and in JSON, with its interval.
 
     Attributes:
         loss: mean log loss, in nats.
@@ -39,9 +39,23 @@ class Score:
         num_photos: how many photos stand behind it.
     """
 
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
     loss: float
-    accuracy: float
-    num_photos: int
+    accuracy: float = Field(ge=0, le=1)
+    num_photos: int = Field(ge=1)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def interval_low(self) -> float:
+        """Lower bound of the interval."""
+        return self.interval[0]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def interval_high(self) -> float:
+        """Upper bound of the interval."""
+        return self.interval[1]
 
     @property
     def interval(self) -> tuple[float, float]:

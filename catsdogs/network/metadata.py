@@ -19,6 +19,7 @@ from pydantic import (
 from catsdogs import __version__
 from catsdogs.config import ModelConfig
 from catsdogs.errors import ModelFileError
+from catsdogs.evaluation.score import Score
 from catsdogs.network.backend import backend_name
 from catsdogs.untrusted.boundary import foreign_bytes
 from catsdogs.untrusted.hdf5 import WAY_OUT, open_hdf5, read_text
@@ -38,16 +39,6 @@ class WeightsRecord(_Record):
     sha256: str
 
 
-class ValidationRecord(_Record):
-    """How good the saved weights are on the validation photos."""
-
-    loss: float
-    accuracy: float = Field(ge=0, le=1)
-    num_photos: int = Field(ge=1)
-    interval_low: float
-    interval_high: float
-
-
 class Metadata(_Record):
     """What the attribute `catsdogs` of a model file says, as JSON.
 
@@ -63,7 +54,9 @@ class Metadata(_Record):
         weights: of the backbone before any training.
         data_fingerprint: SHA-256 of splits, class names and photo contents.
         num_photos: readable photos of each split.
-        validation: metrics of the saved weights.
+        validation: how good the saved weights are on the validation photos.
+        run_id: of the run that wrote the file; empty in files of older versions.
+        start_run_id: of the run whose model that one started from; empty where it trained anew.
         versions: of the packages that made the file.
         created: UTC, ISO 8601.
     """
@@ -79,7 +72,9 @@ class Metadata(_Record):
     weights: WeightsRecord
     data_fingerprint: str
     num_photos: dict[str, int]
-    validation: ValidationRecord
+    validation: Score
+    run_id: str = ""
+    start_run_id: str = ""
     versions: dict[str, str] = Field(default_factory=lambda: package_versions())
     created: str = Field(
         default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

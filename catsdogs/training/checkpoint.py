@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,12 @@ class RunFacts:
         backend: of Keras.
         precision: what the convolutions compute in.
         model: path of the model that it fine-tunes; empty where it trains a new one.
-        model_created: what that model's file says about when it was made.
         photos: hash of the photos and their order, before unreadable ones were dropped.
         frozen_weights: hash of the layers that it does not train.
         start_weights: hash of all layers before the first epoch.
         unreadable: files that could not be used so far, with the reason.
+        run_id: tells the run from all others, however often it is resumed.
+        start_run_id: of the run whose model this one started from; empty where that is not known.
     """
 
     started: str
@@ -38,11 +39,12 @@ class RunFacts:
     backend: str
     precision: str
     model: str
-    model_created: str
     photos: str
     frozen_weights: str
     start_weights: str
     unreadable: tuple[tuple[str, str], ...] = ()
+    run_id: str = ""
+    start_run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def _parse(path: Path, arrays: dict[str, np.ndarray]) -> Checkpoint:
             f"{path} is of another version of catsdogs: resume with that one, "
             "or start anew without --resume"
         )
-    facts = RunFacts(**record["facts"])
+    known = {field.name for field in fields(RunFacts)}  # an older version had others as well
+    facts = RunFacts(**{key: value for key, value in record["facts"].items() if key in known})
     facts = replace(facts, unreadable=tuple((path, reason) for path, reason in facts.unreadable))
     progress = Progress(
         epochs=[Epoch(**epoch) for epoch in record["epochs"]],

@@ -11,7 +11,7 @@ import numpy as np
 
 from catsdogs.console import Console, Task
 from catsdogs.network.device import answering_out_of_memory
-from catsdogs.training.history import Epoch, History, TrainingPlan, Progress
+from catsdogs.training.history import Epoch, History, Progress, TrainingPlan
 from catsdogs.training.model_state import ModelState, trained_weights
 
 _LOG_LOSS = "log_loss"

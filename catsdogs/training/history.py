@@ -123,8 +123,11 @@ class History:
 
     def kept_score(self, dataset: Dataset) -> Score:
         """The kept epoch's figures on the validation photos."""
-        kept = self.kept
-        return Score(kept.validation_loss, kept.validation_accuracy, dataset.count(VALIDATION))
+        return Score(
+            loss=self.kept.validation_loss,
+            accuracy=self.kept.validation_accuracy,
+            num_photos=dataset.count(VALIDATION),
+        )
 
 
 @dataclass

@@ -75,7 +75,6 @@ class RunRecorder(RunListener):
 
     def finish(self, history: History) -> None:
         dataset, score = self._dataset, history.kept_score(self._dataset)
-        low, high = score.interval
         self._run_dir.write_metrics(
             RunMetrics(
                 command=self._command,
@@ -92,13 +91,12 @@ class RunRecorder(RunListener):
                 num_epochs=history.epochs[-1].number,
                 loss=score.loss,
                 accuracy=score.accuracy,
-                interval_low=low,
-                interval_high=high,
                 num_frozen=history.num_frozen,
                 frozen_seconds=history.frozen_seconds,
                 device=device_name(),
                 precision=self._facts.precision,
                 versions=package_versions(),
-                start_created=self._facts.model_created,
+                run_id=self._facts.run_id,
+                start_run_id=self._facts.start_run_id,
             )
         )

@@ -1,6 +1,7 @@
 """A training as a run: what it begins with or goes on from, and who is told how it goes."""
 
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -61,6 +62,14 @@ class TrainResult:
     seconds: float
 
 
+@dataclass(frozen=True)
+class StartModel:
+    """The model that a training starts from. Attributes: its file; the run that wrote it."""
+
+    path: Path
+    run_id: str
+
+
 class TrainingRun:
     """One run of a training command, from its start to its end.
 
@@ -75,6 +84,7 @@ class TrainingRun:
 
     Attributes:
         begun: what the resumed run began with; None for a new one.
+        facts: what this one begins with, once it has.
 
     Raises:
         DataError: the run's checkpoint is damaged.
@@ -116,8 +126,7 @@ class TrainingRun:
         model: keras.Model,
         boundary: str,
         precision: Precision,
-        model_path: Path | None = None,
-        model_created: str = "",
+        start: StartModel | None = None,
     ) -> Iterator[Supervision]:
         """Make the run directory, or take the resumed run's: nothing is wrong with the request.
 
@@ -128,8 +137,7 @@ class TrainingRun:
             model: the classifier before the first epoch.
             boundary: name of its last frozen layer.
             precision: what it computes in.
-            model_path: where it was read from; None where it is new.
-            model_created: what its file says about when it was made.
+            start: where it was read from; None where it is new.
 
         Raises:
             DataError: the run directory cannot be written, or photos or model are not those
@@ -138,16 +146,17 @@ class TrainingRun:
                 go on.
         """
         self._dataset = dataset
-        facts = RunFacts(
+        self.facts = facts = RunFacts(
             started=self.begun.started if self.begun else self._started,
             seconds=self.begun.seconds if self.begun else 0.0,
             backend=keras.backend.backend(),
             precision=precision.name,
-            model=str(model_path or ""),
-            model_created=self.begun.model_created if self.begun else model_created,
+            model=str(start.path) if start else "",
             photos=dataset.order_fingerprint(),
             frozen_weights=hash_weights(split_at(model, boundary)[0]),
             start_weights=hash_weights(model),
+            run_id=(self.begun and self.begun.run_id) or uuid.uuid4().hex,
+            start_run_id=start.run_id if start else "",
         )
         _check_same(facts, self._processes)
         if self._resumed is not None and self.begun is not None:
