@@ -13,9 +13,10 @@ from PIL import Image
 
 from catsdogs.cli import main
 from catsdogs.config import Config, DataConfig, ModelConfig
+from catsdogs.evaluation.score import Score
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
-from catsdogs.network.metadata import Metadata, ValidationRecord, WeightsRecord
+from catsdogs.network.metadata import Metadata, WeightsRecord
 from catsdogs.network.model_file import save_model
 from catsdogs.training.feature_store import DiskStore, MemoryStore, TrunkCard
 
@@ -101,9 +102,7 @@ def describe(config, class_names, backbone="vgg16"):
         weights=WeightsRecord(source="random", sha256=""),
         data_fingerprint="",
         num_photos={"train": 8, "validation": 4},
-        validation=ValidationRecord(
-            loss=0.5, accuracy=0.75, num_photos=4, interval_low=0.3, interval_high=0.95
-        ),
+        validation=Score(loss=0.5, accuracy=0.75, num_photos=4),
     )
 
 

@@ -19,11 +19,11 @@ FACTS = RunFacts(
     backend="tensorflow",
     precision="float32",
     model="models/mine.h5",
-    model_created="2026-01-01T00:00:00+00:00",
     photos="a",
     frozen_weights="b",
     start_weights="c",
     unreadable=(("data/\udcff.jpg", "damaged"),),
+    run_id="d",
 )
 STATE = ModelState(
     weights=[np.arange(6, dtype=np.float32).reshape(2, 3), np.float32([1e-30])],
@@ -135,3 +135,16 @@ def test_a_full_disk_keeps_the_old_one(tmp_path, file_size_limit):
     assert str(caught.value) == (f"{path} cannot be written (file too large): choose another place")
     assert_same(read_checkpoint(path), make())
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_checkpoint_of_an_older_version_is_read(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    write_checkpoint(path, make())
+    with np.load(path) as arrays:
+        contents = dict(arrays)
+    record = json.loads(str(contents["record"]))
+    facts = record["facts"]
+    del facts["run_id"], facts["start_run_id"]
+    facts["model_created"] = "2026-01-01T00:00:00+00:00"
+    np.savez(path, **(contents | {"record": np.array(json.dumps(record))}))
+    assert read_checkpoint(path).facts == replace(FACTS, run_id="")

@@ -65,8 +65,8 @@ def call(*arguments, code=0):
     return result
 
 
-class Brake:
-    """Pulled when it was asked so many times."""
+class AskedOften:
+    """Given when it was asked so many times."""
 
     def __init__(self, asked=10**9):
         self._left = asked
@@ -78,18 +78,18 @@ class Brake:
     def __exit__(self, *exception):
         self.is_in_force = False
 
-    def is_pulled(self):
+    def is_given(self):
         assert self.is_in_force
         self._left -= 1
         return self._left < 0
 
 
-def run(command, epochs, brake=None, resumed=None):
+def run(command, epochs, stop=None, resumed=None):
     config = load_config(None, {**SMALL, f"{command}.epochs": epochs})
     if command == "train":
-        return train(config, Console(), brake, resumed)
+        return train(config, Console(), stop, resumed)
     config = load_config(None, {f"{command}.epochs": epochs}, fixed_model=config.model)
-    return finetune(config, None, Console(), brake, resumed)
+    return finetune(config, None, Console(), stop, resumed)
 
 
 def newest_run():
@@ -186,7 +186,7 @@ def test_stopped_at_any_step_and_resumed_is_as_never_stopped(trained, command, a
     model.write_bytes(before)
     call("cache", "--clear")
     try:
-        assert run(command, 4, Brake(asked)).history.interrupted
+        assert run(command, 4, AskedOften(asked)).history.interrupted
     except StopRequested:
         assert asked == 1
     assert call(command, "--resume").exit_code == 0
@@ -196,7 +196,7 @@ def test_stopped_at_any_step_and_resumed_is_as_never_stopped(trained, command, a
 
 def test_stopped_training_saves_the_best_so_far_and_says_so_in_the_file(trained):
     model = trained / "models" / "catsdogs.h5"
-    history = run("train", 50, Brake(30)).history
+    history = run("train", 50, AskedOften(30)).history
     metadata = read_metadata(model)
     assert metadata.interrupted
     assert (
@@ -208,7 +208,7 @@ def test_stopped_training_saves_the_best_so_far_and_says_so_in_the_file(trained)
 
 def test_stopped_finetuning_leaves_the_head_beside_and_goes_on_from_its_successor(trained):
     head = (trained / "models" / "catsdogs.h5").read_bytes()
-    result = run("finetune", 3, Brake(6))
+    result = run("finetune", 3, AskedOften(6))
     assert result.history.interrupted
     assert (trained / "models" / "catsdogs.head.h5").read_bytes() == head
     assert read_metadata(trained / "models" / "catsdogs.h5").stage == "finetune"
@@ -221,7 +221,7 @@ def test_unreadable_photos_stay_left_out_after_a_break(trained):
     (trained / "data" / "train" / "cats" / "bad.png").write_bytes(b"no picture")
     run("train", 3)
     history = epochs_of(newest_run())
-    run("train", 3, Brake(13))
+    run("train", 3, AskedOften(13))
     result = call("train", "--resume")
     assert result.stdout.splitlines()[0] == "1 photos could not be read and were skipped"
     assert epochs_of(newest_run()) == history
@@ -233,7 +233,7 @@ def test_unreadable_photos_stay_left_out_after_a_break(trained):
 
 def stop(command="train", epochs=3):
     """Leave an unfinished run, and give its path."""
-    run(command, epochs, Brake(14 if command == "train" else 6))
+    run(command, epochs, AskedOften(14 if command == "train" else 6))
     return newest_run()
 
 
@@ -348,14 +348,14 @@ def test_the_second_signal_does_what_it_did_before(number, capfd):
 
     before = signal.signal(number, at_once)
     try:
-        brake = StopSignal()
-        with brake:
-            assert not brake.is_pulled()
+        stop = StopSignal()
+        with stop:
+            assert not stop.is_given()
             signal.raise_signal(number)
-            assert brake.is_pulled()
+            assert stop.is_given()
             with pytest.raises(InterruptedError):
                 signal.raise_signal(number)
-        assert brake.exit_code == 128 + number
+        assert stop.exit_code == 128 + number
         assert signal.getsignal(number) is at_once
     finally:
         signal.signal(number, before)
@@ -460,10 +460,10 @@ def test_read_only_places_are_one_line(trained, read_only_folder):
 
 
 def test_a_record_that_cannot_be_finished_is_a_warning_after_the_model_is_saved(trained):
-    class Clumsy(Brake):
+    class Clumsy(AskedOften):
         """Puts a folder in the way of the record."""
 
-        def is_pulled(self):
+        def is_given(self):
             newest_run().metrics_path.mkdir(exist_ok=True)
             return False
 

@@ -9,9 +9,10 @@ import pytest
 
 from catsdogs.config import Config, ModelConfig
 from catsdogs.errors import DataError, ModelFileError
+from catsdogs.evaluation.score import Score
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights
-from catsdogs.network.metadata import Metadata, ValidationRecord, WeightsRecord, read_metadata
+from catsdogs.network.metadata import Metadata, WeightsRecord, read_metadata
 from catsdogs.network.model_file import load_model, open_model, save_model
 
 CONFIG = Config(model=ModelConfig(weights="random", image_size=(32, 40), pooling="max"))
@@ -32,9 +33,7 @@ def metadata(class_names=("ants", "bees", "wasps")):
         weights=WeightsRecord(source="random", sha256=""),
         data_fingerprint="f" * 64,
         num_photos={"train": 8, "validation": 4},
-        validation=ValidationRecord(
-            loss=0.5, accuracy=0.75, num_photos=4, interval_low=0.3, interval_high=0.95
-        ),
+        validation=Score(loss=0.5, accuracy=0.75, num_photos=4),
     )
 
 

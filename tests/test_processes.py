@@ -14,7 +14,7 @@ import pytest
 
 import catsdogs
 from catsdogs.commands.sample import sample
-from catsdogs.data.batches import WHOLE, Share
+from catsdogs.data.batches import WHOLE_BATCH, BatchPart
 from catsdogs.training.feature_store import count_features
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="no JAX here")
@@ -63,7 +63,7 @@ def start_pair(folder, arguments):
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("team") / "data"
+    folder = tmp_path_factory.mktemp("processes") / "data"
     sample(folder)
     return folder
 
@@ -195,17 +195,17 @@ def test_other_backends_say_which_one_can(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 11])
-def test_shares_are_equal_and_give_every_row_a_weight_of_one_in_all(count):
-    shares = [Share(index, 2, 4).rows(count) for index in (0, 1)]
-    assert len({len(rows) for rows, _ in shares}) == 1
-    assert len(shares[0][0]) % 2 == 0
+def test_parts_are_equal_and_give_every_row_a_weight_of_one_in_all(count):
+    parts = [BatchPart(index, 2, 4).rows(count) for index in (0, 1)]
+    assert len({len(rows) for rows, _ in parts}) == 1
+    assert len(parts[0][0]) % 2 == 0
     weights = np.zeros(count)
-    for rows, its_weights in shares:
+    for rows, its_weights in parts:
         np.add.at(weights, rows, its_weights)
     np.testing.assert_array_equal(weights, 1)
 
 
 def test_one_device_takes_batches_as_they_are():
-    rows, weights = WHOLE.rows(3)
+    rows, weights = WHOLE_BATCH.rows(3)
     assert list(rows) == [0, 1, 2]
     assert weights is None

@@ -218,7 +218,7 @@ def test_a_run_leaves_curves_and_event_files(reported):
     assert not (finetune / "tensorboard").exists()
     metrics = RunDir(train).read_metrics()
     assert metrics.num_class_photos["train"] == {"<script>alert(1)": 6, "dogs & 'wolves'": 6}
-    assert RunDir(finetune).read_metrics().start_created >= metrics.started
+    assert RunDir(finetune).read_metrics().start_run_id == metrics.run_id
 
 
 def test_runs_lists_both(reported, monkeypatch):
@@ -255,11 +255,24 @@ def test_a_model_that_was_replaced_is_not_taken_for_the_run_s(reported, monkeypa
     run, metrics = finished(reported, 1)
     created = find_model(run, metrics)[1].created
     with pytest.raises(ModelFileError) as caught:
-        find_model(run, metrics.model_copy(update={"loss": 1.5}))
+        find_model(run, metrics.model_copy(update={"run_id": "another"}))
     assert str(caught.value) == (
         f"models/catsdogs.h5 is no longer the model of {run.path}: it was replaced by `finetune` "
-        f"at {created}. Report on that run, or give this one's model by --model FILE"
+        f"at {created}. Report on that run, or name this one's model"
     )
+    assert caught.value.key == "model"
+
+
+def test_a_run_without_an_id_has_to_be_told_its_model(reported, monkeypatch):
+    monkeypatch.chdir(reported)
+    run, metrics = finished(reported, 1)
+    with pytest.raises(ModelFileError) as caught:
+        find_model(run, metrics.model_copy(update={"run_id": ""}))
+    assert str(caught.value) == (
+        f"{run.path} is of a version of catsdogs that did not record which model is its own: "
+        "name the model"
+    )
+    assert caught.value.key == "model"
 
 
 def test_another_model_is_evaluated_on_request_and_the_page_says_so(
@@ -289,15 +302,17 @@ def test_a_chain_of_runs_is_followed_to_its_start_and_never_in_a_circle(run_fact
         run.write_metrics(metrics)
         return run, metrics
 
-    make("20260101-000000-train")
-    make("20260101-000100-train", started="2026-01-01T00:01:01+00:00")
-    times = {"started": "2026-01-01T00:02:00+00:00", "finished": "2026-01-01T00:03:00+00:00"}
-    start = "2026-01-01T00:00:30+00:00"
-    run = make("20260101-000200-finetune", command="finetune", start_created=start, **times)
+    make("20260101-000000-train", run_id="a")
+    make("20260101-000001-train", run_id="b")
+    make("20260101-000100-train")
+    run = make("20260101-000200-finetune", command="finetune", run_id="c", start_run_id="a")
     names = [run.path.name for run, _ in stands_on(*run, Console())]
     assert names == ["20260101-000000-train", "20260101-000200-finetune"]
-    circle = make("20260101-000201-finetune", start_created=times["started"], **times)
-    assert len(stands_on(*circle, Console())) == 3
+    make("20260101-000300-finetune", command="finetune", run_id="d", start_run_id="e")
+    circle = make("20260101-000400-finetune", command="finetune", run_id="e", start_run_id="d")
+    assert len(stands_on(*circle, Console())) == 2
+    old = make("20260101-000500-finetune", command="finetune")
+    assert len(stands_on(*old, Console())) == 1
 
 
 def test_photos_that_are_gone_can_be_given_by_an_option(reported, tmp_path, monkeypatch):

@@ -1,12 +1,15 @@
 import csv
+import json
 import os
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from catsdogs.config import Config, load_config
 from catsdogs.errors import DataError
+from catsdogs.evaluation.score import Score
 from catsdogs.run import RunDir, RunMetrics, create_run_dir, list_run_dirs
 
 
@@ -15,6 +18,75 @@ def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path):
     assert len({run.path for run in made}) == 3
     assert {run.command for run in made} == {"train"}
     assert {run.path for run in list_run_dirs(tmp_path / "runs")} == {run.path for run in made}
+
+
+def finished_run(parent, name, run_facts, started):
+    run = RunDir(parent / name)
+    run.path.mkdir()
+    run.write_metrics(RunMetrics.model_validate(run_facts | {"started": started}))
+    return run
+
+
+def test_the_oldest_run_is_first_by_its_recorded_time_in_whatever_time_zone(tmp_path, run_facts):
+    for name, started in (
+        ("20261025-025000-train", "2026-10-25T00:50:00+00:00"),
+        ("20261025-021000-train", "2026-10-25T01:10:00+00:00"),  # the hour that comes twice
+        ("20261024-150000-train", "2026-10-25T03:00:00+08:00"),
+        ("20261025-090000-finetune", "2026-10-25T01:00:00"),  # none is UTC
+    ):
+        finished_run(tmp_path, name, run_facts, started)
+    assert [run.path.name for run in list_run_dirs(tmp_path)] == [
+        "20261024-150000-train",
+        "20261025-025000-train",
+        "20261025-090000-finetune",
+        "20261025-021000-train",
+    ]
+
+
+def test_the_tenth_run_of_a_second_comes_after_the_ninth(tmp_path):
+    made = [create_run_dir(tmp_path, "train").path.name for _ in range(12)]
+    found = [run.path.name for run in list_run_dirs(tmp_path)]
+    assert found == sorted(made, key=lambda name: (name[:15], RunDir(tmp_path / name).number))
+    assert len(found) == 12
+
+
+def test_an_unfinished_run_is_as_old_as_its_checkpoint_says(tmp_path, run_facts):
+    def unfinished(name, started):
+        run = RunDir(tmp_path / name)
+        run.path.mkdir()
+        record = np.array(json.dumps({"facts": {"started": started, "model": "\N{SNOWMAN}"}}))
+        np.savez(run.checkpoint_path, record=record, weights_0=np.zeros(3))
+
+    unfinished("20260101-090000-train", "2026-01-01T14:00:00+00:00")
+    unfinished("20260101-180000-train", "2026-01-01T13:00:00+00:00")
+    finished_run(tmp_path, "20260101-100000-train", run_facts, "2026-01-01T13:30:00+00:00")
+    assert [run.path.name for run in list_run_dirs(tmp_path)] == [
+        "20260101-180000-train",
+        "20260101-100000-train",
+        "20260101-090000-train",
+    ]
+
+
+def test_a_run_whose_records_are_damaged_is_as_old_as_its_name_says(tmp_path, run_facts):
+    for name in ("20260102-000000-train", "20260101-000000-train-x", "a-b-train", "0-0-finetune"):
+        run = finished_run(tmp_path, name, run_facts, "9999-12-31T23:59:59-23:59")
+        run.metrics_path.write_text('{"started": [1]}')
+        run.checkpoint_path.write_bytes(b"PK\x03\x04" * 9)
+    finished_run(tmp_path, "20260101-000000-train", run_facts, "9999-12-31T23:59:59-23:59")
+    assert [run.path.name for run in list_run_dirs(tmp_path)] == [
+        "0-0-finetune",
+        "a-b-train",
+        "20260101-000000-train-x",
+        "20260102-000000-train",
+        "20260101-000000-train",
+    ]
+
+
+def test_metrics_of_an_older_version_still_open(run_facts):
+    metrics = RunMetrics.model_validate(run_facts | {"start_created": "2026-01-01T00:00:00"})
+    assert (metrics.run_id, metrics.start_run_id) == ("", "")
+    assert metrics.score == Score(loss=0.5, accuracy=0.75, num_photos=4)
+    assert metrics.interval_low == metrics.score.interval[0]
 
 
 def test_other_folders_are_no_runs(tmp_path):

@@ -25,11 +25,11 @@ def finetune(model: Path | None, **flags: Any) -> None:
     \b
     catsdogs finetune --epochs 2
     """
-    processes = ProcessFlags.take(flags)
+    process_flags = ProcessFlags.take(flags)
     config, run = None, None
     if flags["resume"]:
         config, run = find_request("finetune", flags)
-    with processes.joined("finetune") as leads:
+    with process_flags.joined("finetune") as processes:
         from catsdogs.commands.finetune import finetune
         from catsdogs.console import Console
         from catsdogs.network.metadata import read_metadata
@@ -41,8 +41,10 @@ def finetune(model: Path | None, **flags: Any) -> None:
             elif not flags["output"]:
                 flags["output"] = str(model)
             config = configuration(flags, fixed_model=read_metadata(model).architecture)
-        with ending_gently(processes.several) as stop:
-            result = finetune(config, model, Console.shown(leads), stop, run)
-        if leads:
+        with ending_gently(process_flags.several) as stop:
+            result = finetune(
+                config, model, Console.shown(processes.is_leader), stop, run, processes
+            )
+        if processes.is_leader:
             click.echo("\n".join([compare_with_start(result), *result_lines(result)]))
     end_if_interrupted(result.history.interrupted, stop)

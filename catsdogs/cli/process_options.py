@@ -7,15 +7,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from catsdogs.cli.error_line import error_line
 from catsdogs.cli.streams import open_stream
-from catsdogs.errors import CatsdogsError, ConfigError, TeamError
+from catsdogs.errors import CatsdogsError, ConfigError, ProcessError
 from catsdogs.files import scratch_file
 from catsdogs.text import printable
+
+if TYPE_CHECKING:
+    from catsdogs.training.processes import ProcessGroup
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
 
@@ -68,21 +71,21 @@ class ProcessFlags:
             ConfigError: they contradict each other.
         """
         names = ("devices", "coordinator", "processes", "process_id")
-        team = cls(**{name: flags.pop(name) for name in names})
-        given = [team.coordinator, team.processes, team.process_id]
+        taken = cls(**{name: flags.pop(name) for name in names})
+        given = [taken.coordinator, taken.processes, taken.process_id]
         if any(value is not None for value in given) and None in given:
             raise ConfigError(
                 "--coordinator, --processes and --process-id belong together: give all three, or "
                 "none where Slurm, Open MPI or Kubernetes start the processes"
             )
-        if team.processes and team.process_id is not None and team.process_id >= team.processes:
+        if taken.processes and taken.process_id is not None and taken.process_id >= taken.processes:
             raise ConfigError(
-                f"--process-id should be 0 to {team.processes - 1}, got {team.process_id}"
+                f"--process-id should be 0 to {taken.processes - 1}, got {taken.process_id}"
             )
-        devices = team.devices
+        devices = taken.devices
         if devices not in (None, "all") and not (devices.isdecimal() and int(devices)):
             raise ConfigError(f"--devices should be all, or a number from 1, got {devices!r}")
-        return team
+        return taken
 
     @property
     def several(self) -> bool:
@@ -90,8 +93,8 @@ class ProcessFlags:
         return self.coordinator is not None or _scheduler_starts_several()
 
     @contextmanager
-    def joined(self, command: str) -> Iterator[bool]:
-        """Import the backend and join the others; gives whether this process leads.
+    def joined(self, command: str) -> Iterator["ProcessGroup"]:
+        """Import the backend and join the others; gives all of them.
 
         Of several processes, each is watched by a parent of its own: JAX' runtime aborts the
         process where another one is gone, and nothing within it could say so in a line.
@@ -100,23 +103,23 @@ class ProcessFlags:
 
         if not self.several:
             import_backend()
-            from catsdogs.training.processes import join_team
+            from catsdogs.training.processes import join_processes
 
-            yield join_team(self.devices).is_leader
+            yield join_processes(self.devices)
             return
         _watch_a_child(command)
         try:
             import_backend()
-            from catsdogs.training.processes import ending_together, join_team
+            from catsdogs.training.processes import ending_together, join_processes
 
-            team = join_team(
+            processes = join_processes(
                 self.devices, self.coordinator, self.processes, self.process_id, several=True
             )
             try:
-                with ending_together():
-                    yield team.is_leader
-            except TeamError as error:
-                raise TeamError(f"{error}: {_way_on(command)}") from None
+                with ending_together(processes):
+                    yield processes
+            except ProcessError as error:
+                raise ProcessError(f"{error}: {_way_on(command)}") from None
         except CatsdogsError as error:
             click.echo(error_line(error, click.get_current_context()), err=True)
             _leave(error.exit_code)

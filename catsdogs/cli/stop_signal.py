@@ -46,7 +46,7 @@ class StopSignal:
         with suppress(OSError):  # a full log
             os.write(2, b"\n" + _LINE if os.isatty(2) else _LINE)
 
-    def is_pulled(self) -> bool:
+    def is_given(self) -> bool:
         """Whether the training shall end after the running step."""
         return self._signal is not None
 

@@ -25,15 +25,15 @@ def train(**flags: Any) -> None:
     \b
     catsdogs train --subsample 20 --epochs 1
     """
-    processes = ProcessFlags.take(flags)
+    process_flags = ProcessFlags.take(flags)
     config, run = find_request("train", flags)
-    with processes.joined("train") as leads:
+    with process_flags.joined("train") as processes:
         from catsdogs.commands.train import train
         from catsdogs.console import Console
         from catsdogs.reporting.training_result import result_lines
 
-        with ending_gently(processes.several) as stop:
-            result = train(config, Console.shown(leads), stop, run)
-        if leads:
+        with ending_gently(process_flags.several) as stop:
+            result = train(config, Console.shown(processes.is_leader), stop, run, processes)
+        if processes.is_leader:
             click.echo("\n".join(result_lines(result)))
     end_if_interrupted(result.history.interrupted, stop)

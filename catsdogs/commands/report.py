@@ -164,6 +164,8 @@ def _differences(config_path: Path) -> dict[str, tuple[Any, Any]] | None:
 def _remarks_on_model(path: Path, metadata: Metadata, metrics: RunMetrics) -> list[str]:
     if is_of_run(metadata, metrics):
         return []
+    if not metrics.run_id:
+        return [f"Whether {path} is the model that this run saved was not recorded at that time."]
     return [
         f"The figures are those of {path}, which is not the model that this run saved: it was "
         f"made by {metadata.stage} on {format_time(metadata.created)}."

@@ -61,6 +61,7 @@ def stands_on(run: RunDir, metrics: RunMetrics, console: Console) -> list[Finish
         for other, theirs in list_finished(run.path.parent, console)
         if theirs.run_id
     }
+    others.pop(metrics.run_id, None)
     chain = [(run, metrics)]
     while before := others.pop(chain[0][1].start_run_id, None):
         chain.insert(0, before)

@@ -1,32 +1,11 @@
 """What a training gave, as lines."""
 
-from pathlib import Path
-from typing import Protocol
-
 from catsdogs.console import format_duration
-from catsdogs.evaluation.score import Score
 from catsdogs.text import printable
-from catsdogs.training.history import History
+from catsdogs.training.training_run import TrainResult
 
 
-class Trained(Protocol):
-    """The result of `train` or `finetune`."""
-
-    @property
-    def run_path(self) -> Path: ...
-    @property
-    def model_path(self) -> Path: ...
-    @property
-    def score(self) -> Score: ...
-    @property
-    def history(self) -> History: ...
-    @property
-    def num_skipped(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-
-
-def compare_with_start(result: Trained) -> str:
+def compare_with_start(result: TrainResult) -> str:
     """In one line, which epoch of a fine-tuning won and by how much."""
     start, kept = result.history.epochs[0], result.history.kept
     if kept is start:
@@ -38,7 +17,7 @@ def compare_with_start(result: Trained) -> str:
     )
 
 
-def result_lines(result: Trained) -> list[str]:
+def result_lines(result: TrainResult) -> list[str]:
     """Skipped photos, the score and where the model is."""
     lines = []
     if result.num_skipped:
