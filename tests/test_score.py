@@ -45,7 +45,8 @@ def test_score_text_groups_thousands():
 
 
 def test_score_interval_survives_a_float32_accuracy():
-    assert Score(0.5, 0.800000011920929, 10).interval == wilson_interval(8, 10)
+    score = Score(loss=0.5, accuracy=0.800000011920929, num_photos=10)
+    assert score.interval == wilson_interval(8, 10)
 
 
 def test_an_accuracy_that_one_answer_would_give_is_called_that():
