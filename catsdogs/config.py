@@ -9,9 +9,11 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
 
 from catsdogs.errors import ConfigError
 from catsdogs.files import expanded
@@ -19,6 +21,16 @@ from catsdogs.text import printable
 
 _MAX_SHOWN = 200
 """Characters of a wrong key or value that a message repeats."""
+
+
+Freedom = Literal["resume", "processes"]
+
+_FREE_ON_RESUME: JsonDict = {"free": ["resume"]}
+"""Of keys that may change when a run is resumed: where things lie, how fast it goes, and nothing
+of what is learned."""
+
+_FREE_EVERYWHERE: JsonDict = {"free": ["resume", "processes"]}
+"""Of keys that may in addition differ between processes that train together."""
 
 
 class _Section(BaseModel):
@@ -46,16 +58,16 @@ Count = Annotated[int, Field(le=1_000_000_000)]
 class DataConfig(_Section):
     """Which photos are used, and how they are split."""
 
-    dir: PathText = "data"
+    dir: PathText = Field("data", json_schema_extra=_FREE_EVERYWHERE)
     """Holds train/ and validation/ (or val/, valid/), or the class folders themselves."""
     subsample: Count = Field(1, ge=1)
     """Take every N-th photo of each split, at least one a class; 1 takes all."""
     validation_fraction: float = Field(0.2, gt=0, lt=1)
     """Share of each class for validation where the folder is not split already: exact for small
     classes; in large ones adding photos moves no others."""
-    max_unreadable: float = Field(0.1, ge=0, le=1)
+    max_unreadable: float = Field(0.1, ge=0, le=1, json_schema_extra=_FREE_ON_RESUME)
     """Share of unreadable photos above which a training stops instead of skipping them."""
-    decode_threads: int = Field(0, ge=0, le=256)
+    decode_threads: int = Field(0, ge=0, le=256, json_schema_extra=_FREE_EVERYWHERE)
     """Threads that decode photos ahead of the network; 0: one for each processor core."""
 
 
@@ -165,12 +177,12 @@ class FinetuneConfig(_Section):
 class CacheConfig(_Section):
     """The store of what the frozen layers computed."""
 
-    enabled: bool = True
-    dir: PathText = ""
+    enabled: bool = Field(True, json_schema_extra=_FREE_ON_RESUME)
+    dir: PathText = Field("", json_schema_extra=_FREE_EVERYWHERE)
     """Empty: the user's cache folder."""
-    max_gib: float = Field(10.0, gt=0, le=100_000)
+    max_gib: float = Field(10.0, gt=0, le=100_000, json_schema_extra=_FREE_EVERYWHERE)
     """The least recently used features are dropped beyond this size."""
-    ahead: bool = True
+    ahead: bool = Field(True, json_schema_extra=_FREE_EVERYWHERE)
     """`train` keeps what `finetune` will need too, where it fits. Not on a GPU, which computes
     it sooner than a disk writes it."""
 
@@ -183,9 +195,9 @@ class CacheConfig(_Section):
 class RunConfig(_Section):
     """What a training leaves behind besides the model file."""
 
-    dir: PathText = "runs"
+    dir: PathText = Field("runs", json_schema_extra=_FREE_EVERYWHERE)
     """Each run gets a folder `<time>-<command>` in it."""
-    tensorboard: bool = False
+    tensorboard: bool = Field(False, json_schema_extra=_FREE_EVERYWHERE)
     """Write each epoch's figures as TensorBoard event files too."""
 
 
@@ -196,7 +208,7 @@ class Config(_Section):
     """Of subsampling, augmentation, initial weights, dropout and the order of photos."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What the convolutions compute in; files are float32 always."""
-    output: PathText = "models/catsdogs.h5"
+    output: PathText = Field("models/catsdogs.h5", json_schema_extra=_FREE_EVERYWHERE)
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()
@@ -286,22 +298,38 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 def config_keys() -> list[str]:
     """All whole keys, such as `train.epochs`, in the order of definition."""
-    keys = []
+    return list(_fields())
+
+
+def free_keys(on: Freedom) -> set[str]:
+    """Whole keys whose values may change when a run is resumed, or differ between processes."""
+    found = set()
+    for key, field in _fields().items():
+        marks = field.json_schema_extra
+        if isinstance(marks, dict) and on in cast("list[str]", marks.get("free", [])):
+            found.add(key)
+    return found
+
+
+def _fields() -> dict[str, FieldInfo]:
+    """Whole keys to what pydantic knows of them, in the order of definition."""
+    fields = {}
     for name, field in Config.model_fields.items():
         section = field.annotation
         if isinstance(section, type) and issubclass(section, _Section):
-            keys += [f"{name}.{key}" for key in section.model_fields]
+            fields |= {f"{name}.{key}": inner for key, inner in section.model_fields.items()}
         else:
-            keys.append(name)
-    return keys
+            fields[name] = field
+    return fields
 
 
 def differences(config: Config) -> dict[str, Any]:
     """The whole keys whose values differ from the defaults, with their values."""
-    return {key: value for key, value in _flat(config).items() if value != _flat(Config())[key]}
+    return {key: value for key, value in flatten(config).items() if value != flatten(Config())[key]}
 
 
-def _flat(config: Config) -> dict[str, Any]:
+def flatten(config: Config) -> dict[str, Any]:
+    """Whole keys, such as `train.epochs`, to values."""
     flat: dict[str, Any] = {}
     for key in config_keys():
         value: Any = config

@@ -2,29 +2,17 @@
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catsdogs.config import Config, RunConfig, config_keys, differences, load_config
+from catsdogs.config import Config, RunConfig, flatten, free_keys, load_config
 from catsdogs.errors import ConfigError, DataError
+from catsdogs.files import exists
 from catsdogs.run import Command, RunDir, list_run_dirs
 
 if TYPE_CHECKING:  # the run is looked for before Keras is imported, which takes seconds
     from catsdogs.training.checkpoint import RunFacts
-
-_FREE_KEYS = {
-    "output",
-    "data.dir",
-    "data.decode_threads",
-    "data.max_unreadable",
-    "cache.enabled",
-    "cache.dir",
-    "cache.max_gib",
-    "cache.ahead",
-    "run.dir",
-    "run.tensorboard",
-}
-"""They change where things lie or how fast it goes, and nothing of what is learned."""
 
 
 def unfinished_run(command: Command, overrides: Mapping[str, Any]) -> RunDir:
@@ -60,6 +48,23 @@ def unfinished_run(command: Command, overrides: Mapping[str, Any]) -> RunDir:
     )
 
 
+def left_to_resume(command: Command, parent: Path, since: float) -> bool:
+    """Whether a process that has ended left something to go on with.
+
+    Args:
+        command: what it ran.
+        parent: the folder of its runs.
+        since: when it began, in seconds since 1970.
+    """
+    newest = [run for run in list_run_dirs(parent) if run.command == command][-1:]
+    with suppress(OSError):
+        return any(
+            not exists(run.metrics_path) and run.checkpoint_path.stat().st_mtime >= since
+            for run in newest
+        )
+    return False
+
+
 def resumed_config(run: RunDir, overrides: Mapping[str, Any]) -> Config:
     """The configuration of a run, with what may be different when it goes on.
 
@@ -67,12 +72,10 @@ def resumed_config(run: RunDir, overrides: Mapping[str, Any]) -> Config:
         ConfigError: a key would change what is learned.
     """
     wanted = load_config(run.config_path, overrides)
-    before, after = differences(load_config(run.config_path)), differences(wanted)
-    for key in config_keys():  # one that is in neither has its default in both
-        if key not in _FREE_KEYS and (key in before, before.get(key)) != (
-            key in after,
-            after.get(key),
-        ):
+    before, after = flatten(load_config(run.config_path)), flatten(wanted)
+    free = free_keys("resume")
+    for key, value in after.items():
+        if key not in free and value != before[key]:
             raise ConfigError(
                 f"{key} is fixed in {run.path}, which --resume goes on with: leave it out, "
                 "or start anew without --resume"

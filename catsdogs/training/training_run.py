@@ -20,6 +20,7 @@ from catsdogs.files import remove_abandoned_parts
 from catsdogs.network.classifier import split_at
 from catsdogs.network.precision import Precision, choose_precision
 from catsdogs.run import Command, RunDir, create_run_dir, utc_now
+from catsdogs.training.agreement import check_found, check_settings
 from catsdogs.training.checkpoint import RunFacts, read_checkpoint
 from catsdogs.training.features import hash_weights
 from catsdogs.training.fitting import StopRequested, Supervision
@@ -88,6 +89,7 @@ class TrainingRun:
 
     Raises:
         DataError: the run's checkpoint is damaged.
+        DisagreementError: the processes were given different settings.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class TrainingRun:
         if resumed is not None:
             checkpoint = read_checkpoint(resumed.checkpoint_path)
             self.begun, self._progress = checkpoint.facts, checkpoint.progress
+        check_settings(processes, command, config, self.begun)
 
     def choose_precision(self) -> Precision:
         """What the configuration asks for, or what the resumed run began in."""
@@ -158,7 +161,7 @@ class TrainingRun:
             run_id=(self.begun and self.begun.run_id) or uuid.uuid4().hex,
             start_run_id=start.run_id if start else "",
         )
-        _check_same(facts, self._processes)
+        check_found(self._processes, facts)
         if self._resumed is not None and self.begun is not None:
             self.run_dir = self._resumed
             check_same(self.run_dir, self.begun, facts, bool(self._progress.epochs))
@@ -183,7 +186,7 @@ class TrainingRun:
     @contextmanager
     def _listening(self, facts: RunFacts) -> Iterator[None]:
         """Keep the record and tell the listeners; where it ends early, say how to go on."""
-        recorder = RunRecorder(
+        self._recorder = RunRecorder(
             self._command,
             self._config,
             self._console,
@@ -192,7 +195,7 @@ class TrainingRun:
             self._progress,
             self._seconds,
         )
-        self._listeners.insert(0, recorder)
+        self._listeners.insert(0, self._recorder)
         self._console.log_to(self.run_dir.log_path)
         if self._resumed is not None:
             self._console.note(f"going on with {self.run_dir.path} {self._reached}")
@@ -201,11 +204,9 @@ class TrainingRun:
                 listener.begin(self.run_dir)
             yield
         except StopRequested:
-            raise StopRequested(
-                f"stopped before the first epoch had ended: `{self._resume_command}` carries on"
-            ) from None
+            raise StopRequested(f"stopped before the first epoch had ended{self._way_on}") from None
         except CatsdogsError as error:
-            if self._progress.epochs and recorder.can_be_resumed:
+            if self._progress.epochs and self._way_on:
                 error.args = (f"{error}. `{self._resume_command}` carries on {self._reached}",)
             raise
         finally:
@@ -234,6 +235,13 @@ class TrainingRun:
         return f"after epoch {epochs[-1].number}" if epochs else "from its start"
 
     @property
+    def _way_on(self) -> str:
+        """How to go on, the end of a line; empty where there is nothing to go on from."""
+        if not self._recorder.can_be_resumed:
+            return ""
+        return f": `{self._resume_command}` carries on"
+
+    @property
     def _resume_command(self) -> str:
         return resume_command(self._command, self._config)
 
@@ -246,9 +254,7 @@ class TrainingRun:
         if self._processes.is_leader:
             try:
                 if history.interrupted:
-                    self._console.note(
-                        f"stopped {self._reached}: `{self._resume_command}` carries on"
-                    )
+                    self._console.note(f"stopped {self._reached}{self._way_on}")
                 else:
                     for listener in self._listeners:
                         listener.finish(history)
@@ -263,24 +269,6 @@ class TrainingRun:
             len(self._dataset.unreadable),
             self._seconds(),
         )
-
-
-def _check_same(facts: RunFacts, processes: ProcessGroup) -> None:
-    """Make sure that all processes train the same network on the same photos in one order.
-
-    Raises:
-        DataError: one does not.
-    """
-    whats = ("photos", "precision", "weights")
-    values = [facts.photos, facts.precision, facts.start_weights]
-    found = processes.exchange(values)
-    for index, others in enumerate(found):
-        for what, leaders, other in zip(whats, found[0], others, strict=True):
-            if other != leaders:
-                raise DataError(
-                    f"process {index} has other {what} than process 0: start all of them with the "
-                    "same files and the same options"
-                )
 
 
 def _drop_again(dataset: Dataset, unreadable: Iterable[tuple[str, str]]) -> None:
