@@ -313,7 +313,7 @@ def free_keys(on: Freedom) -> set[str]:
 
 def _fields() -> dict[str, FieldInfo]:
     """Whole keys to what pydantic knows of them, in the order of definition."""
-    fields = {}
+    fields: dict[str, FieldInfo] = {}
     for name, field in Config.model_fields.items():
         section = field.annotation
         if isinstance(section, type) and issubclass(section, _Section):

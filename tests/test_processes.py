@@ -50,14 +50,14 @@ def end(process, code=0):
     return stdout, stderr
 
 
-def start_pair(folder, arguments):
+def start_pair(folder, arguments, other=()):
     """Two processes, each with a cache of its own, as on two machines."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         coordinator = f"127.0.0.1:{server.getsockname()[1]}"
     together = ["--coordinator", coordinator, "--processes=2"]
     return [
-        start(folder, [*arguments, *together, f"--process-id={index}"], f"cache-{index}")
-        for index in (0, 1)
+        start(folder, [*arguments, *more, *together, f"--process-id={index}"], f"cache-{index}")
+        for index, more in enumerate([(), other])
     ]
 
 
@@ -149,6 +149,20 @@ def test_a_killed_process_ends_the_other_in_a_line_and_the_run_can_be_resumed(
     end(start(folder, ["train", "--resume"], "cache-0"))
     assert [int(row[0]) for row in histories(folder)] == list(range(1, 41))
     assert model.read_bytes() != unsure_model.read_bytes()
+
+
+def test_processes_with_other_settings_both_name_the_key_and_promise_nothing(
+    tmp_path_factory, photos
+):
+    folder = make_folder(tmp_path_factory, photos)
+    pair = start_pair(folder, TRAIN, other=["--set=train.learning_rate=0.5"])
+    for process in pair:
+        assert end(process, code=2) == (
+            "",
+            "error: train.learning_rate is 0.5 in process 1 and 0.0001 in process 0: give all "
+            "processes the same files and the same settings\n",
+        )
+    assert not (folder / "runs").exists()
 
 
 @pytest.mark.parametrize(

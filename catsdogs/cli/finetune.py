@@ -26,21 +26,21 @@ def finetune(model: Path | None, **flags: Any) -> None:
     catsdogs finetune --epochs 2
     """
     process_flags = ProcessFlags.take(flags)
-    config, run = None, None
     if flags["resume"]:
         config, run = find_request("finetune", flags)
-    with process_flags.joined("finetune") as processes:
+    else:
+        from catsdogs.network.metadata import read_metadata
+
+        if model is None:
+            model = Path(configuration(flags).output)
+        elif not flags["output"]:
+            flags["output"] = str(model)
+        config, run = configuration(flags, fixed_model=read_metadata(model).architecture), None
+    with process_flags.joined("finetune", config) as processes:
         from catsdogs.commands.finetune import finetune
         from catsdogs.console import Console
-        from catsdogs.network.metadata import read_metadata
         from catsdogs.reporting.training_result import compare_with_start, result_lines
 
-        if config is None:
-            if model is None:
-                model = Path(configuration(flags).output)
-            elif not flags["output"]:
-                flags["output"] = str(model)
-            config = configuration(flags, fixed_model=read_metadata(model).architecture)
         with ending_gently(process_flags.several) as stop:
             result = finetune(
                 config, model, Console.shown(processes.is_leader), stop, run, processes

@@ -4,9 +4,11 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -18,6 +20,8 @@ from catsdogs.files import scratch_file
 from catsdogs.text import printable
 
 if TYPE_CHECKING:
+    from catsdogs.config import Config
+    from catsdogs.run import Command
     from catsdogs.training.processes import ProcessGroup
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
@@ -93,7 +97,7 @@ class ProcessFlags:
         return self.coordinator is not None or _scheduler_starts_several()
 
     @contextmanager
-    def joined(self, command: str) -> Iterator["ProcessGroup"]:
+    def joined(self, command: "Command", config: "Config") -> Iterator["ProcessGroup"]:
         """Import the backend and join the others; gives all of them.
 
         Of several processes, each is watched by a parent of its own: JAX' runtime aborts the
@@ -107,9 +111,11 @@ class ProcessFlags:
 
             yield join_processes(self.devices)
             return
-        _watch_a_child(command)
+        way_on = _WayOn(command, config, time.time())
+        _watch_a_child(way_on)
         try:
             import_backend()
+            from catsdogs.training.agreement import DisagreementError
             from catsdogs.training.processes import ending_together, join_processes
 
             processes = join_processes(
@@ -119,12 +125,17 @@ class ProcessFlags:
                 with ending_together(processes):
                     yield processes
             except ProcessError as error:
-                raise ProcessError(f"{error}: {_way_on(command)}") from None
+                raise ProcessError(f"{error}: {way_on}") from None
+            except DisagreementError as error:
+                click.echo(error_line(error, click.get_current_context()), err=True)
+                with suppress(ProcessError), ending_together(processes):
+                    processes.exchange("")  # whoever left now would take the others' last word
+                _leave(error.exit_code)
         except CatsdogsError as error:
             click.echo(error_line(error, click.get_current_context()), err=True)
             _leave(error.exit_code)
         except KeyboardInterrupt:
-            click.echo(f"stopped: {_way_on(command)}", err=True)
+            click.echo(f"stopped: {way_on}", err=True)
             _leave(130)
 
 
@@ -137,11 +148,28 @@ def _scheduler_starts_several() -> bool:
     return several or {"KUBERNETES_SERVICE_HOST", "JOB_COMPLETION_INDEX"} <= set(os.environ)
 
 
-def _way_on(command: str) -> str:
-    return (
-        "the model that was saved before is whole, and "
-        f"`catsdogs {command} --resume` on every process carries on"
-    )
+@dataclass(frozen=True)
+class _WayOn:
+    """What is left where a process ends, and how to go on where there is something to go on with.
+
+    Attributes:
+        command: what it ran.
+        config: likewise.
+        began: when, in seconds since 1970.
+    """
+
+    command: "Command"
+    config: "Config"
+    began: float
+
+    def __str__(self) -> str:
+        from catsdogs.training.resuming import left_to_resume, resume_command
+
+        whole = "the model that was saved before is whole"
+        if not left_to_resume(self.command, Path(self.config.run.dir), self.began):
+            return whole
+        going_on = resume_command(self.command, self.config)
+        return f"{whole}, and `{going_on}` on every process carries on"
 
 
 def _leave(code: int) -> NoReturn:
@@ -157,7 +185,7 @@ def _leave_with_traceback(*exception: Any) -> NoReturn:
     _leave(1)
 
 
-def _watch_a_child(command: str) -> None:
+def _watch_a_child(way_on: _WayOn) -> None:
     """Go on in a child process; the parent waits for its end, says why it was, and ends too."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -169,7 +197,7 @@ def _watch_a_child(command: str) -> None:
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
         if code < 0:
-            click.echo(f"error: {_why_it_died(-code, noise)}: {_way_on(command)}", err=True)
+            click.echo(f"error: {_why_it_died(-code, noise)}: {way_on}", err=True)
             code = 1
         _leave(code)
     if sys.platform == "linux":

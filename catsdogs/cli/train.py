@@ -27,7 +27,7 @@ def train(**flags: Any) -> None:
     """
     process_flags = ProcessFlags.take(flags)
     config, run = find_request("train", flags)
-    with process_flags.joined("train") as processes:
+    with process_flags.joined("train", config) as processes:
         from catsdogs.commands.train import train
         from catsdogs.console import Console
         from catsdogs.reporting.training_result import result_lines
