@@ -4,6 +4,7 @@
     ├── ConfigError          exit 2   the request itself is wrong: a key, a value, a flag
     ├── DataError                     a folder or a photo that cannot be used
     ├── WeightsError                  no usable ImageNet weights
+    ├── DivergedError                 a training, or a network, gave numbers that are none
     ├── OutOfMemoryError              the device's memory is too small for what was asked
     ├── ProcessError                  the other processes of a training are gone
     └── ModelFileError                an .h5 that is missing, damaged or not one of ours
@@ -50,6 +51,10 @@ class WeightsError(CatsdogsError):
 
 class ModelFileError(CatsdogsError):
     """A model file is missing, damaged, or not written by catsdogs."""
+
+
+class DivergedError(CatsdogsError):
+    """A training gives numbers that are NaN or infinite: nothing of it is worth keeping."""
 
 
 class OutOfMemoryError(CatsdogsError):

@@ -1,8 +1,11 @@
+import re
+
 import keras
 import numpy as np
 import pytest
 
 from catsdogs.console import Console
+from catsdogs.errors import DivergedError
 from catsdogs.training.fitting import fit_epochs
 from catsdogs.training.history import TrainingPlan
 
@@ -51,7 +54,8 @@ def make_model():
 
 
 def plan(**changes):
-    values = {"epochs": 4, "batch_size": 4, "learning_rate": 0.1, "patience": 0, "keep": "best"}
+    values = {"section": "train", "epochs": 4, "batch_size": 4, "learning_rate": 0.1}
+    values |= {"patience": 0, "keep": "best"}
     return TrainingPlan(**{**values, "start_counts": False, **changes})
 
 
@@ -109,8 +113,24 @@ def test_learning_rate_falls_along_a_cosine_to_a_twentieth():
     assert [epoch.learning_rate for epoch in history.epochs] == pytest.approx([0.1, 0.0525])
 
 
-def test_a_loss_that_is_not_a_number_never_wins():
-    source = PointEpochs(make_model())
-    history = fit_epochs(source, plan(learning_rate=1e38, start_counts=True), Console())
-    assert history.kept.number == 0
-    assert np.isfinite(evaluate(source)["loss"])
+@pytest.mark.parametrize("start_counts", [True, False])
+def test_a_training_that_diverges_stops_and_names_the_key(start_counts):
+    diverging = plan(learning_rate=1e38, start_counts=start_counts)
+    with pytest.raises(DivergedError) as caught:
+        fit_epochs(PointEpochs(make_model()), diverging, Console())
+    assert re.fullmatch(
+        r"the training diverged in epoch 1 \(loss \S+, validation loss \S+\): choose a smaller "
+        r"train.learning_rate than 1e\+38",
+        str(caught.value),
+    )
+    assert caught.value.key == "train.learning_rate"
+
+
+def test_a_model_that_is_damaged_before_fine_tuning_is_called_that():
+    model = make_model()
+    model.layers[0].set_weights([np.full((2, 2), np.nan), np.zeros(2)])
+    with pytest.raises(DivergedError) as caught:
+        fit_epochs(PointEpochs(model), plan(start_counts=True), Console())
+    assert str(caught.value) == (
+        "the loss of the model as it was is nan: its weights are damaged, train it anew"
+    )

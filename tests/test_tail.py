@@ -54,6 +54,7 @@ class Run:
         )
         set_backbone_weights(self.model, VGG16.load_weights("random"))
         plan = TrainingPlan(
+            section="train",
             epochs=epochs,
             batch_size=5,
             learning_rate=1e-3,

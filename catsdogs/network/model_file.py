@@ -11,8 +11,9 @@ from pathlib import Path
 
 import h5py
 import keras
+import numpy as np
 
-from catsdogs.errors import ConfigError, ModelFileError
+from catsdogs.errors import ConfigError, DivergedError, ModelFileError
 from catsdogs.files import replacing
 from catsdogs.network.classifier import build_classifier
 from catsdogs.network.metadata import (
@@ -37,11 +38,17 @@ def save_model(path: Path, model: keras.Model, metadata: Metadata) -> None:
 
     Raises:
         DataError: the file cannot be written; an old one is still whole.
+        DivergedError: a weight is NaN or infinite; likewise.
     """
     float32 = build_classifier(
         metadata.architecture, len(metadata.class_names), keras.DTypePolicy("float32")
     )
     float32.set_weights(model.get_weights())
+    for layer in float32.layers:
+        if not all(np.isfinite(array).all() for array in layer.get_weights()):
+            raise DivergedError(
+                f"{path} is not written: weights of its layer {layer.name} are NaN or infinite"
+            )
     with replacing(path) as part, _hdf5_errors_by_number():
         with _without_legacy_warning():
             float32.save(part, include_optimizer=False)

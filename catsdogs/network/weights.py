@@ -34,11 +34,23 @@ class Weights:
         layers: all layers that have any; for a network that takes RGB, 0 to 255.
         source: where they came from, for people.
         sha256: of the file they were read from, hex; empty for random weights.
+
+    Raises:
+        WeightsError: a number among them is NaN or infinite.
     """
 
     layers: LayerWeights
     source: str
     sha256: str
+
+    def __post_init__(self) -> None:
+        for name, arrays in self.layers.items():
+            if not all(np.isfinite(array).all() for array in arrays):
+                raise WeightsError(
+                    f"{self.source} cannot be used: weights of its layer {name} are NaN or "
+                    "infinite; choose other weights",
+                    key="model.weights",
+                )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,8 +21,11 @@ from catsdogs.errors import CatsdogsError
 from catsdogs.files import is_dir, is_file
 from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
 
-_PIXELS_VERSION = 1
-"""Raised whenever the same file gives other pixels, so that no old feature is used for them."""
+_CONTENTS_VERSION = 2
+"""Raised whenever the same file gives other pixels, or a feature is kept in another way, so that
+no old feature is used for them."""
+
+_CHECKSUM_BYTES = 4
 
 _DATABASE_NAME = "data.mdb"  # LMDB's own name
 _CARD_NAME = "trunk.json"
@@ -58,7 +62,7 @@ class TrunkCard:
     @property
     def fingerprint(self) -> str:
         """Name of the trunk's store: differs wherever its outputs may differ."""
-        described = json.dumps([_PIXELS_VERSION, asdict(self)], sort_keys=True)
+        described = json.dumps([_CONTENTS_VERSION, asdict(self)], sort_keys=True)
         return hashlib.sha256(described.encode()).hexdigest()[:32]
 
 
@@ -90,8 +94,20 @@ class DiskStore:
     enough, the features of this one.
     """
 
-    def __init__(self, cache_dir: Path, card: TrunkCard, max_bytes: int) -> None:
+    def __init__(
+        self,
+        cache_dir: Path,
+        card: TrunkCard,
+        max_bytes: int,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
         """Open or make a trunk's store.
+
+        Args:
+            cache_dir: the folder of all stores.
+            card: what the trunk is.
+            max_bytes: the budget of all stores.
+            warn: told in a line where the store was damaged, and begins anew.
 
         Raises:
             StoreError: the folder cannot be made, written or locked.
@@ -101,6 +117,17 @@ class DiskStore:
         self._card = card
         self._max_bytes = max_bytes
         self._open()
+        if self._is_cut_short():
+            self.close()
+            drop_store(self._dir)
+            warn(f"feature store: {self._dir} is damaged (shorter than it says): it begins anew")
+            self._open()
+
+    def _is_cut_short(self) -> bool:
+        """Whether pages are missing: the system would end a process that looks at them."""
+        num_pages = self._env.info()["last_pgno"] + 1
+        size = (self._dir / _DATABASE_NAME).stat().st_size
+        return size < num_pages * self._env.stat()["psize"]
 
     def _open(self) -> None:
         try:
@@ -148,7 +175,8 @@ class DiskStore:
         try:
             with self._env.begin(write=True) as transaction:
                 for key, feature in zip(keys, features, strict=True):
-                    transaction.put(key, feature.tobytes(), overwrite=False)
+                    value = feature.tobytes()
+                    transaction.put(key, value + _checksum(value), overwrite=False)
         except lmdb.Error as error:
             raise StoreError(f"{self._dir} cannot be written ({_reason(error)})") from None
 
@@ -160,10 +188,18 @@ class DiskStore:
                     value = transaction.get(key)
                     if value is None:
                         raise StoreError(f"{self._dir} was emptied by another process")
-                    features[index] = np.frombuffer(value, np.float16).reshape(shape)
+                    feature, checksum = value[:-_CHECKSUM_BYTES], value[-_CHECKSUM_BYTES:]
+                    if len(feature) != 2 * math.prod(shape) or _checksum(feature) != checksum:
+                        drop_store(self._dir)
+                        raise StoreError(f"{self._dir} was damaged, and is deleted")
+                    features[index] = np.frombuffer(feature, np.float16).reshape(shape)
         except lmdb.Error as error:
             raise StoreError(f"{self._dir} cannot be read ({_reason(error)})") from None
         return features
+
+
+def _checksum(value: bytes | memoryview) -> bytes:
+    return zlib.crc32(value).to_bytes(_CHECKSUM_BYTES, "little")
 
 
 def has_room(folder: Path, max_bytes: int, num_features: int, num_bytes: int) -> bool:

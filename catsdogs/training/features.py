@@ -13,7 +13,7 @@ import numpy as np
 from catsdogs.data.batches import WHOLE_BATCH, BatchPart, decode_ahead
 from catsdogs.data.dataset import Sample
 from catsdogs.data.views import ViewReader
-from catsdogs.errors import DataError
+from catsdogs.errors import DataError, DivergedError
 from catsdogs.network.engines.keras_engine import ForwardPass
 from catsdogs.training.feature_exchange import complete_store, gather_found, raise_together
 from catsdogs.training.feature_store import FeatureStore, StoreError
@@ -128,6 +128,7 @@ class FeatureSource:
         Raises:
             StoreError: the features cannot be kept.
             OutOfMemoryError: the device's memory is too small for a single photo.
+            DivergedError: the trunk gives numbers that are NaN or infinite.
         """
         processes, start = self._processes, time.perf_counter()
         copies = self._copies(views)
@@ -181,11 +182,23 @@ class FeatureSource:
         for batch, outputs in self._forward.over(batches, batch_size):
             if outputs:
                 computed = [keys[position] for position in batch.positions]
+                self._check_finite(outputs, [wanted[key][0] for key in computed])
                 self._store.write(computed, _as_float16(outputs[0]))
                 self._keep_ahead(computed, outputs[1:])
             failed |= {keys[position]: reason for position, reason in batch.failures}
             on_computed(len(batch.positions) + len(batch.failures))
         return failed
+
+    def _check_finite(self, outputs: Sequence[np.ndarray], views: Sequence[View]) -> None:
+        for output in outputs:
+            finite = np.isfinite(output).reshape(len(output), -1).all(axis=1)  # (n,)
+            if not finite.all():
+                raise DivergedError(
+                    f"the frozen layers answer {views[int(finite.argmin())].sample.path} with "
+                    "numbers that are NaN or infinite: set precision to float32, or choose other "
+                    "weights",
+                    key="precision",
+                )
 
     def _keep_ahead(self, keys: Sequence[bytes], outputs: Sequence[np.ndarray]) -> None:
         """Nothing depends on it: where it cannot be kept, the training goes on without."""

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from catsdogs.console import Console, Task
+from catsdogs.errors import DivergedError
 from catsdogs.network.device import answering_out_of_memory
 from catsdogs.training.history import Epoch, History, Progress, TrainingPlan
 from catsdogs.training.model_state import ModelState, trained_weights
@@ -121,6 +122,7 @@ def fit_epochs(
     Raises:
         StopRequested: it was asked to stop before the first epoch had ended.
         OutOfMemoryError: the device's memory is too small for a step.
+        DivergedError: a loss or a weight is NaN or infinite.
     """
     supervision = supervision or Supervision()
     progress = supervision.progress
@@ -128,8 +130,8 @@ def fit_epochs(
     if progress.state is not None:
         progress.state.restore(source.model)
     too_much = (
-        f"for steps of {plan.batch_size} photos: give a smaller train.batch_size or "
-        f"finetune.batch_size, for example {max(1, plan.batch_size // 2)}"
+        f"for steps of {plan.batch_size} photos: give a smaller {plan.section}.batch_size, "
+        f"for example {max(1, plan.batch_size // 2)}"
     )
     interrupted = False
     try:
@@ -172,9 +174,11 @@ def _run_epochs(
             validation_accuracy=validation["accuracy"],
             seconds=time.perf_counter() - start,
         )
+        state = ModelState.of(model)
+        _check_finite(epoch, state, plan)
         console.note(_describe(epoch, plan))
         progress.epochs.append(epoch)
-        progress.state = ModelState.of(model)
+        progress.state = state
         if plan.keep == "last" or progress.best is epoch:
             progress.kept_weights = progress.state.weights
         progress.num_frozen = num_frozen + source.num_frozen
@@ -182,6 +186,28 @@ def _run_epochs(
         supervision.on_epoch(progress.history(plan))
     if progress.is_out_of_patience(plan):
         console.note(f"stopped early: {plan.patience} epochs without a better validation loss")
+
+
+def _check_finite(epoch: Epoch, state: ModelState, plan: TrainingPlan) -> None:
+    """Refuse an epoch that gave numbers that are NaN or infinite.
+
+    Raises:
+        DivergedError: it did.
+    """
+    losses = [loss for loss in (epoch.loss, epoch.validation_loss) if loss is not None]
+    if np.isfinite(losses).all() and all(np.isfinite(value).all() for value in state.weights):
+        return
+    if not epoch.number:
+        raise DivergedError(
+            f"the loss of the model as it was is {epoch.validation_loss:g}: its weights are "
+            "damaged, train it anew"
+        )
+    key = f"{plan.section}.learning_rate"
+    raise DivergedError(
+        f"the training diverged in epoch {epoch.number} (loss {losses[0]:g}, validation loss "
+        f"{losses[-1]:g}): choose a smaller {key} than {plan.learning_rate:g}",
+        key=key,
+    )
 
 
 def _train_epoch(

@@ -7,6 +7,7 @@ from typing import Self
 from catsdogs.config import Config
 from catsdogs.data.dataset import VALIDATION, Dataset
 from catsdogs.evaluation.score import Score
+from catsdogs.run import Command
 from catsdogs.training.model_state import ModelState, Values
 
 _FINAL_SHARE = 0.05
@@ -18,6 +19,7 @@ class TrainingPlan:
     """How to train.
 
     Attributes:
+        section: of the configuration, which it comes from; for messages.
         epochs: at most so many.
         batch_size: photos in a step.
         learning_rate: of Adam, in the first epoch; it falls along a cosine.
@@ -27,6 +29,7 @@ class TrainingPlan:
         seed: of what Keras may draw in an epoch besides dropout, which has its own.
     """
 
+    section: Command
     epochs: int
     batch_size: int
     learning_rate: float
@@ -40,6 +43,7 @@ class TrainingPlan:
         """What the section `train` says, for so many photos to train on."""
         section = config.train
         return cls(
+            section="train",
             epochs=section.epochs,
             batch_size=section.batch_size or default_batch_size(num_photos),
             learning_rate=section.learning_rate,
@@ -54,6 +58,7 @@ class TrainingPlan:
         """What the section `finetune` says."""
         section = config.finetune
         return cls(
+            section="finetune",
             epochs=section.epochs,
             batch_size=section.batch_size,
             learning_rate=section.learning_rate,

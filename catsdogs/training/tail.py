@@ -6,7 +6,6 @@ from contextlib import closing, contextmanager
 
 import keras
 
-from catsdogs.config import Config
 from catsdogs.data.skipping import refuse_too_many
 from catsdogs.data.views import ViewReader
 from catsdogs.network.backbones import finetune_boundary, get_backbone
@@ -118,7 +117,7 @@ def _stores(
     if setup.config.cache.enabled:
         try:
             with (
-                closing(_disk_store(model, boundary, setup.config)) as store,
+                closing(_disk_store(model, boundary, setup)) as store,
                 _keeping_ahead(model, boundary, setup) as ahead,
             ):
                 yield store, ahead
@@ -127,7 +126,8 @@ def _stores(
     yield MemoryStore(), None
 
 
-def _disk_store(model: keras.Model, boundary: str, config: Config) -> DiskStore:
+def _disk_store(model: keras.Model, boundary: str, setup: TrainingSetup) -> DiskStore:
+    config = setup.config
     trunk, _ = split_at(model, boundary)
     card = TrunkCard(
         backbone=config.model.backbone,
@@ -138,7 +138,7 @@ def _disk_store(model: keras.Model, boundary: str, config: Config) -> DiskStore:
         weights=hash_weights(trunk),
         fit=config.model.fit,
     )
-    return DiskStore(cache_dir(config.cache), card, config.cache.max_bytes)
+    return DiskStore(cache_dir(config.cache), card, config.cache.max_bytes, setup.console.warn)
 
 
 @contextmanager
@@ -162,7 +162,7 @@ def _keeping_ahead(
         yield None
         return
     try:
-        store = _disk_store(model, lower, config)
+        store = _disk_store(model, lower, setup)
     except StoreError:  # fine-tuning will say so, where it matters
         yield None
         return

@@ -14,7 +14,7 @@ from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import Dataset
 from catsdogs.data.skipping import describe_skipped, drop_unreadable
-from catsdogs.errors import CatsdogsError, DataError
+from catsdogs.errors import CatsdogsError, DataError, DivergedError
 from catsdogs.evaluation.score import Score
 from catsdogs.files import remove_abandoned_parts
 from catsdogs.network.classifier import split_at
@@ -206,7 +206,9 @@ class TrainingRun:
         except StopRequested:
             raise StopRequested(f"stopped before the first epoch had ended{self._way_on}") from None
         except CatsdogsError as error:
-            if self._progress.epochs and self._way_on:
+            # a training that diverged would do so again
+            is_of_use = self._progress.epochs and not isinstance(error, DivergedError)
+            if is_of_use and self._way_on:
                 error.args = (f"{error}. `{self._resume_command}` carries on {self._reached}",)
             raise
         finally:
