@@ -146,9 +146,9 @@ import os, signal, sys
 sys.path.insert(0, sys.argv[1])
 from catsdogs.network.backend import import_backend
 import_backend()
-from test_interruptions import Brake, run
+from test_interruptions import AskedOften, run
 
-class Kill(Brake):
+class Kill(AskedOften):
     def is_pulled(self):
         if super().is_pulled():
             os.kill(os.getpid(), signal.SIGKILL)
