@@ -58,7 +58,8 @@ def test_any_class_can_be_explained(folder, call):
 def test_an_unknown_class_is_an_error(folder, call):
     result = call("explain", "one/1_000.png", "--class", "dog", code=2)
     assert result.stderr == (
-        "error: the model has no class 'dog': --class should be one of cats, dogs\n"
+        "error: the model has no class 'dog', it has cats, dogs: choose one of them "
+        "by --class NAME\n"
     )
     assert not (folder / "1_000.explained.png").exists()
 
@@ -78,11 +79,12 @@ def test_a_bad_file_is_named_and_the_others_are_explained(folder, call):
     [
         (
             ["one/1_000.png", "--output", "one/1_000.png"],
-            "error: one/1_000.png is a photo and would be replaced: choose another --output",
+            "error: one/1_000.png is a photo and would be replaced: choose another place by "
+            "--output PATH",
         ),
         (
             ["one/1_000.png", "other/1_000.png", "--output", "both.png"],
-            "error: --output both.png is one file for 2 photos: give a folder",
+            "error: both.png is one file for 2 photos: choose a folder by --output PATH",
         ),
     ],
 )

@@ -26,6 +26,7 @@ FLOORS = [
     "serving",
     "reporting",
     "commands",
+    "api",
     "cli",
     "__main__",
 ]

@@ -55,6 +55,17 @@ def evaluate(
     if predictions_path is not None:
         check_writable(predictions_path, _KEY)
     predictor = Predictor(model_path, precision, class_names)
+    return measure(predictor, model_path, root, predictions_path, console)
+
+
+def measure(
+    predictor: Predictor,
+    model_path: Path,
+    root: Path,
+    predictions_path: Path | None,
+    console: Console,
+) -> EvaluateResult:
+    """Hold a loaded model against labelled photos; otherwise as `evaluate`."""
     names = predictor.class_names
     photos = load_photos(root, [predictor], console)
     predictions = list(predictor.predict(photos.paths, console))

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from catsdogs.console import Console
-from catsdogs.data.images import open_photo
+from catsdogs.data.images import open_any
 from catsdogs.data.photo_paths import find_photos
 from catsdogs.errors import ConfigError
 from catsdogs.files import check_writable, replacing
@@ -64,7 +67,7 @@ def explain(
     check_writable(output_paths[0])
     predictor = Predictor(model_path, precision)
     explanations = explain_photos(predictor, paths, class_name, console)
-    return _draw(explanations, output_paths)
+    return _draw(paths, explanations, output_paths)
 
 
 def name_outputs(paths: Sequence[Path], output: Path | None) -> list[Path]:
@@ -76,7 +79,7 @@ def name_outputs(paths: Sequence[Path], output: Path | None) -> list[Path]:
     if output is not None and output.suffix.lower() == ".png" and not output.is_dir():
         if len(paths) > 1:
             raise ConfigError(
-                f"--output {output} is one file for {len(paths):,} photos: give a folder"
+                f"{output} is one file for {len(paths):,} photos: choose a folder", key="output"
             )
         chosen = [output]
     else:
@@ -93,19 +96,28 @@ def name_outputs(paths: Sequence[Path], output: Path | None) -> list[Path]:
     photos = {path.resolve() for path in paths}
     for path in chosen:
         if path.resolve() in photos:
-            raise ConfigError(f"{path} is a photo and would be replaced: choose another --output")
+            raise ConfigError(
+                f"{path} is a photo and would be replaced: choose another place", key="output"
+            )
     return chosen
 
 
-def _draw(explanations: Iterator[Explanation], output_paths: Sequence[Path]) -> Iterator[Picture]:
-    for explanation, output_path in zip(explanations, output_paths, strict=True):
-        prediction, name = explanation.prediction, explanation.class_name
+def _draw(
+    paths: Sequence[Path], explanations: Iterator[Explanation], output_paths: Sequence[Path]
+) -> Iterator[Picture]:
+    for path, explanation, output_path in zip(paths, explanations, output_paths, strict=True):
+        answer, name = explanation.answer, explanation.class_name
         if explanation.heat is None:
-            yield Picture(prediction.path, "", 0.0, None, prediction.error)
+            yield Picture(path, "", 0.0, None, answer.error)
             continue
-        probability = prediction.probabilities[name]
-        photo = open_photo(prediction.path, (LONG_SIDE, LONG_SIDE))
-        picture = draw_explanation(photo, explanation.heat, f"{name} {probability:.4f}")
+        picture = picture_of(explanation, explanation.heat)
         with replacing(output_path) as part:
             picture.save(part)
-        yield Picture(prediction.path, name, probability, output_path)
+        yield Picture(path, name, answer.probabilities[name], output_path)
+
+
+def picture_of(explanation: Explanation, heat: np.ndarray) -> Image.Image:
+    """A photo, and beside it the photo with the heat over it, below the class's name."""
+    name = explanation.class_name
+    title = f"{name} {explanation.answer.probabilities[name]:.4f}"
+    return draw_explanation(open_any(explanation.photo, (LONG_SIDE, LONG_SIDE)), heat, title)

@@ -1,5 +1,6 @@
 """The one way a file becomes pixels, for training and prediction alike."""
 
+import io
 import struct
 import threading
 from collections.abc import Callable
@@ -261,6 +262,51 @@ def read_photo(path: Path, size: tuple[int, int], fit: Fit = "stretch") -> np.nd
         DataError: as `open_photo`.
     """
     return fit_to(open_photo(path, size), size, fit)
+
+
+Photo = Path | str | bytes | Image.Image | np.ndarray
+"""A photo in any form: a file, the bytes of one, a Pillow image, or pixels, uint8 RGB of shape
+`(height, width, 3)`."""
+
+
+def read_any(photo: Photo, size: tuple[int, int], fit: Fit = "stretch") -> np.ndarray:
+    """Bring a photo in any form to what the network is shown.
+
+    Returns:
+        uint8 array of shape `(height, width, 3)`, RGB, 0 to 255.
+
+    Raises:
+        DataError: as `open_photo`, or an array is not uint8 `(height, width, 3)`.
+    """
+    return fit_to(open_any(photo, size), size, fit)
+
+
+def open_any(photo: Photo, size: tuple[int, int]) -> Image.Image:
+    """A photo in any form as `open_photo` gives a file: upright and in RGB.
+
+    Raises:
+        DataError: as `open_photo`, or an array is not uint8 `(height, width, 3)`.
+    """
+    if isinstance(photo, str | Path):
+        return open_photo(Path(photo), size)
+    if isinstance(photo, bytes):
+        return decode_photo(photo, size)
+    if isinstance(photo, Image.Image):
+        with foreign_content(_reason):
+            photo.load()
+            turn = _UPRIGHT.get(_orientation(photo))
+            if photo.mode.startswith(("I", "F")):  # as a file of it would be scaled
+                buffer = io.BytesIO()
+                photo.save(buffer, "TIFF")
+                image = decode_photo(buffer.getvalue(), size)
+            else:
+                image = _to_rgb(photo)
+            return image if turn is None else image.transpose(turn)
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or not photo.size:
+        raise DataError(
+            f"an array of {photo.dtype} {photo.shape}: expected uint8 (height, width, 3), RGB"
+        )
+    return Image.fromarray(photo)
 
 
 def is_flat(pixels: np.ndarray) -> bool:

@@ -14,17 +14,16 @@ inputs those are.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from catsdogs.console import Console
-from catsdogs.data.images import read_photo
+from catsdogs.data.images import Photo, read_any
 from catsdogs.errors import ConfigError
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.classifier import POOLING_NAME, feature_layer, head_layers
-from catsdogs.network.predictor import Prediction, Predictor
+from catsdogs.network.predictor import Answer, Predictor
 
 
 @dataclass(frozen=True)
@@ -32,20 +31,22 @@ class Explanation:
     """Where in a photo a class was seen.
 
     Attributes:
-        prediction: the answer for the photo, exactly as `predict` gives it.
+        photo: as it was given.
+        answer: for the photo, exactly as `predict` gives it.
         class_name: the class that is explained; empty where the photo could not be read.
         heat: float32 `(rows, columns)` over the whole photo, 0 to 1, 1 where most speaks for
             the class; zeros where nothing does; None where the photo could not be read.
     """
 
-    prediction: Prediction
+    photo: Photo
+    answer: Answer
     class_name: str
     heat: np.ndarray | None
 
 
 def explain_photos(
     predictor: Predictor,
-    paths: Sequence[Path],
+    photos: Sequence[Photo],
     class_name: str | None = None,
     console: Console | None = None,
 ) -> Iterator[Explanation]:
@@ -53,7 +54,7 @@ def explain_photos(
 
     Args:
         predictor: of a model that `catsdogs train` or `finetune` wrote.
-        paths: photo files, one or more.
+        photos: in any form, one or more.
         class_name: the class to explain; None takes each photo's most probable one.
         console: where progress is shown; None shows none.
 
@@ -63,29 +64,31 @@ def explain_photos(
     names = predictor.class_names
     if class_name is not None and class_name not in names:
         raise ConfigError(
-            f"the model has no class {class_name!r}: --class should be one of {', '.join(names)}"
+            f"the model has no class {class_name!r}, it has {', '.join(names)}: choose one of them",
+            key="class_name",
         )
-    return _explain(predictor, paths, class_name, console)
+    return _explain(predictor, photos, class_name, console)
 
 
 def _explain(
-    predictor: Predictor, paths: Sequence[Path], class_name: str | None, console: Console | None
+    predictor: Predictor, photos: Sequence[Photo], class_name: str | None, console: Console | None
 ) -> Iterator[Explanation]:
     model = predictor.model
     if predictor.metadata is None:
         raise ConfigError("only a model that `catsdogs train` or `finetune` wrote can explain")
     trunk = explained_trunk(model, predictor.metadata.architecture.backbone)
-    for prediction in predictor.predict(paths, console):
-        if prediction.error:
-            yield Explanation(prediction, "", None)
+    for photo, answer in zip(photos, predictor.answer(photos, console), strict=True):
+        if answer.error:
+            yield Explanation(photo, answer, "", None)
             continue
-        name = class_name or prediction.class_name
-        photo = read_photo(prediction.path, predictor.image_size, predictor.fit)
+        name = class_name or answer.class_name
+        pixels = read_any(photo, predictor.image_size, predictor.fit)
         maps, features = (
-            np.asarray(output, np.float32)[0] for output in trunk.predict_on_batch(photo[None])
+            np.asarray(output, np.float32)[0] for output in trunk.predict_on_batch(pixels[None])
         )
         gradients = channel_gradients(model, features, predictor.class_names.index(name))
-        yield Explanation(prediction, name, heat_map(maps, gradients / math.prod(maps.shape[:2])))
+        heat = heat_map(maps, gradients / math.prod(maps.shape[:2]))
+        yield Explanation(photo, answer, name, heat)
 
 
 def explained_trunk(model: keras.Model, backbone_name: str) -> keras.Model:

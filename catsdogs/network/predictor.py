@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from catsdogs.config import DataConfig, Fit
 from catsdogs.console import Console
 from catsdogs.data.batches import decode_each
-from catsdogs.data.images import read_photo
+from catsdogs.data.images import Photo, read_any
 from catsdogs.data.threads import num_decode_threads
 from catsdogs.errors import ModelFileError
 from catsdogs.network.engines.keras_engine import ForwardPass, forward_batch_size
@@ -28,9 +29,31 @@ _SUM_TOLERANCE = 0.02
 """Of a row of probabilities that were computed in bfloat16, with 8 bits a number."""
 
 
+AnyPhoto = TypeVar("AnyPhoto", bound=Photo)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one photo.
+
+    Attributes:
+        probabilities: class names to probabilities, most probable first; empty where the
+            photo could not be read.
+        error: why it could not be read; empty otherwise.
+    """
+
+    probabilities: dict[str, float]
+    error: str = ""
+
+    @property
+    def class_name(self) -> str:
+        """The most probable class; empty where the photo could not be read."""
+        return next(iter(self.probabilities), "")
+
+
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one photo.
+    """The answer for one photo file.
 
     Attributes:
         path: as it was asked for.
@@ -57,7 +80,7 @@ class Prediction:
 
 
 class Predictor:
-    """A loaded model that answers for photo files.
+    """A loaded model that answers for photos.
 
     Args:
         model_path: a file that `catsdogs train` or `finetune` wrote, or one of plain Keras.
@@ -141,15 +164,30 @@ class Predictor:
                 that they have in it, so that answers differ from its own at most by their
                 places in a batch (some processors, float32: less than 1e-6).
         """
-        if isinstance(paths, Sized):
-            total = len(paths)
+        for path, answer in self._answer(paths, console, total, part_of):
+            yield Prediction(path, answer.probabilities, answer.error)
+
+    def answer(self, photos: Iterable[Photo], console: Console | None = None) -> Iterator[Answer]:
+        """Answer for photos in any form, as `predict` does for files."""
+        for _, answer in self._answer(photos, console, None, None):
+            yield answer
+
+    def _answer(
+        self,
+        photos: Iterable[AnyPhoto],
+        console: Console | None,
+        total: int | None,
+        part_of: int | None,
+    ) -> Iterator[tuple[AnyPhoto, Answer]]:
+        if isinstance(photos, Sized):
+            total = len(photos)
         size = self.image_size
         batch_size = min(forward_batch_size(size), self._most_at_once)
         batch_size = min(batch_size, part_of or total or batch_size)
         forward = ForwardPass(self.model, console.warn if console else lambda _: None)
         batches = decode_each(
-            lambda item: read_photo(item[1], size, self.fit),
-            enumerate(paths),
+            lambda item: read_any(item[1], size, self.fit),
+            enumerate(photos),
             batch_size,
             num_decode_threads(0),
         )
@@ -157,17 +195,17 @@ class Predictor:
         with progress as task:
             for batch, outputs in forward.over(batches, batch_size):
                 answers = {
-                    (position, path): Prediction(path, {}, reason)
-                    for (position, path), reason in batch.failures
+                    position: (photo, Answer({}, reason))
+                    for (position, photo), reason in batch.failures
                 }
                 if outputs:
                     rows = self._as_probabilities(outputs[0])
-                    for (position, path), row in zip(batch.positions, rows, strict=True):
-                        answers[position, path] = Prediction(path, self._ranked(row))
+                    for (position, photo), row in zip(batch.positions, rows, strict=True):
+                        answers[position] = photo, Answer(self._ranked(row))
                 if task is not None:
                     task.advance(len(answers))
-                for item in sorted(answers):
-                    yield answers[item]
+                for position in sorted(answers):
+                    yield answers[position]
 
     def _as_probabilities(self, rows: np.ndarray) -> np.ndarray:
         """What the model gave, `(n, units)`, as probabilities, float `(n, classes)`."""

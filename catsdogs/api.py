@@ -1,0 +1,410 @@
+"""The Python API: what a notebook or another program needs, as the commands do it.
+
+`import catsdogs` gives all of it, and imports what is heavy when it is first used. Nothing here
+prints, exits or catches signals; errors are those of `catsdogs.errors`.
+"""
+
+import io
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from PIL import Image
+
+from catsdogs.config import Config, ModelConfig, config_keys, flatten, load_config
+from catsdogs.console import Console
+from catsdogs.data.images import Photo
+from catsdogs.errors import DataError
+from catsdogs.network.backend import import_backend
+
+if TYPE_CHECKING:  # these import the network's engine
+    from catsdogs.evaluation.figures import Evaluation
+    from catsdogs.network.metadata import Metadata
+    from catsdogs.run import Command
+    from catsdogs.training.training_run import TrainResult
+
+ProgressListener = Callable[[str], object]
+"""Is told how long work is getting on, a line at a time."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one photo; in a notebook, a table.
+
+    Attributes:
+        probabilities: class names to probabilities, most probable first; empty where the photo
+            could not be read.
+        error: why it could not be read; empty otherwise.
+    """
+
+    probabilities: Mapping[str, float]
+    error: str = ""
+
+    @property
+    def class_name(self) -> str:
+        """The most probable class; empty where the photo could not be read."""
+        return next(iter(self.probabilities), "")
+
+    @property
+    def probability(self) -> float:
+        """Of the most probable class, 0 to 1; 0 where the photo could not be read."""
+        return self.probabilities.get(self.class_name, 0.0)
+
+    def _repr_html_(self) -> str:
+        from catsdogs.reporting.notebook import prediction_html
+
+        return prediction_html(self.probabilities, self.error)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Where in a photo a class was seen; in a notebook, a picture.
+
+    Attributes:
+        prediction: the answer for the photo.
+        class_name: the class that is explained.
+        heat: float32 `(rows, columns)` over the whole photo, 0 to 1, 1 where most speaks for
+            the class.
+        picture: the photo, and beside it the photo with the heat over it.
+    """
+
+    prediction: Prediction
+    class_name: str
+    heat: np.ndarray
+    picture: Image.Image
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture, whole or not at all, in the format of the path's ending.
+
+        Raises:
+            DataError: it cannot be written.
+        """
+        from catsdogs.files import replacing
+
+        with replacing(Path(path)) as part:
+            self.picture.save(part)
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.picture.save(buffer, "png")
+        return buffer.getvalue()
+
+
+class Model:
+    """A trained classifier, loaded by `catsdogs.load`.
+
+    Attributes:
+        path: of its file.
+        class_names: in the order of its output.
+        image_size: height and width in pixels that photos are brought to.
+        metadata: what the file says about itself; None for a plain Keras file.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        precision: str = "auto",
+        class_names: Iterable[str] | None = None,
+    ) -> None:
+        import_backend()
+        from catsdogs.network.predictor import Predictor
+
+        self.path = Path(path)
+        names = None if class_names is None else list(class_names)
+        self._predictor = Predictor(self.path, precision, names)
+        self.class_names: tuple[str, ...] = self._predictor.class_names
+        self.image_size: tuple[int, int] = self._predictor.image_size
+        self.metadata: Metadata | None = self._predictor.metadata
+
+    def __repr__(self) -> str:
+        height, width = self.image_size
+        return f"<catsdogs model {self.path}: {', '.join(self.class_names)}, {height} x {width}>"
+
+    @overload  # mypy finds that a path is a sequence of paths
+    def predict(  # type: ignore[overload-overlap]
+        self, photos: Photo, *, progress: ProgressListener | None = None
+    ) -> Prediction: ...
+
+    @overload
+    def predict(
+        self, photos: Iterable[Photo], *, progress: ProgressListener | None = None
+    ) -> list[Prediction]: ...
+
+    def predict(
+        self, photos: Photo | Iterable[Photo], *, progress: ProgressListener | None = None
+    ) -> Prediction | list[Prediction]:
+        """Say what is in one photo, or in many.
+
+        >>> model = catsdogs.load("models/catsdogs.h5")
+        >>> model.predict("image.jpg").class_name in model.class_names
+        True
+        >>> answers = model.predict(["image.jpg", Path("image.jpg").read_bytes()])
+        >>> answers[0].probabilities == answers[1].probabilities
+        True
+
+        Args:
+            photos: one, or any number in a list, an iterator, or an array of shape
+                `(photos, height, width, 3)`.
+            progress: is told how it is getting on; None: nobody is.
+
+        Returns:
+            For one photo its answer; for many a list of answers in their order, those of
+            photos that could not be read with the reason.
+
+        Raises:
+            DataError: the one photo cannot be read.
+            ModelFileError: the model gives something that is no probability.
+        """
+        is_one = _is_one(photos)
+        asked: Iterable[Photo] = [photos] if is_one else photos  # type: ignore[list-item, assignment]
+        answers = [
+            Prediction(answer.probabilities, answer.error)
+            for answer in self._predictor.answer(asked, _console(progress))
+        ]
+        if not is_one:
+            return answers
+        if answers[0].error:
+            raise DataError(f"{_name(asked)}: {answers[0].error}")
+        return answers[0]
+
+    def evaluate(
+        self, data: str | Path = "data", *, progress: ProgressListener | None = None
+    ) -> "Evaluation":
+        """Measure the model on photos whose class is known, as `catsdogs evaluate` does.
+
+        >>> evaluation = catsdogs.load("models/catsdogs.h5").evaluate("data/test")
+        >>> low, high = evaluation.interval
+        >>> low <= evaluation.accuracy <= high
+        True
+
+        Args:
+            data: a folder with `test/` or `validation/` in it, or with a folder per class.
+            progress: is told what is left out, and how it is getting on; None: nobody is.
+
+        Returns:
+            All figures, over the photos that could be read.
+
+        Raises:
+            DataError: the folder cannot be used, or no photo in it can be read.
+            ModelFileError: the model gives something that is no probability.
+        """
+        from catsdogs.commands.evaluate import measure
+        from catsdogs.reporting.notebook import NotebookEvaluation
+
+        result = measure(self._predictor, self.path, Path(data), None, _console(progress))
+        return NotebookEvaluation.of(result.evaluation)
+
+    def explain(self, photo: Photo, *, class_name: str | None = None) -> Explanation:
+        """Show where in a photo the model sees a class, as `catsdogs explain` does.
+
+        >>> model = catsdogs.load("models/catsdogs.h5")
+        >>> model.explain("image.jpg").save("cam.png")
+
+        Args:
+            photo: one.
+            class_name: the class to look for; None takes the most probable one.
+
+        Raises:
+            DataError: the photo cannot be read.
+            ConfigError: the model has no such class, or is none that catsdogs trained.
+        """
+        from catsdogs.commands.explain import picture_of
+        from catsdogs.network.gradcam import explain_photos
+
+        (found,) = explain_photos(self._predictor, [photo], class_name)
+        if found.heat is None:
+            raise DataError(f"{_name([photo])}: {found.answer.error}")
+        prediction = Prediction(found.answer.probabilities)
+        picture = picture_of(found, found.heat)
+        return Explanation(prediction, found.class_name, found.heat, picture)
+
+
+def load(
+    path: str | Path = "models/catsdogs.h5",
+    *,
+    precision: str = "auto",
+    class_names: Iterable[str] | None = None,
+) -> Model:
+    """Load a trained classifier.
+
+    >>> catsdogs.load("models/catsdogs.h5").class_names
+    ('cats', 'dogs')
+
+    Args:
+        path: a file that `train` or `finetune` wrote, or one of plain Keras.
+        precision: `auto`, `float32`, `bfloat16` or `float16`.
+        class_names: of a plain Keras file, in the order of its output; None for ours.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, or not admitted.
+        ConfigError: a setting is wrong.
+    """
+    return Model(path, precision=precision, class_names=class_names)
+
+
+def train(
+    data: str | Path | None = None,
+    *,
+    config: Config | str | Path | None = None,
+    progress: ProgressListener | None = None,
+    **settings: Any,
+) -> "TrainResult":
+    """Train a classifier on a folder of photos per class, and save it.
+
+    >>> result = catsdogs.train("data", epochs=1, subsample=10, **{"model.weights": "random"},
+    ...                         model={"image_size": (32, 32)}, output="models/new.h5")
+    >>> result.score.accuracy == catsdogs.load(result.model_path).metadata.validation.accuracy
+    True
+
+    Args:
+        data: the folder; None: as configured, `data` by default.
+        config: all settings, or the path of a TOML file with what differs from the defaults.
+        progress: is told how it is getting on; None: nobody is.
+        settings: keys of the configuration, laid over `config`: whole ones
+            (`**{"train.learning_rate": 0.01}`), sections (`augment={"views": 2}`), and those of
+            the section `train` and `subsample` by their last name (`epochs=5`).
+
+    Returns:
+        Where the model and the record of the run are, the score on the validation photos, and
+        the history of all epochs.
+
+    Raises:
+        CatsdogsError: photos, weights, settings or output cannot be used.
+        DivergedError: the loss became no number; what was saved before is unchanged.
+    """
+    chosen = _configuration("train", data, config, settings)
+    import_backend()
+    from catsdogs.commands.train import train
+
+    with _random_state_kept():
+        return train(chosen, _console(progress))
+
+
+def finetune(
+    model: "Model | TrainResult | str | Path" = "models/catsdogs.h5",
+    *,
+    data: str | Path | None = None,
+    config: Config | str | Path | None = None,
+    progress: ProgressListener | None = None,
+    **settings: Any,
+) -> "TrainResult":
+    """Train the top of a classifier too, and save it if that makes it better.
+
+    >>> result = catsdogs.finetune("models/catsdogs.h5", data="data", epochs=1, subsample=10)
+    >>> result.history.epochs[0].number
+    0
+
+    Args:
+        model: the one to start from, or its file; it is replaced unless `output` is given.
+        data: as for `train`.
+        config: likewise; its section `model` is that of the model.
+        progress: likewise.
+        settings: likewise, of the section `finetune`.
+
+    Raises:
+        CatsdogsError: model, photos, settings or output cannot be used.
+        DivergedError: the loss became no number; what was saved before is unchanged.
+    """
+    from catsdogs.network.metadata import read_metadata
+
+    match model:
+        case Model():
+            path = model.path
+        case str() | Path():
+            path = Path(model)
+        case _:
+            path = model.model_path
+    settings = {"output": str(path)} | settings
+    fixed = read_metadata(path).architecture
+    chosen = _configuration("finetune", data, config, settings, fixed)
+    import_backend()
+    from catsdogs.commands.finetune import finetune
+
+    with _random_state_kept():
+        return finetune(chosen, path, _console(progress))
+
+
+def _configuration(
+    command: "Command",
+    data: str | Path | None,
+    config: Config | str | Path | None,
+    settings: Mapping[str, Any],
+    fixed_model: ModelConfig | None = None,
+) -> Config:
+    """The configuration of a training: `config`, then the settings, then the folder.
+
+    Raises:
+        ConfigError: a key or a value is wrong.
+    """
+    known = set(config_keys())
+    overrides: dict[str, Any] = {}
+    path = None
+    if isinstance(config, Config):
+        # what stands at its default may give way to the model's own
+        overrides |= {k: v for k, v in flatten(config).items() if v != flatten(Config())[k]}
+    elif config is not None:
+        path = Path(config)
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            overrides |= {f"{name}.{key}": inner for key, inner in value.items()}
+        elif name not in known and f"{command}.{name}" in known:
+            overrides[f"{command}.{name}"] = value
+        elif name == "subsample":
+            overrides["data.subsample"] = value
+        else:
+            overrides[name] = value
+    if data is not None:
+        overrides["data.dir"] = data
+    texts = {
+        key: str(value) if isinstance(value, Path) else value for key, value in overrides.items()
+    }
+    return load_config(path, texts, fixed_model)
+
+
+@contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """Give the program back the random numbers that it would have drawn: training seeds them."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+class _Lines(io.TextIOBase):
+    """Hands what is written on, line by line."""
+
+    def __init__(self, tell: ProgressListener) -> None:
+        self._tell = tell
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            self._tell(line)
+        return len(text)
+
+
+def _console(progress: ProgressListener | None) -> Console:
+    """Where commands tell how they are getting on."""
+    return Console(io.StringIO() if progress is None else _Lines(progress))  # type: ignore[arg-type]
+
+
+def _is_one(photos: object) -> bool:
+    if isinstance(photos, np.ndarray):
+        return photos.ndim != 4
+    return isinstance(photos, str | Path | bytes | Image.Image)
+
+
+def _name(photos: Iterable[Photo]) -> str:
+    """The first of some photos, for messages."""
+    photo = next(iter(photos))
+    return (
+        str(photo) if isinstance(photo, str | Path) else f"a photo given as {type(photo).__name__}"
+    )
