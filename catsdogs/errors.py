@@ -25,6 +25,7 @@ class CatsdogsError(Exception):
     Attributes:
         key: what to set to get out of it: a key of the configuration, such as `data.dir`, or
             an argument of the command, such as `model`; None where neither helps.
+        sequel: a sentence that comes after the way out; empty for none.
         exit_code: of the command line.
     """
 
@@ -33,6 +34,15 @@ class CatsdogsError(Exception):
     def __init__(self, message: object = "", key: str | None = None) -> None:
         super().__init__(message)
         self.key = key
+        self.sequel = ""
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, without the sequel."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.sequel}" if self.sequel else self.message
 
 
 class ConfigError(CatsdogsError):

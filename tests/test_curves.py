@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from catsdogs.reporting.curves import Stage, curves_png, draw_curves
+from catsdogs.reporting.curves import RunEpochs, curves_png, draw_curves
 
 EPOCHS = [
     {
@@ -27,7 +27,7 @@ def lines_of(axes):
 
 
 def test_lines_hold_the_epochs_and_the_ring_is_on_the_kept_one():
-    (axes,) = draw_curves(Figure(), [Stage("finetune", EPOCHS[1:], 2)], "loss")
+    (axes,) = draw_curves(Figure(), [RunEpochs("finetune", EPOCHS[1:], 2)], "loss")
     assert lines_of(axes) == {
         "training": [(1, 0.5), (2, 0.25), (3, 0.166667)],
         "validation": [(1, 0.5), (2, 0.4), (3, 0.3)],
@@ -36,7 +36,7 @@ def test_lines_hold_the_epochs_and_the_ring_is_on_the_kept_one():
 
 
 def test_the_start_of_fine_tuning_has_no_training_figure():
-    (axes,) = draw_curves(Figure(), [Stage("finetune", EPOCHS, 0)], "accuracy")
+    (axes,) = draw_curves(Figure(), [RunEpochs("finetune", EPOCHS, 0)], "accuracy")
     training = lines_of(axes)["training"]
     assert np.isnan(training[0][1])
     assert training[1:] == [(1, 0.91), (2, 0.92), (3, 0.93)]
@@ -44,13 +44,13 @@ def test_the_start_of_fine_tuning_has_no_training_figure():
 
 
 def test_stages_share_one_scale():
-    stages = [Stage("train", EPOCHS[1:2], 1), Stage("finetune", EPOCHS, 3)]
-    first, second = draw_curves(Figure(), stages, "loss")
+    runs = [RunEpochs("train", EPOCHS[1:2], 1), RunEpochs("finetune", EPOCHS, 3)]
+    first, second = draw_curves(Figure(), runs, "loss")
     assert first.get_ylim() == second.get_ylim()
     assert [first.get_title(), second.get_title()] == ["train", "finetune"]
 
 
 def test_the_picture_is_a_png_with_something_on_it():
-    image = Image.open(io.BytesIO(curves_png(Stage("a $run$ with \\odd_{name", EPOCHS, 3))))
+    image = Image.open(io.BytesIO(curves_png(RunEpochs("a $run$ with \\odd_{name", EPOCHS, 3))))
     assert image.size == (1080, 432)
     assert len(image.convert("RGB").getcolors(100_000)) > 50

@@ -184,7 +184,7 @@ def test_a_model_that_answers_no_numbers_is_an_error(folder, call, make_model):
     result = call("evaluate", "--model", "nan.h5", code=1)
     assert result.stderr.splitlines()[-1] == (
         "error: nan.h5 answers with probabilities that are no numbers: train it again, "
-        "or try --precision float32"
+        "or compute in float32 by --precision"
     )
 
 

@@ -178,7 +178,7 @@ def test_processes_with_other_settings_both_name_the_key_and_promise_nothing(
             ["--coordinator=127.0.0.1:1", "--processes=2", "--process-id=2"],
             "--process-id should be 0 to 1, got 2",
         ),
-        (["--devices=3"], "--devices 3 are more than the 1 that JAX sees here"),
+        (["--devices=3"], "3 devices are more than the 1 that JAX sees here"),
     ],
 )
 def test_requests_that_cannot_be_met_are_one_line(tmp_path, arguments, message):
@@ -191,8 +191,8 @@ def test_scheduler_that_jax_does_not_understand_is_one_line(tmp_path, monkeypatc
     _, stderr = end(start(tmp_path, ["train"]), code=1)
     assert stderr == (
         "error: the other processes cannot be reached (coordinator_address should be defined.): "
-        "where JAX does not find them by itself, give --coordinator, --processes and "
-        "--process-id\n"
+        "where JAX does not find them by itself, name the coordinator, the number of "
+        "processes, and which one this is\n"
     )
 
 

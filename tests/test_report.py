@@ -324,7 +324,7 @@ def test_photos_that_are_gone_can_be_given_by_an_option(reported, tmp_path, monk
     result = CliRunner().invoke(main, ["report", str(moved.path)])
     assert result.exit_code == 1
     assert result.stderr == (
-        f"error: no folder data, where {moved.path} had its photos: give --data DIR\n"
+        f"error: no folder data, where {moved.path} had its photos: name a folder by --data DIR\n"
     )
 
 

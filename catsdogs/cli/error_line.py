@@ -15,7 +15,8 @@ def error_line(error: CatsdogsError, context: click.Context) -> str:
         context: of the command that ran.
     """
     flag = _flag(error.key, context) if error.key else ""
-    return f"error: {printable(str(error))}{f' by {flag}' if flag else ''}"
+    sequel = f". {error.sequel}" if error.sequel else ""
+    return f"error: {printable(error.message)}{f' by {flag}' if flag else ''}{printable(sequel)}"
 
 
 def _flag(key: str, context: click.Context) -> str:

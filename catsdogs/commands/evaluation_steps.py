@@ -67,7 +67,8 @@ def judge(
     if not np.isfinite(probabilities).all():
         raise ModelFileError(
             f"{model_path} answers with probabilities that are no numbers: train it again, "
-            "or try --precision float32"
+            "or compute in float32",
+            key="precision",
         )
     return evaluate_predictions(paths, indices, probabilities, class_names)
 

@@ -86,7 +86,8 @@ def report(
         data = find_path(run_dir, metrics.data)
         if not data.is_dir():
             raise DataError(
-                f"no folder {data}, where {run_dir.path} had its photos: give --data DIR"
+                f"no folder {data}, where {run_dir.path} had its photos: name a folder",
+                key="data",
             )
     if model is None:
         model, metadata = find_model(run_dir, metrics)

@@ -12,7 +12,7 @@ from catsdogs.reporting.curves import (
     TRAINING_COLOUR,
     VALIDATION_COLOUR,
     Quantity,
-    Stage,
+    RunEpochs,
     draw_curves,
 )
 from catsdogs.reporting.svg import inline_svg, page_style
@@ -26,19 +26,18 @@ _SIZE = (4.4, 2.9)
 _COLOURS = {TRAINING_COLOUR: "training", VALIDATION_COLOUR: "accent", KEPT_COLOUR: "muted"}
 
 
-def curves_svg(stages: Sequence[Stage], quantity: Quantity) -> Markup:
-    """Loss or accuracy over the epochs of each stage, the kept epochs marked."""
+def curves_svg(runs: Sequence[RunEpochs], quantity: Quantity) -> Markup:
+    """Loss or accuracy over the epochs of each run, the kept epochs marked."""
     import matplotlib
 
     with matplotlib.rc_context(page_style()):
         figure = _figure()
-        axes = draw_curves(figure, stages, quantity)[0]
+        axes = draw_curves(figure, runs, quantity)[0]
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=3, frameon=False)
         what = "Log loss" if quantity == "loss" else "Accuracy"
         kept = "; ".join(
-            f"{stage.title}: {len(stage.epochs)} epochs, epoch {stage.kept_epoch} kept"
-            for stage in stages
+            f"{run.title}: {len(run.epochs)} epochs, epoch {run.kept_epoch} kept" for run in runs
         )
         label = (
             f"{what} over the epochs, training and validation. {kept}. The table has all values."

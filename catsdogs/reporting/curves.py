@@ -22,7 +22,7 @@ _MOST_MARKED_EPOCHS = 30
 
 
 @dataclass(frozen=True)
-class Stage:
+class RunEpochs:
     """The epochs of one run.
 
     Attributes:
@@ -41,47 +41,47 @@ Quantity = Literal["loss", "accuracy"]
 
 
 def draw_curves(
-    figure: "Figure | SubFigure", stages: Sequence[Stage], quantity: Quantity
+    figure: "Figure | SubFigure", runs: Sequence[RunEpochs], quantity: Quantity
 ) -> "list[Axes]":
-    """Draw one quantity over the epochs, a panel a stage, all on the same scale.
+    """Draw one quantity over the epochs, a panel a run, all on the same scale.
 
     Args:
         figure: an empty (sub)figure.
-        stages: one or more, in their order.
+        runs: one or more, in their order.
         quantity: which one.
     """
     from matplotlib.ticker import PercentFormatter
 
-    widths = [max(2, len(stage.epochs)) for stage in stages]
+    widths = [max(2, len(run.epochs)) for run in runs]
     panels: list[Axes] = list(
-        figure.subplots(1, len(stages), sharey=True, width_ratios=widths, squeeze=False)[0]
+        figure.subplots(1, len(runs), sharey=True, width_ratios=widths, squeeze=False)[0]
     )
-    for axes, stage in zip(panels, stages, strict=True):
-        _draw_stage(axes, stage, quantity)
-        axes.set_title(stage.title if len(stages) > 1 else "")
+    for axes, run in zip(panels, runs, strict=True):
+        _draw_run(axes, run, quantity)
+        axes.set_title(run.title if len(runs) > 1 else "")
     panels[0].set_ylabel("log loss (nats)" if quantity == "loss" else "accuracy")
     if quantity == "accuracy":
         panels[0].yaxis.set_major_formatter(PercentFormatter(1))
     return panels
 
 
-def _draw_stage(axes: "Axes", stage: Stage, quantity: Quantity) -> None:
+def _draw_run(axes: "Axes", run: RunEpochs, quantity: Quantity) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    few = len(stage.epochs) <= _MOST_MARKED_EPOCHS
-    numbers = [_value(epoch["number"]) for epoch in stage.epochs]
-    axes.axvline(stage.kept_epoch, color=KEPT_COLOUR, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
+    few = len(run.epochs) <= _MOST_MARKED_EPOCHS
+    numbers = [_value(epoch["number"]) for epoch in run.epochs]
+    axes.axvline(run.kept_epoch, color=KEPT_COLOUR, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
     for key, colour, label in (
         (quantity, TRAINING_COLOUR, "training"),
         (f"validation_{quantity}", VALIDATION_COLOUR, "validation"),
     ):
-        values = [_value(epoch[key]) for epoch in stage.epochs]
+        values = [_value(epoch[key]) for epoch in run.epochs]
         marker: dict[str, Any] = {"marker": "o", "markersize": 4} if few else {}
         axes.plot(numbers, values, color=colour, label=label, linewidth=1.8, **marker)
-    for epoch in stage.epochs:
-        if epoch["number"] == stage.kept_epoch:
+    for epoch in run.epochs:
+        if epoch["number"] == run.kept_epoch:
             axes.plot(
-                [stage.kept_epoch],
+                [run.kept_epoch],
                 [_value(epoch[f"validation_{quantity}"])],
                 color=VALIDATION_COLOUR,
                 label="kept epoch",
@@ -94,8 +94,8 @@ def _draw_stage(axes: "Axes", stage: Stage, quantity: Quantity) -> None:
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
-    if len(stage.epochs) == 1:
-        axes.set_xticks([stage.kept_epoch])
+    if len(run.epochs) == 1:
+        axes.set_xticks([run.kept_epoch])
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", linewidth=0.5, alpha=0.4)
 
@@ -112,11 +112,11 @@ class CurvesPicture(RunListener):
 
     def finish(self, history: "History") -> None:
         rows = [asdict(epoch) for epoch in history.epochs]
-        stage = Stage(self._run_dir.path.name, rows, history.kept.number)
-        self._run_dir.write_curves(curves_png(stage))
+        run = RunEpochs(self._run_dir.path.name, rows, history.kept.number)
+        self._run_dir.write_curves(curves_png(run))
 
 
-def curves_png(stage: Stage) -> bytes:
+def curves_png(run: RunEpochs) -> bytes:
     """Loss and accuracy of one run side by side, as a PNG on white."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -124,10 +124,10 @@ def curves_png(stage: Stage) -> bytes:
     figure = Figure(figsize=(9, 3.6), dpi=120, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     left, right = cast("tuple[SubFigure, SubFigure]", figure.subfigures(1, 2))
-    draw_curves(left, [stage], "loss")
-    (axes,) = draw_curves(right, [stage], "accuracy")
+    draw_curves(left, [run], "loss")
+    (axes,) = draw_curves(right, [run], "accuracy")
     handles, labels = axes.get_legend_handles_labels()
-    figure.suptitle(stage.title, fontsize=11, parse_math=False)
+    figure.suptitle(run.title, fontsize=11, parse_math=False)
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")

@@ -14,7 +14,7 @@ from catsdogs.console import format_duration
 from catsdogs.evaluation.figures import Evaluation
 from catsdogs.evaluation.score import wilson_interval
 from catsdogs.reporting.charts import curves_svg, reliability_svg
-from catsdogs.reporting.curves import Stage
+from catsdogs.reporting.curves import RunEpochs
 from catsdogs.run import RunMetrics
 from catsdogs.text import printable
 
@@ -70,10 +70,10 @@ class ReportedRun:
     skipped: Sequence[tuple[str, str]]
 
     @property
-    def stage(self) -> Stage:
+    def run_epochs(self) -> RunEpochs:
         """Its epochs, for the curves."""
         title = "head" if self.metrics.command == "train" else "fine-tuning"
-        return Stage(title, self.epochs, self.metrics.kept_epoch)
+        return RunEpochs(title, self.epochs, self.metrics.kept_epoch)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def render_report(report: Report) -> str:
         "value": _format_value,
         "time": format_time,
     }
-    stages = [run.stage for run in report.runs if run.epochs]
+    runs = [run.run_epochs for run in report.runs if run.epochs]
     evaluation = report.evaluation
     return environment.get_template("report.html").render(
         report=report,
@@ -141,7 +141,7 @@ def render_report(report: Report) -> str:
         classes=[_class_row(evaluation, label) for label in range(len(evaluation.class_names))],
         confused=_most_confused(evaluation),
         show_matrix=len(evaluation.class_names) <= MOST_MATRIX_CLASSES,
-        curves=[curves_svg(stages, "loss"), curves_svg(stages, "accuracy")] if stages else [],
+        curves=[curves_svg(runs, "loss"), curves_svg(runs, "accuracy")] if runs else [],
         reliability=reliability_svg(evaluation.bins, len(evaluation.class_names)),
         now=datetime.datetime.now().astimezone(),
     )

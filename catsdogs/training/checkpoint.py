@@ -94,7 +94,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             return _parse(path, {name: arrays[name] for name in arrays.files})
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
-            f"{path} is damaged ({' '.join(str(error).split())[:100]}): start anew without --resume"
+            f"{path} is damaged ({' '.join(str(error).split())[:100]}): start anew"
         ) from None
 
 
@@ -102,8 +102,7 @@ def _parse(path: Path, arrays: dict[str, np.ndarray]) -> Checkpoint:
     record: dict[str, Any] = json.loads(str(arrays["record"]))
     if record["format_version"] != FORMAT_VERSION:
         raise DataError(
-            f"{path} is of another version of catsdogs: resume with that one, "
-            "or start anew without --resume"
+            f"{path} is of another version of catsdogs: resume with that one, or start anew"
         )
     known = {field.name for field in fields(RunFacts)}  # an older version had others as well
     facts = RunFacts(**{key: value for key, value in record["facts"].items() if key in known})

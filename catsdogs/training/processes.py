@@ -156,8 +156,8 @@ def join_processes(
                 ""
                 if coordinator
                 else (
-                    ": where JAX does not find them by itself, give --coordinator, --processes and "
-                    "--process-id"
+                    ": where JAX does not find them by itself, name the coordinator, the number of "
+                    "processes, and which one this is"
                 )
             )
             raise ProcessError(
@@ -170,7 +170,7 @@ def join_processes(
     )
     count = least if wanted == "all" else int(wanted)
     if count > least:
-        raise ConfigError(f"--devices {count} are more than the {least} that JAX sees here")
+        raise ConfigError(f"{count} devices are more than the {least} that JAX sees here")
     chosen = [
         _name(device)
         for index in range(jax.process_count())

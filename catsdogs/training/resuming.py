@@ -44,7 +44,8 @@ def unfinished_run(command: Command, overrides: Mapping[str, Any]) -> RunDir:
         problems[0]
         if problems
         else f"{parent} holds no {command} to resume: start one by `catsdogs {command}`, "
-        "or say where it is by --set run.dir=DIR"
+        "or choose the folder that holds it",
+        key=None if problems else "run.dir",
     )
 
 
@@ -76,10 +77,7 @@ def resumed_config(run: RunDir, overrides: Mapping[str, Any]) -> Config:
     free = free_keys("resume")
     for key, value in after.items():
         if key not in free and value != before[key]:
-            raise ConfigError(
-                f"{key} is fixed in {run.path}, which --resume goes on with: leave it out, "
-                "or start anew without --resume"
-            )
+            raise ConfigError(f"{key} is fixed in {run.path}: leave it out, or start anew")
     return wanted
 
 
@@ -103,7 +101,7 @@ def check_same(run: RunDir, begun: "RunFacts", found: "RunFacts", has_epochs: bo
     if found.photos != begun.photos:
         raise DataError(
             f"the photos are not those that {run.path} began with, in number, content or order: "
-            "bring them back, or start anew without --resume"
+            "bring them back, or start anew"
         )
     same = found.frozen_weights == begun.frozen_weights
     if not has_epochs:
@@ -112,8 +110,7 @@ def check_same(run: RunDir, begun: "RunFacts", found: "RunFacts", has_epochs: bo
         source = found.model or "the weights of the backbone"
         verb = "is" if found.model else "are"
         raise DataError(
-            f"{source} {verb} not what {run.path} began with: bring that back, "
-            "or start anew without --resume"
+            f"{source} {verb} not what {run.path} began with: bring that back, or start anew"
         )
 
 

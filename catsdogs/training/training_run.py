@@ -209,7 +209,7 @@ class TrainingRun:
             # a training that diverged would do so again
             is_of_use = self._progress.epochs and not isinstance(error, DivergedError)
             if is_of_use and self._way_on:
-                error.args = (f"{error}. `{self._resume_command}` carries on {self._reached}",)
+                error.sequel = f"`{self._resume_command}` carries on {self._reached}"
             raise
         finally:
             for listener in self._listeners:
@@ -253,6 +253,14 @@ class TrainingRun:
 
     def finish(self, history: History) -> TrainResult:
         """Tell that it is over, and put together what came out; the model is saved by now."""
+        result = TrainResult(
+            self.run_dir.path,
+            Path(self._config.output),
+            history.kept_score(self._dataset),
+            history,
+            len(self._dataset.unreadable),
+            self._seconds(),
+        )
         if self._processes.is_leader:
             try:
                 if history.interrupted:
@@ -263,14 +271,7 @@ class TrainingRun:
                     self.run_dir.remove_checkpoint()
             except DataError as error:
                 self._console.warn(f"{error}. The model is saved, the record of its run is not")
-        return TrainResult(
-            self.run_dir.path,
-            Path(self._config.output),
-            history.kept_score(self._dataset),
-            history,
-            len(self._dataset.unreadable),
-            self._seconds(),
-        )
+        return result
 
 
 def _drop_again(dataset: Dataset, unreadable: Iterable[tuple[str, str]]) -> None:
