@@ -33,6 +33,8 @@ import json, sys
 from click.testing import CliRunner
 from catsdogs.cli import main
 
+pytestmark = pytest.mark.slow
+
 def call(*arguments):
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output + repr(result.exception)

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -44,12 +45,24 @@ def call(*arguments, code=0):
     return result
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Where the first trained folder is kept for the tests after it."""
+    return tmp_path_factory.mktemp("template") / "folder"
+
+
 @pytest.fixture
-def trained(folder):
-    call("train", "--epochs", "3", *SMALL)
+def trained(folder, template):
+    """The folder after a training of three epochs."""
+    if template.exists():
+        shutil.copytree(template, folder, dirs_exist_ok=True)
+    else:
+        call("train", "--epochs", "3", *SMALL)
+        shutil.copytree(folder, template)
     return folder
 
 
+@pytest.mark.slow
 def test_train_finetune_and_predict_one_after_the_other(folder):
     train = call("train", "--subsample", "2", "--epochs", "1", *SMALL)
     lines = train.stdout.splitlines()
@@ -199,6 +212,7 @@ def test_finetune_refuses_classes_that_the_model_does_not_know(trained):
     )
 
 
+@pytest.mark.slow
 def test_finetune_with_a_model_writes_its_successor_beside_it(trained):
     (trained / "models" / "catsdogs.h5").rename(trained / "mine.h5")
     call("finetune", "--model", "mine.h5", "--epochs", "1")
@@ -207,6 +221,7 @@ def test_finetune_with_a_model_writes_its_successor_beside_it(trained):
     assert not (trained / "models" / "catsdogs.h5").exists()
 
 
+@pytest.mark.slow
 def test_finetune_that_only_harms_keeps_the_start(trained):
     before = keras.models.load_model(trained / "models" / "catsdogs.h5", compile=False)
     result = call("finetune", "--set", "finetune.learning_rate=1")
@@ -262,6 +277,7 @@ def start_training(*arguments):
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_a_sound_store_and_the_next_one_carries_on(many_photos):
     process = start_training()
     database = many_photos / "cache" / "catsdogs" / "features"
@@ -279,6 +295,7 @@ def test_a_killed_run_leaves_a_sound_store_and_the_next_one_carries_on(many_phot
     assert computed + cached == 324
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_share_one_sound_store_and_end_with_one_whole_file(many_photos):
     both = [start_training("--output", "out/both.h5") for _ in range(2)]
     for process in both:

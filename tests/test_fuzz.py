@@ -5,7 +5,10 @@ import sys
 import pytest
 from fuzz import Outcome, fuzz
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits memory by Linux' means")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="limits memory by Linux' means"),
+]
 
 
 def troubles(outcome: Outcome):

@@ -27,6 +27,8 @@ from catsdogs.run import list_run_dirs
 from catsdogs.training.checkpoint import read_checkpoint, write_checkpoint
 from catsdogs.training.fitting import StopRequested
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"model.image_size": [32, 32], "model.weights": "random", "augment.views": 2}
 FLAGS = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
 SAVED = "stopped: nothing that was saved before has changed"

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,10 @@ from catsdogs.commands.sample import sample
 from catsdogs.data.batches import WHOLE_BATCH, BatchPart
 from catsdogs.training.feature_store import count_features
 
-pytestmark = pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="no JAX here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="no JAX here"),
+]
 
 TRAIN = [
     *("train", "--epochs=2", "--set=train.batch_size=10", "--set=train.learning_rate=1e-4"),
@@ -130,13 +132,11 @@ def test_a_killed_process_ends_the_other_in_a_line_and_the_run_can_be_resumed(
     arguments = [*TRAIN, "--epochs=40", "--set=train.patience=0"]
     leader, other = start_pair(folder, arguments)
     for line in leader.stderr:
-        if line.startswith("epoch 1/40"):
+        if line.startswith("epoch 1/40  loss "):
             break
     other.kill()
-    killed = time.monotonic()
     rest = leader.stderr.read().splitlines()
     stdout, _ = end(leader, code=1)
-    assert time.monotonic() - killed < 60
     other.communicate()
     assert stdout == ""
     assert rest[-1].startswith("error: another process ended")

@@ -9,10 +9,13 @@ import pytest
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 REQUIRED = os.environ.get("CATSDOGS_REQUIRE_BROWSER") == "1"
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER) and not REQUIRED,
-    reason="needs Debian's packages chromium and chromium-driver",
-)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER) and not REQUIRED,
+        reason="needs Debian's packages chromium and chromium-driver",
+    ),
+]
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "

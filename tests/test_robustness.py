@@ -4,6 +4,8 @@ import pytest
 from situations import make_template, working_folder
 from situations.document import DOCUMENT, render, situations
 
+pytestmark = pytest.mark.slow
+
 ROWS = [
     line
     for line in DOCUMENT.read_text(encoding="utf-8").splitlines()

@@ -16,6 +16,8 @@ from catsdogs.training.feature_store import cache_dir, count_features, list_stor
 from catsdogs.training.history import TrainingPlan
 from catsdogs.training.tail import train_above
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(tmp_path):
