@@ -5,7 +5,8 @@ from pathlib import Path
 
 DOCS = Path(__file__).parent
 PACKAGE = DOCS.parent / "catsdogs"
-GROUND = "ground floor"
+GROUND, LOWEST = "ground floor", ("errors", "text", "files")
+DOORS = {("catsdogs", name) for name in ("__init__", "__main__", "api")}
 ROW, LEFT, TOP, BARS = 26, 130, 40, 330
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #333 }
@@ -16,27 +17,29 @@ rect.page { fill: #fff }
 """
 
 
-def room_of(path: Path) -> str:
-    """The folder that a module lies in; modules of the package itself are the ground floor."""
-    parts = path.relative_to(PACKAGE).parts
-    return parts[0] if len(parts) > 1 else GROUND
+def room_of(module: str) -> str:
+    """The folder that a module lies in, or, right in the package, the module itself."""
+    name = module.split(".")[1]
+    return GROUND if name in LOWEST else name
 
 
-def modules() -> list[Path]:
-    """All but the two doors, which import whatever they open."""
-    doors = {PACKAGE / "__init__.py", PACKAGE / "__main__.py", PACKAGE / "api.py"}
-    return [path for path in sorted(PACKAGE.rglob("*.py")) if path not in doors]
+def modules() -> dict[str, Path]:
+    """All but the doors, which import whatever they open."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        if parts not in DOORS:
+            found[".".join(parts)] = path
+    return found
 
 
-def imported_rooms(path: Path) -> set[str]:
+def imported_rooms(module: str, path: Path) -> set[str]:
     """Rooms that a module imports from, its own left out."""
-    rooms = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("catsdogs."):
-            target = PACKAGE.joinpath(*str(node.module).split(".")[1:])
-            is_folder = (PACKAGE / str(node.module).split(".")[1]).is_dir()
-            rooms.add(room_of(target / "__init__.py") if is_folder else GROUND)
-    return rooms - {room_of(path)}
+    return {
+        room_of(node.module)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("catsdogs.")
+    } - {room_of(module)}
 
 
 def floors(arrows: dict[tuple[str, str], int], rooms: set[str]) -> list[str]:
@@ -58,10 +61,10 @@ def draw() -> str:
     """The picture: a bar for the lines of each room, an arc for each arrow between two."""
     lines: dict[str, int] = {}
     arrows: dict[tuple[str, str], int] = {}
-    for path in modules():
-        room = room_of(path)
+    for module, path in modules().items():
+        room = room_of(module)
         lines[room] = lines.get(room, 0) + len(path.read_text(encoding="utf-8").splitlines())
-        for other in imported_rooms(path):
+        for other in imported_rooms(module, path):
             arrows[room, other] = arrows.get((room, other), 0) + 1
     order = floors(arrows, set(lines))
     middle = {room: TOP + ROW * index + ROW // 2 for index, room in enumerate(order)}

@@ -73,9 +73,12 @@ def test_variables_and_probabilities_are_float32_whatever_the_convolutions_compu
     assert {variable.dtype for variable in model.weights} == {"float32"}
     assert model.get_layer("block1_conv1").compute_dtype == "bfloat16"
     assert model.predict(IMAGES, verbose=0).dtype == np.float32
-    np.testing.assert_allclose(
-        model.predict(IMAGES, verbose=0), build().predict(IMAGES, verbose=0), atol=0.05
+    # Features, because a head that was never trained is sure of its errors. Each of 13 layers
+    # rounds kernels, inputs and outputs to 8 bits; how it adds up differs among processors.
+    coarse, fine = (
+        split_at(one, "pooling")[0].predict(IMAGES, verbose=0) for one in (model, build())
     )
+    assert np.linalg.norm(coarse - fine) < 13 * 2**-8 * np.linalg.norm(fine)
 
 
 def test_the_seed_decides_the_head():
