@@ -257,7 +257,11 @@ def test_folder_that_cannot_be_checked_is_one_line(data, folder, message):
 
 def contents(folder):
     """Relative paths to contents."""
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return {
+        p.relative_to(folder): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and p.name != ".catsdogs-quarantine"
+    }
 
 
 def spoil(data):
@@ -278,7 +282,7 @@ def test_quarantine_moves_what_is_bad_and_restore_brings_it_back(data):
     with (bad / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows == [
-        {"from": str(data / name), "to": name, "reason": reason}
+        {"from": str(data / name), "to": name, "reason": reason, "data": str(data)}
         for name, reason in [
             (
                 "train/cats/0.png",
@@ -361,12 +365,12 @@ def test_quarantine_across_file_systems_copies_before_it_removes(data):
         (
             ["--restore", "damaged"],
             1,
-            "damaged/manifest.csv is damaged: expected the columns from, to, reason",
+            "damaged/manifest.csv is damaged (it has no from): expected the columns from, to, reason, data",
         ),
         (
             ["--restore", "hostile"],
             1,
-            "hostile/manifest.csv is damaged: hostile/../secret does not lie in hostile",
+            "hostile/manifest.csv is damaged (it has no data): expected the columns from, to, reason, data",
         ),
         (
             ["--restore", "a", "--quarantine", "b"],
@@ -408,3 +412,123 @@ def test_many_copies_of_one_picture_are_tied_together_without_all_pairs():
     pairs = find_near_copies([look] * 2000)
     assert len(pairs) < 32 * 2000
     assert {other for one, other in pairs if one == 0} == set(range(1, 2000))
+
+
+def plant(folder, *rows):
+    """A quarantine that a stranger made, with a manifest of these rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("from", "to", "reason", "data"), *rows])
+
+
+def everything(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("{out}/home/.ssh/authorized_keys", "x.png"),
+        ("{out}/home/../../etc/key", "x.png"),
+        ("{data}/../key.png", "x.png"),
+        ("{data}/./key.png", "x.png"),
+        ("{data}//key.png", "x.png"),
+        ("key.png", "x.png"),
+        ("{data}/key.png", "../x.png"),
+        ("{data}/key.png", "a/../../x.png"),
+        ("{data}/key.png", "."),
+        ("{data}/key.png", ""),
+        ("{data}/key.png", "{out}/x.png"),
+        ("{data}/key.png", "manifest.csv"),
+        ("{data}/k\0ey.png", "x.png"),
+        ("{data}", "x.png"),
+    ],
+)
+@pytest.mark.parametrize("home", ["{data}", "{out}/home"])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_strangers_manifest_moves_nothing_and_is_one_line(data, source, target, home, named):
+    places = {"data": data, "out": data.parent}
+    bad = data.parent / "bad"
+    plant(bad, [text.format(**places) for text in (source, target, "why", home)])
+    (bad / "x.png").write_bytes(b"a key")
+    before = everything(data.parent)
+    result = call("--restore", "bad", *(["data"] if named else []), code=1)
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: bad/manifest.csv ")
+    assert result.stderr.count("\n") == 1
+    assert everything(data.parent) == before
+
+
+def test_restore_follows_no_link_on_either_side(data):
+    elsewhere = data.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine.png").write_bytes(b"mine")
+    bad = data.parent / "bad"
+    plant(
+        bad,
+        (data / "train/cats/new.png", "link/mine.png", "", data),
+        (data / "train/linked/new.png", "x.png", "", data),
+        (data / "train/cats/0.png", "y.png", "", data),
+        (data / "train/cats/whole.png", "folder", "", data),
+    )
+    (bad / "link").symlink_to(elsewhere)
+    (bad / "folder").mkdir()
+    (data / "train/linked").symlink_to(elsewhere)
+    for name in ("x.png", "y.png"):
+        (bad / name).write_bytes(b"theirs")
+    before = everything(data.parent)
+    result = call("data", "--restore", "bad", code=1)
+    assert result.stdout == "0 files brought back from bad\n"
+    assert sorted(result.stderr.splitlines()) == [
+        "bad/folder stays where it is: it is no file",
+        "bad/link/mine.png stays where it is: it lies behind a link, bad/link",
+        "bad/x.png stays where it is: it lies behind a link, data/train/linked",
+        "bad/y.png stays where it is: data/train/cats/0.png is there already",
+    ]
+    assert everything(data.parent) == before
+
+
+def test_what_lies_behind_a_linked_folder_is_not_moved(data):
+    elsewhere = data.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "bad.png").write_bytes(b"no picture")
+    (data / "train/cats/linked").symlink_to(elsewhere)
+    result = call("--quarantine", "bad", code=1)
+    assert result.stderr == (
+        "data/train/cats/linked/bad.png could not be moved: it lies behind a link, "
+        "data/train/cats/linked\n0 files moved to bad\n"
+    )
+
+
+def test_no_cell_of_the_manifest_is_a_formula_and_all_comes_back(data):
+    names = ("=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "'quoted")
+    for number, name in enumerate(names):
+        for split in ("train", "validation"):
+            (data / split / name).mkdir()
+            draw(60 + number + 10 * len(split)).save(data / split / name / "good.png")
+        (data / "train" / name / "bad.png").write_bytes(b"no picture")
+    shutil.move(data / "train", data.parent / "plain")
+    shutil.rmtree(data / "validation")
+    before = contents(data.parent / "plain")
+    call("plain", "--quarantine", "aside", code=1)
+    with (data.parent / "aside" / "manifest.csv").open(newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
+    assert call("--restore", "aside", code=0).stdout == "5 files brought back from aside\n"
+    assert contents(data.parent / "plain") == before
+    assert not (data.parent / "plain" / ".catsdogs-quarantine").exists()
+
+
+def test_a_quarantine_of_another_folder_is_not_restored_into_the_named_one(data):
+    spoil(data)
+    call("--quarantine", "bad", code=1)
+    (data.parent / "other").mkdir()
+    result = call("other", "--restore", "bad", code=1)
+    assert result.stderr == (
+        f"error: bad/manifest.csv is of the data folder {data}, which is not the one that was "
+        "named and does not know of it: nothing is moved; if it is right, give "
+        f"`catsdogs check {data} --restore bad`\n"
+    )
+    (data / ".catsdogs-quarantine").unlink()
+    call("--restore", "bad", code=1)
+    assert call("data", "--restore", "bad", code=0).stdout == "4 files brought back from bad\n"

@@ -2,21 +2,34 @@
 
 The manifest stands before the first file moves, and each move is a rename within a file system
 or a whole copy before the original goes: a kill at any moment can be undone.
+
+A manifest may be a stranger's. It says where in a data folder a file was, never which data folder:
+that is the one that the user names, or one that bears our mark with this quarantine's path. No
+link is followed, on either side, and nothing is overwritten.
 """
 
 import csv
 import errno
+import io
 import os
+import re
 import shutil
+import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from catsdogs.data.walking import QUARANTINE_MARK
 from catsdogs.errors import DataError
-from catsdogs.files import not_writable, replacing
+from catsdogs.files import exists, is_dir, real_path, replacing
+from catsdogs.text import csv_cell, csv_text
+from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
 
 MANIFEST_NAME = "manifest.csv"
-_COLUMNS = ["from", "to", "reason"]
+_COLUMNS = ["from", "to", "reason", "data"]
+_MAX_MANIFEST_BYTES = 200_000_000
+_MAX_MARK_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -24,7 +37,7 @@ class Move:
     """One file's way into quarantine.
 
     Attributes:
-        source: where it came from, an absolute path.
+        source: where it came from, in the data folder.
         target: where it went, below the folder of the quarantine.
         reason: why.
     """
@@ -50,17 +63,25 @@ def quarantine(
     Raises:
         DataError: `folder` lies in `root`, where it would be trained on, or cannot be written.
     """
-    if folder.resolve().is_relative_to(root.resolve()):
+    if real_path(folder).is_relative_to(real_path(root)):
         raise DataError(f"{folder} lies in {root}: give --quarantine a folder beside it")
-    known = _read_manifest(folder) if (folder / MANIFEST_NAME).exists() else []
-    taken = {move.target for move in known}
-    moves = []
+    known = _read_manifest(folder) if os.path.lexists(folder / MANIFEST_NAME) else []
+    taken = {folder / row.target for row in known}
+    home = os.path.abspath(root)  # noqa: PTH100 - links stay
+    moves, rows, failed = [], [], []
     for path, reason in reasons:
+        if link := _first_link(root, path):
+            failed.append((path, f"it lies behind a link, {link}"))
+            continue
         target = _free_target(folder / path.relative_to(root), taken)
         taken.add(target)
-        moves.append(Move(Path(os.path.abspath(path)), target, reason))  # noqa: PTH100 - links stay
-    _write_manifest(folder, [*known, *moves])
-    failed = []
+        moves.append(Move(path, target, reason))
+        inside = path.relative_to(root).as_posix()
+        rows.append(_Row(home, inside, target.relative_to(folder).as_posix(), reason))
+    if not moves:
+        return [], failed
+    _write_manifest(folder, [*known, *rows])
+    _mark(root, folder)
     for move in moves:
         try:
             _move(move.source, move.target)
@@ -68,37 +89,121 @@ def quarantine(
             failed.append((move.source, (error.strerror or str(error)).lower()))
     unmoved = {source for source, _ in failed}
     moved = [move for move in moves if move.source not in unmoved]
-    if failed:
-        _write_manifest(folder, [*known, *moved])
+    if len(moved) < len(moves):
+        kept = [row for row, move in zip(rows, moves, strict=True) if move.source not in unmoved]
+        _write_manifest(folder, [*known, *kept])
     return moved, failed
 
 
-def restore(folder: Path) -> tuple[list[Move], list[tuple[Path, str]]]:
-    """Move all files of a quarantine back to where they came from.
+def restore(folder: Path, root: Path | None) -> tuple[list[Move], list[tuple[Path, str]]]:
+    """Move all files of a quarantine back to where they came from in their data folder.
+
+    Args:
+        folder: of the quarantine.
+        root: the data folder, as the user names it; None takes the one that the manifest names
+            where that bears our mark.
 
     Returns:
         The moves that were undone, and the files that stay, with the reason: they keep
         their place on the manifest.
 
     Raises:
-        DataError: there is no manifest, or it is damaged.
+        DataError: there is no manifest, it is damaged, or it is of another data folder. Nothing
+            has moved then.
     """
-    moves = _read_manifest(folder)
-    undone, left = [], []
-    for move in moves:
+    rows = _read_manifest(folder)
+    root = _home_of(rows, folder, root)
+    undone, left, kept = [], [], []
+    for row in rows:
+        move = Move(root / row.inside, folder / row.target, row.reason)
+        if not _is_same(row.home, root):
+            left.append((move.target, f"it is of the data folder {row.home}"))
+            kept.append(row)
+            continue
         if not os.path.lexists(move.target):
             continue  # never moved, or brought back before
-        if os.path.lexists(move.source):
-            left.append((move, f"{move.source} is there already"))
-            continue
         try:
-            _move(move.target, move.source)
+            _bring_back(move, root, folder)
         except OSError as error:
-            left.append((move, (error.strerror or str(error)).lower()))
+            left.append((move.target, (error.strerror or str(error)).lower()))
+            kept.append(row)
         else:
             undone.append(move)
-    _write_manifest(folder, [move for move, _ in left])
-    return undone, [(move.target, reason) for move, reason in left]
+    _write_manifest(folder, kept)
+    if not kept:
+        _unmark(root, folder)
+    return undone, left
+
+
+def _bring_back(move: Move, root: Path, folder: Path) -> None:
+    """Move one file; raises OSError with the reason where it must stay."""
+    for start, path in ((folder, move.target), (root, move.source)):
+        if link := _first_link(start, path):
+            raise OSError(None, f"it lies behind a link, {link}")
+    mode = os.lstat(move.target).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise OSError(None, "it is no file")
+    if os.path.lexists(move.source):
+        raise OSError(None, f"{move.source} is there already")
+    _move(move.target, move.source)
+
+
+def _home_of(rows: Sequence["_Row"], folder: Path, root: Path | None) -> Path:
+    """The data folder that a quarantine was made of."""
+    homes = sorted({row.home for row in rows})
+    if not homes:
+        return root or folder
+    if root is not None and not is_dir(root):
+        raise DataError(f"no folder {root}: name the data folder that was checked")
+    if len(homes) > 1:
+        homes = [home for home in homes if root is not None and _is_same(home, root)] or homes
+    home = Path(homes[0])
+    if root is not None and _is_same(homes[0], root):
+        return root
+    if root is None and str(real_path(folder)) in _marks(home):
+        return home
+    raise DataError(
+        f"{folder / MANIFEST_NAME} is of the data folder {home}, which is not the one that was "
+        f"named and does not know of it: nothing is moved; if it is right, give "
+        f"`catsdogs check {home} --restore {folder}`"
+    )
+
+
+def _is_same(home: str, root: Path) -> bool:
+    return real_path(Path(home)) == real_path(root)
+
+
+def _first_link(start: Path, path: Path) -> Path | None:
+    """The first folder between one and a path below it that is a link; None where none is."""
+    for parent in reversed(path.parents):
+        if parent != start and parent.is_relative_to(start) and os.path.islink(parent):  # noqa: PTH114
+            return parent
+    return None
+
+
+def _marks(root: Path) -> list[str]:
+    """Paths of the quarantines that a data folder knows of."""
+    with foreign_bytes(root / QUARANTINE_MARK), suppress(OSError):
+        return os.fsdecode(read_bytes(root / QUARANTINE_MARK, _MAX_MARK_BYTES)).split("\0")[:-1]
+    return []
+
+
+def _write_marks(root: Path, marks: Sequence[str]) -> None:
+    path = root / QUARANTINE_MARK
+    with suppress(OSError):  # without it the user has to name the folder
+        if not marks:
+            path.unlink(missing_ok=True)
+        elif not path.is_symlink():
+            path.write_bytes(b"".join(os.fsencode(mark) + b"\0" for mark in marks))
+
+
+def _mark(root: Path, folder: Path) -> None:
+    _write_marks(root, sorted({*_marks(root), str(real_path(folder))}))
+
+
+def _unmark(root: Path, folder: Path) -> None:
+    if marks := _marks(root):
+        _write_marks(root, [mark for mark in marks if mark != str(real_path(folder))])
 
 
 def _free_target(wanted: Path, taken: set[Path]) -> Path:
@@ -128,37 +233,52 @@ def _move(source: Path, target: Path) -> None:
         source.unlink()
 
 
-def _write_manifest(folder: Path, moves: Sequence[Move]) -> None:
+@dataclass(frozen=True)
+class _Row:
+    """A line of the manifest: the data folder, the path in it, the path in the quarantine."""
+
+    home: str
+    inside: str
+    target: str
+    reason: str
+
+
+def _write_manifest(folder: Path, rows: Sequence[_Row]) -> None:
     path = folder / MANIFEST_NAME
     with (
-        replacing(path, "quarantine") as part,
+        replacing(path, "--quarantine DIR") as part,
         part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
-        for move in moves:
-            writer.writerow([move.source, move.target.relative_to(folder), move.reason])
+        for row in rows:
+            source = os.path.join(row.home, row.inside)  # noqa: PTH118
+            cells = (source, row.target, row.reason, row.home)
+            writer.writerow(csv_cell(cell) for cell in cells)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _read_manifest(folder: Path) -> list[Move]:
+def _read_manifest(folder: Path) -> list[_Row]:
     path = folder / MANIFEST_NAME
-    try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            rows = list(csv.DictReader(file))
-        moves = [Move(Path(r["from"]), folder / r["to"], r["reason"]) for r in rows]
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist: give a folder that --quarantine made") from None
-    except OSError as error:
-        raise not_writable(path, error, "restore") from None
-    except (KeyError, TypeError, ValueError, csv.Error):
-        raise DataError(f"{path} is damaged: expected the columns {', '.join(_COLUMNS)}") from None
-    for move in moves:
-        inside = os.path.normpath(move.target)
-        if (
-            not Path(inside).is_relative_to(os.path.normpath(folder))
-            or not move.source.is_absolute()
-        ):
-            raise DataError(f"{path} is damaged: {move.target} does not lie in {folder}")
-    return moves
+    if not exists(path):
+        raise DataError(f"{path} does not exist: give a folder that --quarantine made")
+    with foreign_bytes(path, way_out=f"expected the columns {', '.join(_COLUMNS)}"):
+        text = read_bytes(path, _MAX_MANIFEST_BYTES).decode("utf-8", "surrogateescape")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        return [_row(folder, *(csv_text(row[name]) for name in _COLUMNS)) for row in rows]
+
+
+def _row(folder: Path, source: str, target: str, reason: str, home: str) -> _Row:
+    """A line of the manifest, if it leads from a place in the data folder to one in `folder`."""
+    if not os.path.isabs(home) or not source.startswith(os.path.join(home, "")):  # noqa: PTH117, PTH118
+        raise ValueError(f"{source} does not lie in {home}")
+    inside = source[len(os.path.join(home, "")) :]  # noqa: PTH118
+    for path in (inside, target):
+        parts = re.split(r"[/\\]" if os.name == "nt" else "/", path)
+        has_drive = os.name == "nt" and ":" in path
+        if "\0" in path + home or has_drive or {"", ".", ".."} & set(parts):
+            raise ValueError(f"{path} is no path of a file in a folder")
+    if target == MANIFEST_NAME or Path(inside).name == QUARANTINE_MARK:
+        raise ValueError(f"{target} is no photo")
+    return _Row(home, inside, target, reason)

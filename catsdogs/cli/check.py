@@ -51,7 +51,9 @@ def check(
     if restore_dir is not None:
         if quarantine_dir is not None:
             raise ConfigError("--quarantine and --restore contradict each other: give one of them")
-        _restore(restore_dir)
+        source = click.get_current_context().get_parameter_source("folder")
+        is_named = source is not click.core.ParameterSource.DEFAULT
+        _restore(restore_dir, folder if is_named else None)
         return
     from catsdogs.commands.check import check
     from catsdogs.console import Console
@@ -77,10 +79,10 @@ def _tell_about_quarantine(result: "CheckResult", folder: Path | None) -> None:
         click.echo(f"{counted(len(result.moved), 'file')} moved to {where}{undone}", err=True)
 
 
-def _restore(folder: Path) -> None:
+def _restore(folder: Path, root: Path | None) -> None:
     from catsdogs.commands.check import undo
 
-    result = undo(folder)
+    result = undo(folder, root)
     for path, reason in result.left:
         click.echo(f"{printable(str(path))} stays where it is: {printable(reason)}", err=True)
     click.echo(f"{counted(len(result.undone), 'file')} brought back from {printable(str(folder))}")

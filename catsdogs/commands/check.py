@@ -94,10 +94,14 @@ def check(folder: Path, fast: bool, quarantine_dir: Path | None, console: Consol
     return CheckResult(folder, survey.counts(), findings, moved, unmoved, seconds)
 
 
-def undo(folder: Path) -> RestoreResult:
+def undo(folder: Path, root: Path | None) -> RestoreResult:
     """Bring back what a quarantine holds.
 
+    Args:
+        folder: of the quarantine.
+        root: the data folder that was checked; None: the one that knows of the quarantine.
+
     Raises:
-        DataError: there is no manifest in the folder, or it is damaged.
+        DataError: there is no manifest in the folder, it is damaged, or of another data folder.
     """
-    return RestoreResult(*restore(folder))
+    return RestoreResult(*restore(folder, root))
