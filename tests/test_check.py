@@ -365,12 +365,14 @@ def test_quarantine_across_file_systems_copies_before_it_removes(data):
         (
             ["--restore", "damaged"],
             1,
-            "damaged/manifest.csv is damaged (it has no from): expected the columns from, to, reason, data",
+            "damaged/manifest.csv is damaged (it has no from): "
+            "expected the columns from, to, reason, data",
         ),
         (
             ["--restore", "hostile"],
             1,
-            "hostile/manifest.csv is damaged (it has no data): expected the columns from, to, reason, data",
+            "hostile/manifest.csv is damaged (it has no data): "
+            "expected the columns from, to, reason, data",
         ),
         (
             ["--restore", "a", "--quarantine", "b"],
