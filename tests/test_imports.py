@@ -64,6 +64,15 @@ def test_imports_point_down_only():
     assert upward == []
 
 
+def test_every_room_has_its_line_in_the_documentation():
+    document = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = "".join(line for line in document.splitlines() if line.startswith("| `"))
+    names = {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py", "__main__.py"}
+    names |= {f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")}
+    assert len(names) > 10
+    assert [name for name in sorted(names) if f"`{name}`" not in table] == []
+
+
 def test_only_the_cli_knows_click():
     users = {module for module, path in modules() if "click" in imports_of(path)}
     assert users
