@@ -36,4 +36,8 @@ SITUATIONS = [
         'catsdogs train --set "model.image_size=[16, 16]"',
         hidden=("--set", "model.weights=random"),
     ),
+    Situation("a number beyond all measure", "catsdogs train --set cache.max_gib=1e300"),
+    Situation("a path that no file can have", "catsdogs train --set 'output=\"a\\u0000.h5\"'"),
+    Situation("a part that there is not", "catsdogs predict photo.png --shard 3/2"),
+    Situation("a wrong option", "catsdogs train --epochs many"),
 ]
