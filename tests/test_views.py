@@ -278,3 +278,14 @@ def test_photo_that_changed_since_it_was_hashed_is_refused(tmp_path, make_photos
     with pytest.raises(DataError) as caught:
         ViewReader((16, 16), BOUNDS, seed=0).read(Sample(path, 0, content_hash), 0)
     assert str(caught.value) == "changed while it was read"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_photos_of_one_colour_are_told_apart(tmp_path, make_photos, number):
+    (noise,) = make_photos(tmp_path, 1)
+    even = tmp_path / "even.png"
+    Image.new("RGB", (30, 40), (200, 90, 60)).save(even)
+    views = ViewReader((16, 16), BOUNDS, seed=0)
+    for path in (noise, even):
+        views.read(Sample(path, 0, hash_content(path.read_bytes())), number)
+    assert views.flat == {even}

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, Dataset, Sample
+from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
 from catsdogs.text import counted
 
@@ -57,3 +59,16 @@ def describe_skipped(skipped: Sequence[tuple[Path, str]], list_path: Path) -> st
     if len(skipped) > _NUM_NAMED:
         named.append(f"… and {len(skipped) - _NUM_NAMED:,} more, see {list_path}")
     return f"{count} skipped: {', '.join(named)}"
+
+
+def warn_of_flat_photos(views: ViewReader, console: Console) -> None:
+    """Name the photos that show nothing, each once: they are trained on all the same."""
+    flat = sorted(views.flat)
+    views.flat.clear()
+    if flat:
+        named = ", ".join(map(str, flat[:_NUM_NAMED])) + (", …" if len(flat) > _NUM_NAMED else "")
+        verb = "is" if len(flat) == 1 else "are"
+        console.warn(
+            f"{counted(len(flat), 'photo')} {verb} of one colour, or nearly so: {named} "
+            "(`catsdogs check` names all)"
+        )

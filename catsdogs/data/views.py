@@ -3,14 +3,15 @@
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from catsdogs.config import AugmentConfig, Config, Fit
 from catsdogs.data.dataset import Sample
-from catsdogs.data.images import MEAN_COLOUR, fit_to, frame, open_unchanged
+from catsdogs.data.images import MEAN_COLOUR, fit_to, frame, is_flat, open_unchanged
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,14 @@ class ViewReader:
         augment: bounds of the views.
         seed: of the views.
         fit: how a photo is brought to that shape.
+        flat: photos that were read and are of one value, or nearly so; told to nobody here.
     """
 
     size: tuple[int, int]
     augment: AugmentConfig
     seed: int
     fit: Fit = "stretch"
+    flat: set[Path] = field(default_factory=set, compare=False)
 
     @classmethod
     def of(cls, config: Config) -> "ViewReader":
@@ -130,6 +133,8 @@ class ViewReader:
             DataError: the photo cannot be read or decoded, or has changed since it was hashed.
         """
         image = open_unchanged(sample.path, sample.content_hash, self.size)
+        if is_flat(np.asarray(image.resize((32, 32), Image.Resampling.NEAREST))):
+            self.flat.add(sample.path)
         if number == 0:
             return fit_to(image, self.size, self.fit)
         transform = draw_transform(self.augment, self.seed, sample.content_hash, number)

@@ -11,7 +11,7 @@ from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.batches import decode_ahead, shuffled
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
-from catsdogs.data.skipping import drop_unreadable
+from catsdogs.data.skipping import drop_unreadable, warn_of_flat_photos
 from catsdogs.data.threads import num_decode_threads
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
@@ -134,6 +134,7 @@ class FeatureEpochs:
         )
         self.num_frozen += done.num_computed
         self.frozen_seconds += done.seconds
+        warn_of_flat_photos(self._features.views, setup.console)
         setup.drop(done.failures)
 
     def training_batches(self, epoch: int) -> keras.utils.PyDataset:
@@ -199,6 +200,7 @@ class StreamedEpochs:
             failures += [(samples[position], reason) for position, reason in batch.failures]
             advance(len(batch.positions) + len(batch.failures))
             self._setup.supervision.stop_if_asked()
+        warn_of_flat_photos(views, self._setup.console)
         return failures
 
     def _of_all(self, lost: dict[Sample, str]) -> dict[Sample, str]:

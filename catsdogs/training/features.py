@@ -95,12 +95,12 @@ class FeatureSource:
         self._store = store
         self._ahead_store = ahead.store if ahead else None
         self._warn = warn
-        self._views = views
+        self.views = views
         self.shape: tuple[int, ...] = tuple(trunk.output.shape[1:])
 
     def keys(self, views: Iterable[View]) -> list[bytes]:
         """Names of the views' features in the store."""
-        return [self._views.key(view.sample, view.number) for view in views]
+        return [self.views.key(view.sample, view.number) for view in views]
 
     def count_missing(self, views: Sequence[View]) -> int:
         """How many of the views would have to be computed."""
@@ -218,7 +218,7 @@ class FeatureSource:
         return copies
 
     def _read(self, view: View) -> np.ndarray:
-        return self._views.read(view.sample, view.number)
+        return self.views.read(view.sample, view.number)
 
     def _failures(
         self, views: Sequence[View], failed: Mapping[bytes, str]
