@@ -1,13 +1,17 @@
 """What can go wrong in a way that a user can mend.
 
-    CatsdogsError            exit 1
-    ├── ConfigError          exit 2   the request itself is wrong: a key, a value, a flag
-    ├── DataError                     a folder or a photo that cannot be used
-    ├── WeightsError                  no usable ImageNet weights
-    ├── DivergedError                 a training, or a network, gave numbers that are none
-    ├── OutOfMemoryError              the device's memory is too small for what was asked
-    ├── ProcessError                  the other processes of a training are gone
-    └── ModelFileError                an .h5 that is missing, damaged or not one of ours
+    CatsdogsError              exit 1
+    ├── ConfigError            exit 2   the request itself is wrong: a key, a value, a flag
+    │   └── DisagreementError           processes were given different requests
+    ├── DataError                       a folder or a photo that cannot be used
+    │   └── TooLargeError               a file beyond what anything of its kind needs
+    ├── WeightsError                    no usable ImageNet weights
+    ├── DivergedError                   a training, or a network, gave numbers that are none
+    ├── OutOfMemoryError                the device's memory is too small for what was asked
+    ├── ProcessError                    the other processes of a training are gone
+    ├── ModelFileError                  an .h5 that is missing, damaged or not one of ours
+    ├── StoreError                      features cannot be kept; a training goes on without
+    └── StateError                      a checkpoint does not fit the network
 
 Raised anywhere, translated once, in `catsdogs/cli/group.py`, into one line on stderr: what
 happened, what was expected, what to do next. Any other exception is a bug and keeps its
