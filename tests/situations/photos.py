@@ -42,6 +42,33 @@ def broken_tiff(folder: Path) -> None:
     (folder / "bad.tif").write_bytes(content)
 
 
+def many_scans(folder: Path) -> None:
+    buffer = io.BytesIO()
+    Image.open(folder / "photo.png").resize((64, 64)).save(buffer, "JPEG", progressive=True)
+    content = buffer.getvalue()
+    tall = content.replace(struct.pack(">HH", 64, 64), struct.pack(">HH", 8000, 8000), 1)
+    start = content.rindex(b"\xff\xda")
+    (folder / "bad.jpg").write_bytes(tall[:start] + content[start:-2] * 2000)
+
+
+def large_tile(folder: Path) -> None:
+    values = {256: 1, 257: 1, 258: 8, 259: 8, 262: 1, 277: 1, 322: 60_000, 323: 60_000}
+    values |= {324: 8, 325: 9}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, v) for tag, v in sorted(values.items()))
+    head = b"II*\0" + struct.pack("<IH", 8, len(values))
+    (folder / "bad.tif").write_bytes(head + entries + bytes(4))
+
+
+def folder_with_others(folder: Path) -> None:
+    for name in ("1.png", "@eaDir/2.png"):
+        path = folder / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((folder / "photo.png").read_bytes())
+    for name in ("3.heic", "4.heic", "notes.txt", ".DS_Store"):
+        (folder / "photos" / name).touch()
+    (folder / "photos" / "up").symlink_to("..")
+
+
 SITUATIONS = [
     Situation(
         "a file that is no picture",
@@ -87,6 +114,47 @@ SITUATIONS = [
         "catsdogs predict bad.jpg",
         lambda folder: (folder / "bad.jpg").symlink_to("bad.jpg"),
         shows="bad.jpg",
+    ),
+    Situation(
+        "a JPEG of thousands of scans", "catsdogs predict bad.jpg", many_scans, shows="bad.jpg"
+    ),
+    Situation(
+        "a TIFF that unpacks more than it shows",
+        "catsdogs predict bad.tif",
+        large_tile,
+        shows="bad.tif",
+    ),
+    Situation(
+        "a HEIC photo under the name of a JPEG",
+        "catsdogs predict bad.jpg",
+        lambda folder: (folder / "bad.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
+        shows="bad.jpg",
+    ),
+    Situation(
+        "an HTML page under the name of a JPEG",
+        "catsdogs predict bad.jpg",
+        lambda folder: (folder / "bad.jpg").write_text("<!DOCTYPE html><title>404</title>"),
+        shows="bad.jpg",
+    ),
+    Situation(
+        "a pointer of Git LFS in place of a photo",
+        "catsdogs predict bad.jpg",
+        lambda folder: (folder / "bad.jpg").write_text(
+            "version https://git-lfs.github.com/spec/v1\n"
+        ),
+        shows="bad.jpg",
+    ),
+    Situation(
+        "a folder with other files, folders of a system and links",
+        "catsdogs predict photos",
+        folder_with_others,
+        shows="left out",
+    ),
+    Situation(
+        "links that lead in circles",
+        'catsdogs predict "photos/**/*.png"',
+        folder_with_others,
+        shows="1.png",
     ),
     Situation("a missing file", "catsdogs predict none.jpg"),
     Situation(

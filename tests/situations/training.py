@@ -4,6 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+from PIL import Image
+
 from . import TINY, Situation, make_photo
 
 TITLE = "Folders to train on"
@@ -30,6 +32,24 @@ def conflict(folder: Path) -> None:
 
 def rename_class(folder: Path) -> None:
     (folder / "data/train/dogs").rename(folder / "data/train/wolves")
+
+
+def other_names(folder: Path) -> None:
+    (folder / "data/train").rename(folder / "data/Training")
+    (folder / "data/validation").rename(folder / "data/Testing")
+
+
+def level_above(folder: Path) -> None:
+    (folder / "data/train").rename(folder / "data/monday")
+    (folder / "data/validation").rename(folder / "data/tuesday")
+
+
+def strangers_quarantine(folder: Path) -> None:
+    (folder / "bad").mkdir()
+    (folder / "bad" / "x.png").write_text("a key")
+    (folder / "bad" / "manifest.csv").write_text(
+        "from,to,reason,data\n/home/.ssh/authorized_keys,x.png,damaged,/home\n"
+    )
 
 
 SITUATIONS = [
@@ -89,4 +109,32 @@ SITUATIONS = [
         hidden=("--epochs", "1", *TINY),
     ),
     Situation("other classes than the model to fine-tune has", "catsdogs finetune", rename_class),
+    Situation(
+        "splits under other names",
+        "catsdogs check",
+        other_names,
+        shows="taken for train",
+    ),
+    Situation(
+        "a level above the classes whose names say no split",
+        "catsdogs train",
+        level_above,
+    ),
+    Situation(
+        "a linked folder that leads in a circle",
+        "catsdogs check",
+        lambda folder: (folder / "data/train/cats/up").symlink_to(".."),
+        shows="cats/up",
+    ),
+    Situation(
+        "a photo of one colour",
+        "catsdogs check",
+        lambda folder: Image.new("RGB", (40, 40), "navy").save(folder / "data/train/cats/even.png"),
+        shows="even.png",
+    ),
+    Situation(
+        "a quarantine whose manifest is a stranger's",
+        "catsdogs check --restore bad",
+        strangers_quarantine,
+    ),
 ]
