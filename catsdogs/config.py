@@ -16,8 +16,10 @@ from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 from catsdogs.errors import ConfigError
-from catsdogs.files import expanded
+from catsdogs.files import exists, expanded
 from catsdogs.text import printable
+from catsdogs.untrusted.boundary import foreign_bytes
+from catsdogs.untrusted.records import read_text
 
 _MAX_SHOWN = 200
 """Characters of a wrong key or value that a message repeats."""
@@ -245,18 +247,10 @@ def load_config(
     """
     tree: dict[str, Any] = {}
     if path is not None:
-        try:
-            tree = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ConfigError(
-                f"{path} does not exist: give --config an existing TOML file"
-            ) from None
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-        except RecursionError:
-            raise ConfigError(f"{path} is not valid TOML: nested too deeply") from None
-        except ValueError as error:  # TOML, UTF-8, and numbers of thousands of digits
-            raise ConfigError(f"{path} is not valid TOML: {printable(str(error))}") from None
+        if not exists(path):
+            raise ConfigError(f"{path} does not exist: give --config an existing TOML file")
+        with foreign_bytes(path, ConfigError, damage="is not valid TOML"):
+            tree = tomllib.loads(read_text(path))
     for key, value in (overrides or {}).items():
         _lay_over(tree, key, value)
     try:

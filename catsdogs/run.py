@@ -22,24 +22,24 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    computed_field,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validator
 
 from catsdogs.config import Config
 from catsdogs.errors import DataError
 from catsdogs.evaluation.score import Score
-from catsdogs.files import is_dir, not_writable, remove_abandoned_parts, replacing
+from catsdogs.files import exists, is_dir, not_writable, remove_abandoned_parts, replacing
 from catsdogs.text import csv_cell, csv_text
-from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
+from catsdogs.untrusted.boundary import foreign_bytes, open_regular
+from catsdogs.untrusted.records import (
+    MOST_FIGURE,
+    MOST_RECORD_BYTES,
+    figure,
+    read_json,
+    read_rows,
+)
 
 try:
     import fcntl
@@ -47,11 +47,23 @@ except ImportError:  # Windows, where two processes may resume the same run
     fcntl = None  # type: ignore[assignment]
 
 Command = Literal["train", "finetune"]
+Count = Annotated[int, Field(ge=0, le=MOST_FIGURE)]
+Seconds = Annotated[float, Field(ge=0, le=MOST_FIGURE)]
+
+_HISTORY_COLUMNS = [
+    "number",
+    "learning_rate",
+    "loss",
+    "accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "seconds",
+]
+
+MOST_EPOCHS = 1_000_000_000
+"""As many as a configuration may ask for."""
 
 _RUN_NAME = re.compile(r"[^-]*-[^-]*-(?P<command>train|finetune)(-(?P<number>[^-]*))?")
-
-_MOST_RECORD_BYTES = 2**24
-"""Of a text in a run directory; a hundred thousand skipped photos take less."""
 
 
 class RunMetrics(BaseModel):
@@ -83,19 +95,19 @@ class RunMetrics(BaseModel):
     command: Command
     started: str
     finished: str
-    seconds: float = Field(ge=0)
+    seconds: Seconds
     model: str
     data: str
     class_names: tuple[str, ...]
-    num_photos: dict[str, int]
-    num_class_photos: dict[str, dict[str, int]] = Field(default_factory=dict)
-    num_skipped: int
-    kept_epoch: int
-    num_epochs: int
+    num_photos: dict[str, Count]
+    num_class_photos: dict[str, dict[str, Count]] = Field(default_factory=dict)
+    num_skipped: Count
+    kept_epoch: Count
+    num_epochs: Count
     loss: float
     accuracy: float = Field(ge=0, le=1)
-    num_frozen: int
-    frozen_seconds: float
+    num_frozen: Count
+    frozen_seconds: Seconds
     device: str
     precision: str
     versions: dict[str, str]
@@ -173,7 +185,7 @@ class RunDir:
             return datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
     def _recorded_start(self) -> str:
-        return json.loads(read_bytes(self.metrics_path, _MOST_RECORD_BYTES))["started"]
+        return read_json(self.metrics_path)["started"]
 
     def _checkpoint_start(self) -> str:
         """From the text alone that stands in the checkpoint beside the arrays."""
@@ -183,7 +195,7 @@ class RunDir:
             archive.open("record.npy") as member,
         ):
             # a NumPy array of one text: a header of a line, then four bytes a character
-            text = member.read(_MOST_RECORD_BYTES).partition(b"\n")[2].decode("utf-32-le")
+            text = member.read(MOST_RECORD_BYTES).partition(b"\n")[2].decode("utf-32-le")
         return json.loads(text)["facts"]["started"]
 
     @contextmanager
@@ -234,16 +246,14 @@ class RunDir:
         Raises:
             DataError: the file is damaged.
         """
-        if not self.history_path.exists():
+        if not exists(self.history_path):
             return []
-        try:
-            with self.history_path.open(newline="", encoding="utf-8") as file:
-                return [
-                    {key: float(value) if value else None for key, value in row.items()}
-                    for row in csv.DictReader(file)
-                ]
-        except (OSError, ValueError, TypeError) as error:
-            raise DataError(f"{self.history_path} cannot be read ({error})") from None
+        with foreign_bytes(self.history_path):
+            rows = read_rows(self.history_path, _HISTORY_COLUMNS)
+            for row in rows:
+                if not 0 <= int(row["number"]) <= MOST_EPOCHS or figure(row["seconds"]) is None:
+                    raise ValueError(f"epoch {row['number'][:20]} is none that was trained")
+            return [{key: figure(value) for key, value in row.items()} for row in rows]
 
     def write_skipped(self, skipped: Iterable[tuple[Path, str]]) -> None:
         """Name the photos that could not be used, with the reason; no file where there are none."""
@@ -263,18 +273,11 @@ class RunDir:
         Raises:
             DataError: the file is damaged.
         """
-        if not self.skipped_path.exists():
+        if not exists(self.skipped_path):
             return []
-        try:
-            with self.skipped_path.open(
-                newline="", encoding="utf-8", errors="surrogateescape"
-            ) as file:
-                return [
-                    (csv_text(row["path"]), csv_text(row["reason"] or ""))  # cut short: no reason
-                    for row in csv.DictReader(file)
-                ]
-        except (OSError, KeyError, csv.Error) as error:
-            raise DataError(f"{self.skipped_path} cannot be read ({error})") from None
+        with foreign_bytes(self.skipped_path):
+            rows = read_rows(self.skipped_path, ["path", "reason"], "surrogateescape")
+            return [(csv_text(row["path"]), csv_text(row["reason"])) for row in rows]
 
     def write_metrics(self, metrics: RunMetrics) -> None:
         """Mark the run as finished, with its result."""
@@ -297,13 +300,10 @@ class RunDir:
         Raises:
             DataError: the file is damaged.
         """
-        if not self.metrics_path.exists():
+        if not exists(self.metrics_path):
             return None
-        try:
-            return RunMetrics.model_validate_json(self.metrics_path.read_bytes())
-        except (OSError, ValidationError) as error:
-            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-            raise DataError(f"{self.metrics_path} cannot be read ({reason})") from None
+        with foreign_bytes(self.metrics_path):
+            return RunMetrics.model_validate(read_json(self.metrics_path))
 
 
 def create_run_dir(parent: Path, command: Command) -> RunDir:

@@ -1,7 +1,9 @@
 import io
 import json
+import os
 import pickle
 import re
+import resource
 import zipfile
 from dataclasses import replace
 
@@ -112,6 +114,106 @@ def test_a_pickle_in_it_is_not_opened(tmp_path):
     with pytest.raises(DataError, match="is damaged"):
         read_checkpoint(path)
     assert not (tmp_path / "harm").exists()
+
+
+def record_of(tmp_path):
+    write_checkpoint(tmp_path / "whole.npz", make())
+    with np.load(tmp_path / "whole.npz") as arrays:
+        return dict(arrays)
+
+
+def header_of(descr, shape):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": descr, "fortran_order": False, "shape": shape}
+    )
+    return header.getvalue()
+
+
+def deep(path, arrays):
+    np.savez(path, **{**arrays, "record": np.array("[" * 100_000)})
+
+
+def compressed(path, arrays):
+    np.savez_compressed(path, **{**arrays, "weights_0": np.zeros(2**24, np.float32)})
+
+
+def no_number(path, arrays):
+    np.savez(path, **{**arrays, "weights_0": np.float32([np.nan])})
+
+
+def other_types(path, arrays):
+    record = json.loads(str(arrays["record"]))
+    record["facts"]["seconds"] = "Infinity"
+    np.savez(path, **{**arrays, "record": np.array(json.dumps(record))})
+
+
+def member(content):
+    def write(path, arrays):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("record.npy", content)
+
+    return write
+
+
+def flagged(path, arrays):
+    np.savez(path, **arrays)
+    content = bytearray(path.read_bytes())
+    content[6] |= 1
+    content[content.find(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+
+
+def pipe(path, arrays):
+    os.mkfifo(path)
+
+
+def folder(path, arrays):
+    path.mkdir()
+
+
+def vast(path, arrays):
+    np.savez(path, **arrays)
+    os.truncate(path, 2**40)
+
+
+def commented(path, arrays):
+    np.savez(path, **arrays)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"PK\x05\x06" * 1000
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        deep,
+        compressed,
+        no_number,
+        other_types,
+        flagged,
+        pipe,
+        folder,
+        vast,
+        commented,
+        member(header_of("<f8", (2**40,))),
+        member(header_of("<U0", (2**62,))),
+        member(header_of("<f8", (2**40, 0))),
+        member(header_of([("a", "<f4", (2**20,))], (2**20,))),
+        member(header_of("<f4", (2,)) + bytes(9)),
+        member(b"\x93NUMPY\x01\0" + b"\xff\xff" + b"(" * 65535),
+        member(b"\x93NUMPY\x03\0"),
+    ],
+)
+def test_whatever_is_wrong_is_one_line_within_bounds(tmp_path, write):
+    path = tmp_path / "checkpoint.npz"
+    write(path, record_of(tmp_path))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError) as caught:
+        read_checkpoint(path)
+    pattern = rf"{re.escape(str(path))} (is damaged|cannot be read) \(.+\): start anew .*--resume"
+    assert re.fullmatch(pattern, str(caught.value))
+    assert len(str(caught.value)) < 600
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024  # KiB
 
 
 def test_another_version_is_named(tmp_path):

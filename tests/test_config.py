@@ -216,19 +216,19 @@ def test_missing_file_is_named(tmp_path):
 
 
 def test_folder_in_place_of_the_file_is_named(tmp_path):
-    assert refusal(tmp_path) == f"{tmp_path} cannot be read: Is a directory"
+    assert refusal(tmp_path) == f"{tmp_path} cannot be read (a folder, not a file)"
 
 
 def test_invalid_toml_is_named_with_its_place(toml):
     path = toml("[train]\nepochs 5\n")
-    message = f"{path} is not valid TOML: Expected '=' after a key in a key/value pair"
-    assert refusal(path) == f"{message} (at line 2, column 8)"
+    message = f"{path} is not valid TOML (Expected '=' after a key in a key/value pair"
+    assert refusal(path) == f"{message} (at line 2, column 8))"
 
 
 def test_file_in_another_encoding_is_not_valid_toml(tmp_path):
     path = tmp_path / "latin.toml"
     path.write_bytes('output = "Kätzchen.h5"'.encode("latin-1"))
-    assert refusal(path).startswith(f"{path} is not valid TOML: 'utf-8' codec can't decode")
+    assert refusal(path).startswith(f"{path} is not valid TOML ('utf-8' codec can't decode")
 
 
 def test_fixed_model_takes_the_place_of_the_defaults(toml):

@@ -162,4 +162,4 @@ def test_odd_files_are_one_line(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(ConfigError) as caught:
         load_config(path)
-    assert str(caught.value).startswith(f"{path} is not valid TOML: {message}")
+    assert str(caught.value).startswith(f"{path} is not valid TOML ({message}")

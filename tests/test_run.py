@@ -107,7 +107,11 @@ def test_resolved_configuration_is_one_that_config_takes(tmp_path):
 
 def test_history_comes_back_as_it_was_written(tmp_path):
     run = RunDir(tmp_path)
-    epochs = [{"number": 0, "loss": None, "seconds": 0.5}, {"number": 1, "loss": 0.1, "seconds": 1}]
+    rest = {"learning_rate": 0.1, "validation_loss": 0.2, "validation_accuracy": 0.5}
+    epochs = [
+        {"number": 0, **rest, "loss": None, "accuracy": None, "seconds": 0.5},
+        {"number": 1, **rest, "loss": 0.1, "accuracy": 1, "seconds": 1},
+    ]
     assert run.read_history() == []
     run.write_history(epochs)
     assert run.read_history() == epochs
@@ -120,7 +124,7 @@ def test_metrics_come_back_and_damaged_ones_are_named(tmp_path, run_facts):
     run.write_metrics(metrics)
     assert run.read_metrics() == metrics
     run.metrics_path.write_text('{"command": "train"}')
-    with pytest.raises(DataError, match=r"metrics.json cannot be read \(Field required\)$"):
+    with pytest.raises(DataError, match=r"metrics.json is damaged \(started: Field required\)$"):
         run.read_metrics()
 
 
@@ -151,10 +155,88 @@ def test_skipped_photos_of_any_name_are_one_cell_and_no_formula(tmp_path):
     assert run.read_skipped() == [(name, "-damaged") for name in expected]
 
 
-def test_skipped_list_cut_short_still_names_its_photos(tmp_path):
+HISTORY = "number,learning_rate,loss,accuracy,validation_loss,validation_accuracy,seconds\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "number\n1\n",
+        HISTORY + "nan,1,1,1,1,1,1\n",
+        HISTORY + "inf,1,1,1,1,1,1\n",
+        HISTORY + "-1,1,1,1,1,1,1\n",
+        HISTORY + f"{'9' * 30},1,1,1,1,1,1\n",
+        HISTORY + f"{'9' * 200_000},1,1,1,1,1,1\n",
+        HISTORY + "1,1,1,1,1,1,inf\n",
+        HISTORY + "1,1,1,1,1,1,\n",
+        HISTORY + "1,1,1\n",
+        HISTORY + "1,1,1,1,1,1,1,1\n",
+        HISTORY + "1,x,1,1,1,1,1\n",
+        HISTORY + '1,"1"1,1,1,1,1,1\n',
+        HISTORY + "1,1,1,1,1,1,1\n" * 3 + "\0",
+    ],
+)
+def test_damaged_history_is_one_line(tmp_path, text):
     run = RunDir(tmp_path)
-    run.skipped_path.write_text("path,reason\na.jpg,damaged\nb.jpg\n")
-    assert run.read_skipped() == [("a.jpg", "damaged"), ("b.jpg", "")]
+    run.history_path.write_text(text)
+    with pytest.raises(DataError) as caught:
+        run.read_history()
+    assert str(caught.value).startswith(f"{run.history_path} is damaged (")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+
+
+def test_figures_that_are_none_are_no_figures(tmp_path):
+    run = RunDir(tmp_path)
+    run.history_path.write_text(HISTORY + "1,,nan,inf,1e300,-inf,2\n")
+    assert list(run.read_history()[0].values()) == [1, None, None, None, None, None, 2]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seconds", "1e999"),
+        ("seconds", "1e300"),
+        ("seconds", "-1"),
+        ("frozen_seconds", "NaN"),
+        ("loss", "Infinity"),
+        ("accuracy", "NaN"),
+        ("num_epochs", "9" * 300),
+        ("num_epochs", "9" * 5000),
+        ("num_photos", '{"train": -1}'),
+        ("class_names", "[" * 100_000),
+    ],
+)
+def test_metrics_that_measure_nothing_are_damaged(tmp_path, run_facts, key, value):
+    run = RunDir(tmp_path)
+    text = json.dumps({**run_facts, key: "HERE"}).replace('"HERE"', value)
+    run.metrics_path.write_text(text)
+    with pytest.raises(DataError) as caught:
+        run.read_metrics()
+    assert str(caught.value).startswith(f"{run.metrics_path} is damaged (")
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("name", ["history_path", "skipped_path", "metrics_path"])
+def test_pipes_in_place_of_records_are_not_waited_for(tmp_path, name):
+    run = RunDir(tmp_path)
+    os.mkfifo(getattr(run, name))
+    read = {
+        "history_path": run.read_history,
+        "skipped_path": run.read_skipped,
+        "metrics_path": run.read_metrics,
+    }
+    with pytest.raises(DataError, match="a pipe, socket or device, not a file"):
+        read[name]()
+
+
+@pytest.mark.parametrize("text", ["reason,path\nfoo\n", "path,reason\na.jpg\n", "path\na\n"])
+def test_skipped_list_cut_short_is_one_line(tmp_path, text):
+    run = RunDir(tmp_path)
+    run.skipped_path.write_text(text)
+    with pytest.raises(DataError, match=r"skipped.csv is damaged \("):
+        run.read_skipped()
 
 
 def test_run_directory_that_cannot_be_made_names_the_way_out(tmp_path):

@@ -8,7 +8,15 @@ from catsdogs.errors import DataError
 from catsdogs.reporting.run_table import format_json, format_table
 from catsdogs.run import RunDir, RunMetrics
 
-EPOCH = {"number": 3, "loss": 0.5}
+EPOCH = {
+    "number": 3,
+    "learning_rate": 0.1,
+    "loss": 0.5,
+    "accuracy": 0.5,
+    "validation_loss": 0.5,
+    "validation_accuracy": 0.5,
+    "seconds": 1.0,
+}
 
 
 @pytest.fixture
@@ -100,8 +108,8 @@ def test_json_has_all_metrics_of_finished_runs_and_the_status_of_all(parent):
 
 def test_damage_is_said_once_with_its_reason(parent):
     assert [run.damage for run in runs(parent, best=False) if run.damage] == [
-        f"{parent / '20260105-101530-train' / 'metrics.json'} cannot be read "
-        "(Invalid JSON: EOF while parsing an object at line 1 column 1)"
+        f"{parent / '20260105-101530-train' / 'metrics.json'} is damaged "
+        "(Expecting property name enclosed in double quotes: line 1 column 2 (char 1))"
     ]
 
 

@@ -22,7 +22,7 @@ from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.evaluation.figures import Mistake
 from catsdogs.evaluation.intervals import auc_interval, loss_interval
 from catsdogs.evaluation.score import Score
-from catsdogs.files import check_writable, replacing
+from catsdogs.files import check_writable, is_dir, replacing
 from catsdogs.network.gradcam import explain_photos
 from catsdogs.network.metadata import Metadata, read_metadata
 from catsdogs.network.predictor import Prediction, Predictor
@@ -84,7 +84,7 @@ def report(
     check_writable(output)
     if data is None:
         data = find_path(run_dir, metrics.data)
-        if not data.is_dir():
+        if not is_dir(data):
             raise DataError(
                 f"no folder {data}, where {run_dir.path} had its photos: name a folder",
                 key="data",
@@ -106,7 +106,7 @@ def report(
     _, labels, probabilities = gather(names, predictions, photos.labels)
     page = render_report(
         Report(
-            runs=[_reported(one) for one in chain],
+            runs=[_reported(one, console) for one in chain],
             evaluation=evaluation,
             loss_interval=loss_interval(labels, probabilities),
             auc_interval=auc_interval(labels, probabilities),
@@ -139,15 +139,20 @@ def report(
     )
 
 
-def _reported(finished: FinishedRun) -> ReportedRun:
+def _reported(finished: FinishedRun, console: Console) -> ReportedRun:
+    """What a run left; what of it is damaged is left out with a warning."""
     run, metrics = finished
-    return ReportedRun(
-        run.path.name,
-        metrics,
-        run.read_history(),
-        _differences(run.config_path),
-        run.read_skipped(),
-    )
+    epochs: list[dict[str, float | None]] = []
+    skipped: list[tuple[str, str]] = []
+    try:
+        epochs = run.read_history()
+    except DataError as error:
+        console.warn(f"{error}: the page has no curves of it")
+    try:
+        skipped = run.read_skipped()
+    except DataError as error:
+        console.warn(f"{error}: the page does not name the photos that were skipped")
+    return ReportedRun(run.path.name, metrics, epochs, _differences(run.config_path), skipped)
 
 
 def _differences(config_path: Path) -> dict[str, tuple[Any, Any]] | None:

@@ -6,6 +6,7 @@ from catsdogs.commands.finetune import head_path
 from catsdogs.config import RunConfig
 from catsdogs.console import Console
 from catsdogs.errors import DataError, ModelFileError
+from catsdogs.files import exists, is_dir, real_path
 from catsdogs.network.metadata import Metadata, read_metadata
 from catsdogs.run import RunDir, RunMetrics, list_run_dirs
 
@@ -31,7 +32,7 @@ def find_run(named: Path | None, console: Console) -> FinishedRun:
                 f"no finished run in {parent}: run `catsdogs train` first, or give its folder"
             )
         return finished[-1]
-    path = next((path for path in (named, parent / named) if path.is_dir()), None)
+    path = next((path for path in (named, parent / named) if is_dir(path)), None)
     if path is None:
         raise DataError(f"no run {named}: `catsdogs runs` lists those that there are")
     metrics = RunDir(path).read_metrics()
@@ -71,8 +72,8 @@ def stands_on(run: RunDir, metrics: RunMetrics, console: Console) -> list[Finish
 def find_path(run: RunDir, text: str) -> Path:
     """A path as a run knows it: from here, or from the folder that its `runs` is in."""
     path = Path(text)
-    from_there = run.path.resolve().parent.parent / path
-    return from_there if not path.exists() and from_there.exists() else path
+    from_there = real_path(run.path).parent.parent / path
+    return from_there if not exists(path) and exists(from_there) else path
 
 
 def find_model(run: RunDir, metrics: RunMetrics) -> tuple[Path, Metadata]:
@@ -83,7 +84,7 @@ def find_model(run: RunDir, metrics: RunMetrics) -> tuple[Path, Metadata]:
     """
     path = find_path(run, metrics.model)
     for candidate in (path, head_path(path)):
-        if candidate.exists() and is_of_run(metadata := read_metadata(candidate), metrics):
+        if exists(candidate) and is_of_run(metadata := read_metadata(candidate), metrics):
             return candidate, metadata
     metadata = read_metadata(path)
     if not metrics.run_id:

@@ -14,6 +14,10 @@ from catsdogs.errors import ConfigError
 from catsdogs.files import not_writable
 from catsdogs.reporting.predictions import CSV_START, is_error_mark
 from catsdogs.text import csv_text, printable
+from catsdogs.untrusted.boundary import foreign_bytes, open_regular
+
+_MOST_RECORD_BYTES = 2**24
+"""Of an answer for one photo; with a thousand classes it has a hundred thousand."""
 
 
 @dataclass
@@ -63,22 +67,23 @@ def read_answers(path: Path, format_name: str, top: int) -> EarlierAnswers:
     last = ""
     start_of_last = 0
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             for number, record in enumerate(_records(file, format_name), start=1):
-                try:
+                with foreign_bytes(
+                    f"{path}, record {number},",
+                    ConfigError,
+                    "give the --format that it was written in, or another --output",
+                    f"is no answer in the format {format_name}",
+                    tells_reason=False,
+                ):
                     name = _path_of(record, format_name, number)
-                except (ValueError, KeyError, IndexError):
-                    raise ConfigError(
-                        f"{path}, record {number}, is no answer in the format {format_name}: give "
-                        "the --format that it was written in, or another --output"
-                    ) from None
-                if name is None:
-                    earlier.header = record.decode().rstrip("\r\n")
-                elif top == 1 or format_name != "text":
-                    earlier._add(name)
-                elif name != last:
-                    earlier._add(name)
-                    last, start_of_last = name, earlier.num_bytes
+                    if name is None:
+                        earlier.header = record.decode().rstrip("\r\n")
+                    elif top == 1 or format_name != "text":
+                        earlier._add(name)
+                    elif name != last:
+                        earlier._add(name)
+                        last, start_of_last = name, earlier.num_bytes
                 earlier.num_bytes += len(record)
     except FileNotFoundError:
         return earlier
@@ -93,18 +98,24 @@ def read_answers(path: Path, format_name: str, top: int) -> EarlierAnswers:
 def _records(file: BinaryIO, format_name: str) -> Iterator[bytes]:
     """Whole records; of a CSV, one may have line breaks between quotes. A rest is left out."""
     record = b""
-    for line in file:
+    num_quotes = 0
+    while line := file.readline(_MOST_RECORD_BYTES):
         record += line
-        if line.endswith(b"\n") and not (format_name == "csv" and record.count(b'"') % 2):
+        num_quotes += line.count(b'"')
+        is_whole = line.endswith(b"\n") and not (format_name == "csv" and num_quotes % 2)
+        if is_whole or len(record) > _MOST_RECORD_BYTES:
             yield record
-            record = b""
+            record, num_quotes = b"", 0
 
 
 def _path_of(record: bytes, format_name: str, number: int) -> str | None:
     """The path in a record; None for the header of a CSV."""
     text = record.decode("utf-8", "surrogateescape")
     if format_name == "jsonl":
-        return json.loads(text)["path"]
+        path = json.loads(text)["path"]
+        if not isinstance(path, str):
+            raise ValueError("its path is no text")
+        return path
     if format_name == "csv":
         row = next(csv.reader([text], strict=True))
         if number == 1 and row[: len(CSV_START)] == CSV_START:

@@ -225,8 +225,8 @@ def format_time(moment: datetime.datetime | str) -> str:
     """`25 November 2026, 10:15`, in local time; a text that is no ISO 8601 stays as it is."""
     if isinstance(moment, str):
         try:
-            moment = datetime.datetime.fromisoformat(moment)
-        except ValueError:
+            moment = datetime.datetime.fromisoformat(moment).astimezone()
+        except (ValueError, OverflowError, OSError):  # the last two: at an end of the calendar
             return str(moment)
     local = moment.astimezone()
     return f"{local.day} {local:%B %Y, %H:%M}"

@@ -1,17 +1,20 @@
 """The checkpoint: all that a training goes on from after a break, in one file of plain arrays."""
 
 import json
-import zipfile
-from dataclasses import asdict, dataclass, fields, replace
+import math
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from catsdogs.errors import DataError
 from catsdogs.files import replacing
 from catsdogs.training.history import Epoch, Progress
 from catsdogs.training.model_state import ModelState, Values
+from catsdogs.untrusted.boundary import foreign_bytes
+from catsdogs.untrusted.records import read_arrays
 
 FORMAT_VERSION = 1
 
@@ -55,6 +58,10 @@ class Checkpoint:
     progress: Progress
 
 
+_FACTS = TypeAdapter(RunFacts)
+_EPOCHS = TypeAdapter(list[Epoch])
+
+
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Replace a run's checkpoint: uncompressed arrays with checksums, and no pickle.
 
@@ -89,13 +96,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         DataError: it is damaged, or of another version.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return _parse(path, {name: arrays[name] for name in arrays.files})
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path} is damaged ({' '.join(str(error).split())[:100]}): start anew"
-        ) from None
+    with foreign_bytes(path, DataError, "start anew"):
+        return _parse(path, read_arrays(path))
 
 
 def _parse(path: Path, arrays: dict[str, np.ndarray]) -> Checkpoint:
@@ -104,14 +106,20 @@ def _parse(path: Path, arrays: dict[str, np.ndarray]) -> Checkpoint:
         raise DataError(
             f"{path} is of another version of catsdogs: resume with that one, or start anew"
         )
-    known = {field.name for field in fields(RunFacts)}  # an older version had others as well
-    facts = RunFacts(**{key: value for key, value in record["facts"].items() if key in known})
-    facts = replace(facts, unreadable=tuple((path, reason) for path, reason in facts.unreadable))
-    progress = Progress(
-        epochs=[Epoch(**epoch) for epoch in record["epochs"]],
-        num_frozen=record["num_frozen"],
-        frozen_seconds=record["frozen_seconds"],
+    unreadable = record["facts"].pop("unreadable", ())  # may hold names that are not Unicode
+    facts = replace(
+        _FACTS.validate_python(record["facts"]),
+        unreadable=tuple((str(path), str(reason)) for path, reason in unreadable),
     )
+    progress = Progress(
+        epochs=_EPOCHS.validate_python(record["epochs"]),
+        num_frozen=int(record["num_frozen"]),
+        frozen_seconds=float(record["frozen_seconds"]),
+    )
+    if not math.isfinite(facts.seconds + progress.frozen_seconds):
+        raise ValueError("its times are no numbers")
+    if [epoch.number for epoch in progress.epochs] != sorted({e.number for e in progress.epochs}):
+        raise ValueError("its epochs are not in order")
     if progress.epochs:
         state = ModelState(*(_group(arrays, name) for name in ("weights", "optimizer", "seeds")))
         progress.state = state

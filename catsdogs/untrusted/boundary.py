@@ -34,19 +34,21 @@ class TooLargeError(OSError):
 
 @contextmanager
 def foreign_bytes(
-    path: Path,
+    place: Path | str,
     error: type[CatsdogsError] = DataError,
     way_out: str = "",
     damage: str = "is damaged",
+    tells_reason: bool = True,
 ) -> Iterator[None]:
     """Turn whatever goes wrong within into one line about a file.
 
     Args:
-        path: of the file whose bytes are looked at.
+        place: the file whose bytes are looked at, or a place in it.
         error: what is raised.
         way_out: what the user can do, the end of the line.
         damage: what is said where the bytes are wrong; `cannot be read` is said where the
             system refuses them.
+        tells_reason: say what the parser said; False where that explains nothing to a user.
 
     Raises:
         error: anything at all was raised within, running out of memory or of stack included.
@@ -59,9 +61,13 @@ def foreign_bytes(
         raise
     except OSError as problem:
         verb = "cannot be read" if problem.strerror else damage
-        raise _about(path, error, verb, problem, way_out) from None
+        raise _about(place, error, verb, problem, way_out) from None
     except Exception as problem:  # noqa: BLE001 - the one place for it, see above
-        raise _about(path, error, damage, problem, way_out) from None
+        if not tells_reason:
+            raise error(
+                f"{_bounded(str(place), MOST_MESSAGE_CHARACTERS)} {damage}: {way_out}"
+            ) from None
+        raise _about(place, error, damage, problem, way_out) from None
 
 
 @contextmanager
@@ -90,9 +96,9 @@ def passed_over() -> Iterator[None]:
 
 
 def _about(
-    path: Path, error: type[CatsdogsError], verb: str, problem: Exception, way_out: str
+    place: Path | str, error: type[CatsdogsError], verb: str, problem: Exception, way_out: str
 ) -> CatsdogsError:
-    line = f"{_bounded(str(path), MOST_MESSAGE_CHARACTERS)} {verb} ({reason_of(problem)})"
+    line = f"{_bounded(str(place), MOST_MESSAGE_CHARACTERS)} {verb} ({reason_of(problem)})"
     return error(f"{line}: {way_out}" if way_out else line)
 
 
