@@ -1,6 +1,8 @@
 import os
 import threading
+import zlib
 
+import lmdb
 import numpy as np
 import pytest
 
@@ -169,13 +171,125 @@ def test_full_disk_is_a_store_error_and_what_was_there_stays(tmp_path, file_size
     again.close()
 
 
-def test_damaged_store_is_a_store_error(tmp_path):
-    path = tmp_path / card().fingerprint
+def filled(folder, num_features=60, shape=SHAPE):
+    """The files of a store whose values are in pages of their own, or share them."""
+    store = DiskStore(folder, card(), 64 * MIB)
+    features = np.arange(num_features, dtype=np.float16)[:, None, None, None] + np.ones(shape)
+    for number in range(num_features):  # a transaction each, so that pages are freed again
+        store.write(keys_of([number]), features[number : number + 1].astype(np.float16))
+    store.close()
+    return folder / card().fingerprint
+
+
+def computed_anew(folder, num_features=60, shape=SHAPE):
+    """Open a store, find out what is missing, write that, read all; what was warned of."""
+    warnings = []
+    store = DiskStore(folder, card(), 64 * MIB, warnings.append)
+    keys = keys_of(range(num_features))
+    missing = sorted(store.missing(keys))
+    features = np.arange(num_features, dtype=np.float16)[:, None, None, None] + np.ones(shape)
+    features = features.astype(np.float16)
+    if missing:
+        store.write(missing, features[[int.from_bytes(key, "big") for key in missing]])
+    np.testing.assert_array_equal(store.read(keys, shape), features)
+    store.close()
+    return missing, warnings
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (16, 16, 32)])
+def test_whole_store_of_many_transactions_is_found_whole(tmp_path, shape):
+    filled(tmp_path, 150, shape)
+    assert computed_anew(tmp_path, 150, shape) == ([], [])
+
+
+def overwritten(path):
+    path.write_bytes(b"nothing of the kind" * 1000)
+
+
+def a_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_folder(path):
+    path.unlink()
     path.mkdir()
-    (path / "data.mdb").write_bytes(b"nothing of the kind" * 1000)
-    with pytest.raises(StoreError) as error:
-        DiskStore(tmp_path, card(), MIB)
-    assert str(error.value) == f"{path} cannot be used (file is not an lmdb file)"
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (16, 16, 32)])
+@pytest.mark.parametrize("damage", [overwritten, a_pipe, a_folder, 0.1, 0.5, 0.9, 0.999])
+def test_store_that_cannot_be_opened_is_computed_anew_with_a_warning(tmp_path, damage, shape):
+    database = filled(tmp_path, shape=shape) / "data.mdb"
+    if isinstance(damage, float):
+        os.truncate(database, int(damage * database.stat().st_size))
+    else:
+        damage(database)
+    missing, warnings = computed_anew(tmp_path, shape=shape)
+    assert len(missing) == 60
+    assert len(warnings) == 1
+    assert warnings[0].endswith("its features are computed anew")
+
+
+def test_lock_that_is_a_pipe_is_not_waited_for(tmp_path):
+    a_pipe(filled(tmp_path) / "lock.mdb")
+    assert len(computed_anew(tmp_path)[0]) == 60
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (16, 16, 32)])
+def test_no_damaged_byte_ends_the_process_or_bends_a_feature(tmp_path, shape):
+    """Every word of the first pages, and of others here and there, in turn."""
+    database = filled(tmp_path / "whole", shape=shape) / "data.mdb"
+    whole = database.read_bytes()
+    generator = np.random.default_rng(0)
+    for number in range(150):
+        folder = tmp_path / str(number)
+        content = bytearray(whole)
+        at = int(generator.integers(len(content)))
+        if number % 2:  # where the numbers are that lead elsewhere
+            at = at // 4096 * 4096 + int(generator.integers(64))
+        content[at : at + 4] = generator.choice([b"\xff\xff\xff\x7f", b"\0\0\0\0", b"\xaa" * 4])
+        (folder / card().fingerprint).mkdir(parents=True)
+        (folder / card().fingerprint / "data.mdb").write_bytes(content)
+        computed_anew(folder, shape=shape)
+
+
+@pytest.mark.parametrize("value", [b"", b"odd", bytes(68), np.full(32, np.nan, "f2").tobytes()])
+def test_features_that_are_none_are_computed_anew_with_a_warning(tmp_path, value):
+    folder = filled(tmp_path)
+    if len(value) == 64:
+        value += zlib.crc32(value).to_bytes(4, "little")
+    with lmdb.open(str(folder), map_size=64 * MIB) as env, env.begin(write=True) as transaction:
+        transaction.put(keys_of([7])[0], value)
+        transaction.put(keys_of([9])[0], bytes(68))
+    missing, warnings = computed_anew(tmp_path)
+    assert missing == keys_of([7, 9])
+    assert warnings == [f"feature store: 2 features in {folder} are damaged and computed anew"]
+    assert computed_anew(tmp_path) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["data.mdb", "lock.mdb"])
+def test_store_that_is_cut_while_in_use_is_a_store_error(tmp_path, name):
+    folder = filled(tmp_path)
+    store = DiskStore(tmp_path, card(), 64 * MIB)
+    os.truncate(folder / name, 0)
+    for look in (
+        lambda: store.read(keys_of([1]), SHAPE),
+        lambda: store.missing(keys_of([1])),
+        lambda: store.write(keys_of([99]), np.ones((1, *SHAPE), np.float16)),
+    ):
+        with pytest.raises(StoreError, match="was cut by another program"):
+            look()
+    store.close()
+
+
+def test_store_that_is_moved_or_cleared_while_in_use_is_still_read(tmp_path):
+    folder = filled(tmp_path)
+    store = DiskStore(tmp_path, card(), 64 * MIB)
+    folder.rename(tmp_path / "elsewhere")
+    assert store.read(keys_of([1]), SHAPE).shape == (1, *SHAPE)
+    drop_store(tmp_path / "elsewhere")
+    assert store.missing(keys_of([1, 99])) == set(keys_of([99]))
+    store.close()
 
 
 def test_read_only_folder_is_a_store_error(read_only_folder):

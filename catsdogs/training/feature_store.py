@@ -3,10 +3,11 @@
 import hashlib
 import json
 import math
+import os
 import shutil
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,16 +19,18 @@ from pydantic import TypeAdapter
 
 from catsdogs.config import CacheConfig
 from catsdogs.errors import CatsdogsError
-from catsdogs.files import is_dir, is_file
-from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
+from catsdogs.files import is_dir
+from catsdogs.text import counted
+from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
+from catsdogs.untrusted.lmdb_file import check_lmdb
 
 _CONTENTS_VERSION = 2
 """Raised whenever the same file gives other pixels, or a feature is kept in another way, so that
 no old feature is used for them."""
 
 _CHECKSUM_BYTES = 4
-
-_DATABASE_NAME = "data.mdb"  # LMDB's own name
+_FLOAT16_EXPONENT = 0x7C00
+_DATABASE_NAME, _LOCK_NAME = "data.mdb", "lock.mdb"  # LMDB's own names
 _CARD_NAME = "trunk.json"
 _ENTRY_OVERHEAD = 1.1
 """LMDB's pages and tree around the values; measured: 1.02 for 200 KB values, 1.06 for 1 KB."""
@@ -107,7 +110,7 @@ class DiskStore:
             cache_dir: the folder of all stores.
             card: what the trunk is.
             max_bytes: the budget of all stores.
-            warn: told in a line where the store was damaged, and begins anew.
+            warn: told in a line what is damaged, and computed anew for that.
 
         Raises:
             StoreError: the folder cannot be made, written or locked.
@@ -116,18 +119,27 @@ class DiskStore:
         self._dir = cache_dir / card.fingerprint
         self._card = card
         self._max_bytes = max_bytes
+        self._warn = warn
+        self._sound: set[bytes] = set()
+        self._damaged: set[bytes] = set()
+        self._drop_if_damaged()
         self._open()
-        if self._is_cut_short():
-            self.close()
-            drop_store(self._dir)
-            warn(f"feature store: {self._dir} is damaged (shorter than it says): it begins anew")
-            self._open()
 
-    def _is_cut_short(self) -> bool:
-        """Whether pages are missing: the system would end a process that looks at them."""
-        num_pages = self._env.info()["last_pgno"] + 1
-        size = (self._dir / _DATABASE_NAME).stat().st_size
-        return size < num_pages * self._env.stat()["psize"]
+    def _drop_if_damaged(self) -> None:
+        """Begin anew where LMDB could not, or must not, open what is there."""
+        try:
+            for name in (_DATABASE_NAME, _LOCK_NAME, _CARD_NAME):
+                path = self._dir / name
+                if not os.path.lexists(path):
+                    continue
+                with foreign_bytes(path, StoreError):
+                    if name == _DATABASE_NAME:
+                        check_lmdb(path)
+                    else:
+                        open_regular(path).close()
+        except StoreError as error:
+            self._warn(f"feature store: {error}: its features are computed anew")
+            drop_store(self._dir)
 
     def _open(self) -> None:
         try:
@@ -137,19 +149,67 @@ class DiskStore:
                 str(self._dir), map_size=self._max_bytes, max_readers=1024, meminit=False
             )
             self._env.reader_check()  # killed readers hold on to old pages until then
+            self._files = [(self._dir / n).open("r+b") for n in (_DATABASE_NAME, _LOCK_NAME)]
+            self._sizes = self._sizes_now()
+            self._was_cut = False
         except (OSError, lmdb.Error) as error:
             raise StoreError(f"{self._dir} cannot be used ({_reason(error)})") from None
 
+    def _sizes_now(self) -> list[int]:
+        return [os.fstat(file.fileno()).st_size for file in self._files]
+
+    def _make_up_length(self) -> bool:
+        """Fill up with zeros what another program has cut off; whether it has.
+
+        The files stay mapped into memory until they are closed, and LMDB looks into the lock
+        even then. What is lost is found the next time that the store is opened.
+        """
+        is_cut = False
+        for file, size in zip(self._files, self._sizes, strict=True):
+            if os.fstat(file.fileno()).st_size < size:
+                is_cut = True
+                os.truncate(file.fileno(), size)
+        return is_cut
+
+    @contextmanager
+    def _transaction(self, verb: str, write: bool = False) -> Iterator[lmdb.Transaction]:
+        """Look into the files, as long as they are as long as they were.
+
+        LMDB maps them into memory, where reading beyond their end would end the process.
+
+        Raises:
+            StoreError: that failed, or another program has cut them.
+        """
+        self._was_cut = self._make_up_length() or self._was_cut
+        if self._was_cut:
+            raise StoreError(f"{self._dir} was cut by another program")
+        try:
+            with self._env.begin(write=write, buffers=True) as transaction:
+                yield transaction
+        except lmdb.Error as error:
+            raise StoreError(f"{self._dir} cannot be {verb} ({_reason(error)})") from None
+        self._sizes = self._sizes_now()
+
     def close(self) -> None:
         """Let go of the files."""
+        self._make_up_length()
         self._env.close()
+        for file in self._files:
+            file.close()
 
     def missing(self, keys: Sequence[bytes]) -> set[bytes]:
-        try:
-            with self._env.begin(buffers=True) as transaction:
-                return {key for key in keys if transaction.get(key) is None}
-        except lmdb.Error as error:
-            raise StoreError(f"{self._dir} cannot be read ({_reason(error)})") from None
+        with self._transaction("read") as transaction:
+            found = {key: transaction.get(key) for key in keys if key not in self._sound}
+            damaged = {k for k, v in found.items() if v is not None and not _is_sound(v)}
+            missing = {key for key, value in found.items() if value is None}
+        self._sound |= found.keys() - missing - damaged
+        if damaged - self._damaged:
+            self._warn(
+                f"feature store: {counted(len(damaged - self._damaged), 'feature')} in "
+                f"{self._dir} are damaged and computed anew"
+            )
+        self._damaged |= damaged
+        return missing | damaged
 
     def reserve(self, num_features: int, num_bytes: int) -> None:
         needed = _needed(num_features, num_bytes)
@@ -169,37 +229,39 @@ class DiskStore:
         if excess > 0:
             self.close()
             drop_store(self._dir)
+            self._sound.clear()
             self._open()
 
     def write(self, keys: Sequence[bytes], features: np.ndarray) -> None:
-        try:
-            with self._env.begin(write=True) as transaction:
-                for key, feature in zip(keys, features, strict=True):
-                    value = feature.tobytes()
-                    transaction.put(key, value + _checksum(value), overwrite=False)
-        except lmdb.Error as error:
-            raise StoreError(f"{self._dir} cannot be written ({_reason(error)})") from None
+        with self._transaction("written", write=True) as transaction:
+            for key, feature in zip(keys, features, strict=True):
+                content = feature.tobytes()
+                value = content + zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "little")
+                transaction.put(key, value, overwrite=key in self._damaged)
+        self._damaged.difference_update(keys)
+        self._sound.update(keys)
 
     def read(self, keys: Sequence[bytes], shape: tuple[int, ...]) -> np.ndarray:
         features = np.empty((len(keys), *shape), np.float16)
-        try:
-            with self._env.begin(buffers=True) as transaction:
-                for index, key in enumerate(keys):
-                    value = transaction.get(key)
-                    if value is None:
-                        raise StoreError(f"{self._dir} was emptied by another process")
-                    feature, checksum = value[:-_CHECKSUM_BYTES], value[-_CHECKSUM_BYTES:]
-                    if len(feature) != 2 * math.prod(shape) or _checksum(feature) != checksum:
-                        drop_store(self._dir)
-                        raise StoreError(f"{self._dir} was damaged, and is deleted")
-                    features[index] = np.frombuffer(feature, np.float16).reshape(shape)
-        except lmdb.Error as error:
-            raise StoreError(f"{self._dir} cannot be read ({_reason(error)})") from None
+        num_bytes = 2 * math.prod(shape)
+        with self._transaction("read") as transaction:
+            for index, key in enumerate(keys):
+                value = transaction.get(key)
+                if value is None:
+                    raise StoreError(f"{self._dir} was emptied by another process")
+                if len(value) != num_bytes + _CHECKSUM_BYTES:
+                    raise StoreError(f"{self._dir} holds features of another shape")
+                features[index] = np.frombuffer(value[:num_bytes], np.float16).reshape(shape)
         return features
 
 
-def _checksum(value: bytes | memoryview) -> bytes:
-    return zlib.crc32(value).to_bytes(_CHECKSUM_BYTES, "little")
+def _is_sound(value: bytes | memoryview) -> bool:
+    """Whether a feature is what was written, by the checksum behind it, and all of it numbers."""
+    content, checksum = value[:-_CHECKSUM_BYTES], value[-_CHECKSUM_BYTES:]
+    if not content or len(content) % 2 or zlib.crc32(content) != int.from_bytes(checksum, "little"):
+        return False
+    bits = np.frombuffer(content, np.uint16)
+    return not ((bits & _FLOAT16_EXPONENT) == _FLOAT16_EXPONENT).any()  # NaN and infinities
 
 
 def has_room(folder: Path, max_bytes: int, num_features: int, num_bytes: int) -> bool:
@@ -309,15 +371,14 @@ def _describe(path: Path) -> StoredTrunk | None:
     return StoredTrunk(path, card, num_bytes, last_used)
 
 
-def count_features(path: Path) -> int:
-    """Photos and views that a store holds; 0 where it cannot be read."""
-    count = 0
-    if is_file(path / _DATABASE_NAME):
-        with (
-            suppress(StoreError),
-            foreign_bytes(path, StoreError),
-            lmdb.open(str(path), readonly=True, lock=False) as env,
-        ):
+def count_features(path: Path) -> int | None:
+    """Photos and views that a store holds; None where it is damaged."""
+    if not os.path.lexists(path / _DATABASE_NAME):
+        return 0
+    count = None
+    with suppress(StoreError), foreign_bytes(path, StoreError):
+        check_lmdb(path / _DATABASE_NAME)
+        with lmdb.open(str(path), readonly=True, lock=False) as env:
             count = env.stat()["entries"]
     return count
 
