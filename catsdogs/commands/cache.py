@@ -14,10 +14,10 @@ from catsdogs.training.feature_store import (
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """The features of one trunk, and how many they are."""
+    """The features of one trunk, and how many they are; None where they are damaged."""
 
     store: StoredTrunk
-    num_features: int
+    num_features: int | None
 
 
 def cache(config: CacheConfig) -> list[CacheEntry]:

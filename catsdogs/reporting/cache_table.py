@@ -14,7 +14,7 @@ class Entry(Protocol):
     @property
     def store(self) -> StoredTrunk: ...
     @property
-    def num_features(self) -> int: ...
+    def num_features(self) -> int | None: ...
 
 
 def cache_lines(entries: Iterable[Entry], place: Path) -> Iterator[str]:
@@ -23,7 +23,9 @@ def cache_lines(entries: Iterable[Entry], place: Path) -> Iterator[str]:
     for entry in entries:
         total += entry.store.num_bytes
         size, what = _mebibytes(entry.store.num_bytes), printable(_trunk(entry.store))
-        yield f"{size:>10} MiB  {entry.num_features:9,} features  {what}"
+        if entry.num_features is None and entry.store.card is not None:
+            what = f"damaged: {what}"
+        yield f"{size:>10} MiB  {entry.num_features or 0:9,} features  {what}"
     yield f"{_mebibytes(total):>10} MiB in {printable(str(place))}"
 
 

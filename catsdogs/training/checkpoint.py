@@ -13,8 +13,8 @@ from catsdogs.errors import DataError
 from catsdogs.files import replacing
 from catsdogs.training.history import Epoch, Progress
 from catsdogs.training.model_state import ModelState, Values
+from catsdogs.untrusted.arrays import read_arrays
 from catsdogs.untrusted.boundary import foreign_bytes
-from catsdogs.untrusted.records import read_arrays
 
 FORMAT_VERSION = 1
 
