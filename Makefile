@@ -54,7 +54,7 @@ test-fast: .venv/dev ## run the tests that take little time and no browser
 test-jax: .venv/dev ## run the tests on JAX
 	KERAS_BACKEND=jax $(PYTEST) $(TESTS)
 
-fuzz: .venv/dev ## try damaged photos and model files by the hundred thousand
+fuzz: .venv/dev ## try damaged files of every kind by the hundred thousand
 	$(BIN)/python tests/fuzz.py --inputs 100000
 
 lint: .venv/dev ## check style, format and types

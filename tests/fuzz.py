@@ -1,4 +1,4 @@
-"""Damaged photos and model files by the thousand: only an answer or a clear error may come out.
+"""Damaged files of every kind by the thousand: only an answer or a clear error may come out.
 
     python tests/fuzz.py --inputs 100000
 
@@ -18,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -111,7 +112,161 @@ def model_corpus():
         return {"h5": path.read_bytes()}
 
 
-CORPORA = {"photos": photo_corpus, "models": model_corpus}
+def weights_corpus():
+    """A file of pretrained weights, as far as a reader gets before it finds one missing."""
+    import h5py
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "weights.h5")
+        with h5py.File(path, "w") as file:
+            for name in ("block1_conv1", "block1_conv2"):
+                group = file.create_group(f"{name}/{name}")
+                group["kernel"] = np.ones((3, 3, 3, 4), np.float32)
+                group["bias"] = np.ones(4, np.float32)
+        return {"h5": path.read_bytes()}
+
+
+def store_corpus():
+    """Databases of feature stores: values within pages, and in pages of their own."""
+    from catsdogs.training.feature_store import DiskStore
+
+    contents = {}
+    for name, shape in (("small", (4, 4, 2)), ("large", (16, 16, 8))):
+        with tempfile.TemporaryDirectory() as folder:
+            store = DiskStore(Path(folder), trunk_card(), 2**24)
+            for number in range(40):
+                features = np.full((1, *shape), number, np.float16)
+                store.write([number.to_bytes(32, "big")], features)
+            store.close()
+            contents[name] = next(Path(folder).rglob("data.mdb")).read_bytes()
+    return contents
+
+
+def trunk_card():
+    from catsdogs.training.feature_store import TrunkCard
+
+    return TrunkCard(
+        backbone="tiny",
+        boundary="pool",
+        pooling="",
+        image_size=(8, 8),
+        precision="float32",
+        weights="a",
+    )
+
+
+def card_corpus():
+    from dataclasses import asdict
+
+    return {"json": json.dumps(asdict(trunk_card())).encode()}
+
+
+def checkpoint_corpus():
+    """Checkpoints of a training before and after its first epoch."""
+    from catsdogs.training.checkpoint import Checkpoint, RunFacts, write_checkpoint
+    from catsdogs.training.history import Epoch, Progress
+    from catsdogs.training.model_state import ModelState
+
+    texts = ("backend", "precision", "model", "photos", "frozen_weights", "start_weights")
+    fields = RunFacts.__dataclass_fields__
+    facts = RunFacts(
+        started="2026-01-01T00:00:00+00:00",
+        seconds=1.5,
+        **{name: name for name in (*texts, "model_created") if name in fields},
+    )
+    weights = [np.arange(6, dtype=np.float32).reshape(2, 3)]
+    state = ModelState(weights, [np.array(7), np.ones(3, np.float32)], [np.array([1, 2])])
+    later = Progress([Epoch(1, 0.1, 0.1, 0.2, 0.3, 0.5, 2.0)], state, weights)
+    contents = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, progress in (("start", Progress()), ("later", later)):
+            path = Path(folder, name)
+            write_checkpoint(path, Checkpoint(facts, progress))
+            contents[name] = path.read_bytes()
+    return contents
+
+
+HISTORY = (
+    "number,learning_rate,loss,accuracy,validation_loss,validation_accuracy,seconds\n"
+    "0,0.001,,,0.7,0.5,1.5\n1,0.001,0.5,0.75,0.6,0.5,1.25\n"
+)
+METRICS = {
+    "command": "train",
+    "started": "2026-01-01T00:00:00+00:00",
+    "finished": "2026-01-01T00:01:00+00:00",
+    "seconds": 60.5,
+    "model": "models/catsdogs.h5",
+    "data": "data",
+    "class_names": ["cats", "dogs"],
+    "num_photos": {"train": 4, "validation": 2},
+    "num_skipped": 0,
+    "kept_epoch": 1,
+    "num_epochs": 1,
+    "loss": 0.5,
+    "accuracy": 0.5,
+    "interval_low": 0.1,
+    "interval_high": 0.9,
+    "num_frozen": 4,
+    "frozen_seconds": 1.0,
+    "device": "CPU",
+    "precision": "float32",
+    "versions": {"keras": "3"},
+}
+
+
+def record_corpus():
+    """What a run leaves, by the names of its files."""
+    return {
+        "metrics.json": json.dumps(METRICS).encode(),
+        "history.csv": HISTORY.encode(),
+        "skipped.csv": b'path,reason\ndata/a.jpg,damaged\n"b, c.jpg",cut off\n',
+        "config.toml": b'[data]\ndir = "data"\n[train]\nepochs = 5\nlearning_rate = 1e-3\n',
+    }
+
+
+def answer_corpus():
+    """Files of predictions, by their formats."""
+    return {
+        "csv": b'path,class,probability,error\na.jpg,cats,0.75,\n"b, c.jpg",,,damaged\n',
+        "jsonl": b'{"path": "a.jpg", "class": "cats", "probability": 0.75}\n{"path": "b.jpg"}\n',
+        "text": b"a.jpg\tcats\t0.7500\nb.jpg\tdogs\t0.5000\n",
+    }
+
+
+def manifest_corpus():
+    return {"csv": b"from,to,reason\n/data/cats/a.jpg,cats/a.jpg,damaged\n"}
+
+
+CORPORA = {
+    "photos": photo_corpus,
+    "models": model_corpus,
+    "weights": weights_corpus,
+    "stores": store_corpus,
+    "cards": card_corpus,
+    "checkpoints": checkpoint_corpus,
+    "records": record_corpus,
+    "answers": answer_corpus,
+    "manifests": manifest_corpus,
+}
+
+TEXTS = {"cards", "records", "answers", "manifests"}
+
+TOKENS = (
+    *(b"NaN", b"Infinity", b"1e999", b"-1", b"null", b"{}", b"[]", b'""', b"\0", b"\xff", b"\x1b["),
+    *(b"9" * 400, b"9" * 5000, b"[" * 2000, b'{"a":' * 2000, b"x" * 200_000),
+    *(b"\n", b"\r", b",", b"\t", b'"', b"'", b"=1+1", b"\xef\xbb\xbf", b"\\ud800"),
+)
+"""What a text may have in it that a reader does not expect."""
+
+
+def insert_tokens(content, generator):
+    """Put one to three of the tokens in places of a text, or in the place of a word."""
+    for _ in range(generator.integers(1, 4)):
+        token = TOKENS[int(generator.integers(len(TOKENS)))]
+        at = int(generator.integers(len(content) + 1))
+        end = at + int(generator.integers(8)) * int(generator.integers(2))
+        content = content[:at] + token + content[end:]
+    return content
 
 
 def mutate(content, others, generator):
@@ -167,6 +322,8 @@ def make_input(kind, seed, number, corpus):
     names = sorted(corpus)
     name = names[number % len(names)]
     generator = np.random.default_rng([seed, number])
+    if kind in TEXTS and number // len(names) % 2:
+        return name, insert_tokens(corpus[name], generator)
     return name, mutate(corpus[name], list(corpus.values()), generator)
 
 
@@ -174,7 +331,7 @@ def photo_target():
     from catsdogs.data.images import decode_photo, fit_to, read_header
     from catsdogs.errors import DataError
 
-    def try_photo(content, number):
+    def try_photo(content, name, number):
         answers = []
         for attempt in (
             lambda: read_header(content),
@@ -203,7 +360,7 @@ def model_target():
     folder = tempfile.mkdtemp()
     path = Path(folder, "model.h5")
 
-    def try_model(content, number):
+    def try_model(content, name, number):
         path.write_bytes(content)
         try:
             metadata = read_metadata(path)
@@ -216,7 +373,141 @@ def model_target():
     return try_model
 
 
-TARGETS = {"photos": photo_target, "models": model_target}
+def file_target(name, read):
+    """Try a reader that takes a path.
+
+    Args:
+        name: of the file that the content is written to; empty for the corpus' own.
+        read: called with the path and what the content was made from.
+    """
+    from catsdogs.errors import CatsdogsError
+
+    folder = Path(tempfile.mkdtemp())
+
+    def attempt(content, made_from, number):
+        path = folder / (name or made_from)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        try:
+            read(path, made_from)
+        except CatsdogsError as error:
+            if len(str(error)) > 2000:  # names in it are made printable where it is printed
+                raise ValueError(f"not short: {str(error)[:3000]!r}") from None
+            return False
+        return True
+
+    return attempt
+
+
+def weights_target():
+    from catsdogs.network.backbones.vgg16 import VGG16
+
+    return file_target("weights.h5", lambda path, _: VGG16.load_weights(str(path)))
+
+
+def store_target():
+    """Open, read all, write one, close: what is damaged is computed anew, whatever it is."""
+    from catsdogs.training.feature_store import DiskStore, StoreError, drop_store
+
+    card = trunk_card()
+    folder = Path(tempfile.mkdtemp())
+    keys = [number.to_bytes(32, "big") for number in range(41)]
+
+    def attempt(content, made_from, number):
+        shape = (4, 4, 2) if made_from == "small" else (16, 16, 8)
+        path = folder / card.fingerprint / "data.mdb"
+        path.parent.mkdir()
+        path.write_bytes(content)
+        warnings = []
+        store = DiskStore(folder, card, 2**24, warnings.append)
+        expected = np.arange(41, dtype=np.float16)[:, None, None, None] * np.ones(shape, np.float16)
+        try:
+            missing = sorted(store.missing(keys))
+            if missing:
+                store.write(missing, expected[[int.from_bytes(key, "big") for key in missing]])
+            np.testing.assert_array_equal(store.read(keys, shape), expected)
+        except StoreError:
+            return False
+        finally:
+            store.close()
+            drop_store(path.parent)
+        return not warnings
+
+    return attempt
+
+
+def card_target():
+    from catsdogs.errors import DataError
+    from catsdogs.training.feature_store import list_stores
+
+    def read(path, _):
+        (store,) = list_stores(path.parent.parent)
+        if store.card is None:
+            raise DataError("damaged")
+
+    return file_target("store/trunk.json", read)
+
+
+def checkpoint_target():
+    from catsdogs.training.checkpoint import read_checkpoint
+
+    return file_target("checkpoint.npz", lambda path, _: read_checkpoint(path))
+
+
+def record_target():
+    from catsdogs.commands.runs import runs
+    from catsdogs.config import load_config
+    from catsdogs.reporting.run_table import format_json, format_table
+    from catsdogs.run import RunDir
+
+    def read(path, made_from):
+        run = RunDir(path.parent)
+        rows = runs(path.parent.parent, best=True)
+        for line in (*format_table(rows), format_json(rows)):
+            if "\x1b" in line:
+                raise ValueError("an escape reaches the terminal")
+        readers = {
+            "metrics.json": run.read_metrics,
+            "history.csv": run.read_history,
+            "skipped.csv": run.read_skipped,
+            "config.toml": lambda: load_config(run.config_path),
+        }
+        try:
+            readers[path.name]()
+        finally:
+            path.unlink()
+
+    attempt = file_target("", read)
+
+    def in_a_run(content, made_from, number):
+        return attempt(content, f"20260101-000000-train/{made_from}", number)
+
+    return in_a_run
+
+
+def answer_target():
+    from catsdogs.reporting.prediction_file import read_answers
+
+    return file_target("answers", lambda path, made_from: read_answers(path, made_from, 1))
+
+
+def manifest_target():
+    from catsdogs.checking import quarantine
+
+    return file_target("manifest.csv", lambda path, _: quarantine._read_manifest(path.parent))
+
+
+TARGETS = {
+    "photos": photo_target,
+    "models": model_target,
+    "weights": weights_target,
+    "stores": store_target,
+    "cards": card_target,
+    "checkpoints": checkpoint_target,
+    "records": record_target,
+    "answers": answer_target,
+    "manifests": manifest_target,
+}
 
 
 @dataclass
@@ -228,10 +519,14 @@ class Outcome:
         num_answers: inputs that were accepted in spite of the damage; the others got an error.
         crashes, hangs, tracebacks: inputs that ended otherwise, with how to make them again.
         noise: what was printed to stderr.
+        most_bytes: of memory that an input took on top of what the process had.
+        most_seconds: of processor time that one took.
     """
 
     num_inputs: int = 0
     num_answers: int = 0
+    most_bytes: int = 0
+    most_seconds: float = 0.0
     crashes: list[str] = field(default_factory=list)
     hangs: list[str] = field(default_factory=list)
     tracebacks: list[str] = field(default_factory=list)
@@ -240,6 +535,8 @@ class Outcome:
     def add(self, other):
         self.num_inputs += other.num_inputs
         self.num_answers += other.num_answers
+        self.most_bytes = max(self.most_bytes, other.most_bytes)
+        self.most_seconds = max(self.most_seconds, other.most_seconds)
         for name in ("crashes", "hangs", "tracebacks", "noise"):
             getattr(self, name).extend(getattr(other, name))
 
@@ -248,7 +545,8 @@ class Outcome:
             f"{self.num_inputs:,} inputs: {self.num_answers:,} answers, "
             f"{self.num_inputs - self.num_answers:,} errors, {len(self.crashes)} crashes, "
             f"{len(self.hangs)} hangs, {len(self.tracebacks)} tracebacks, "
-            f"{len(self.noise)} lines on stderr"
+            f"{len(self.noise)} lines on stderr; at most {self.most_bytes / 2**20:,.0f} MiB "
+            f"and {self.most_seconds:.2f} s"
         )
 
 
@@ -259,18 +557,23 @@ def work(kind, seed, start, stop, progress_path):
     used = int(Path("/proc/self/statm").read_text().split()[0]) * mmap.PAGESIZE
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    num_answers, tracebacks = 0, []
+    num_answers, tracebacks, most_seconds = 0, [], 0.0
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with Path(progress_path).open("r+b") as file, mmap.mmap(file.fileno(), 8) as place:
         for number in range(start, stop):
             place[:] = struct.pack("<q", number)
-            _, content = make_input(kind, seed, number, corpus)
+            name, content = make_input(kind, seed, number, corpus)
             signal.alarm(SECONDS_PER_INPUT)  # ends the process where it is not called off
+            start_seconds = time.process_time()
             try:
-                num_answers += attempt(content, number)
+                num_answers += attempt(content, name, number)
             except Exception:  # noqa: BLE001 - any other than DataError is what is looked for
                 tracebacks.append((number, traceback.format_exc()))
             signal.alarm(0)
-    json.dump({"num_answers": num_answers, "tracebacks": tracebacks}, sys.stdout)
+            most_seconds = max(most_seconds, time.process_time() - start_seconds)
+    most_bytes = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    report = {"num_answers": num_answers, "tracebacks": tracebacks}
+    json.dump({**report, "most_bytes": most_bytes, "most_seconds": most_seconds}, sys.stdout)
 
 
 def try_range(kind, seed, start, stop, keep_dir):
@@ -290,6 +593,8 @@ def try_range(kind, seed, start, stop, keep_dir):
             report = json.loads(done.stdout)
             outcome.num_inputs += stop - start
             outcome.num_answers += report["num_answers"]
+            outcome.most_bytes = max(outcome.most_bytes, report["most_bytes"])
+            outcome.most_seconds = max(outcome.most_seconds, report["most_seconds"])
             outcome.noise += noise
             for number, text in report["tracebacks"]:
                 outcome.tracebacks.append(f"{keep(kind, seed, number, keep_dir)}\n{text}")
@@ -335,13 +640,20 @@ def main():
         work(kind, int(seed), int(start), int(stop), progress_path)
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--inputs", type=int, default=20_000, help="photos; a tenth of it models")
+    parser.add_argument(
+        "--inputs",
+        type=int,
+        default=20_000,
+        help="photos; of others a tenth, of stores a hundredth",
+    )
+    parser.add_argument("--kinds", nargs="*", default=list(CORPORA), choices=list(CORPORA))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--keep", type=Path, default=Path("fuzz_failures"))
     options = parser.parse_args()
     is_bad = False
-    for kind, count in (("photos", options.inputs), ("models", options.inputs // 10)):
+    for kind in options.kinds:
+        count = options.inputs // (1 if kind == "photos" else 100 if kind == "stores" else 10)
         outcome = fuzz(kind, count, options.seed, options.workers, options.keep)
         print(f"{kind}: {outcome}", flush=True)
         for entry in (*outcome.crashes, *outcome.hangs, *outcome.tracebacks, *outcome.noise[:20]):

@@ -27,3 +27,13 @@ def test_damaged_model_files_are_read_or_refused(tmp_path):
     assert troubles(outcome) == []
     assert outcome.num_inputs == 400
     assert 20 < outcome.num_answers < 300
+
+
+@pytest.mark.parametrize(
+    "kind", ["weights", "stores", "cards", "checkpoints", "records", "answers", "manifests"]
+)
+def test_whatever_else_is_damaged_is_read_or_refused(tmp_path, kind):
+    count = 60 if kind == "stores" else 300  # which write to the disk
+    outcome = fuzz(kind, count, seed=7, num_workers=1, keep_dir=tmp_path)
+    assert troubles(outcome) == []
+    assert outcome.num_inputs == count
