@@ -249,6 +249,8 @@ class DiskStore:
                 value = transaction.get(key)
                 if value is None:
                     raise StoreError(f"{self._dir} was emptied by another process")
+                if key not in self._sound and not _is_sound(value):
+                    raise StoreError(f"{self._dir} holds damaged features")
                 if len(value) != num_bytes + _CHECKSUM_BYTES:
                     raise StoreError(f"{self._dir} holds features of another shape")
                 features[index] = np.frombuffer(value[:num_bytes], np.float16).reshape(shape)
