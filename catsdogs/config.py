@@ -121,6 +121,12 @@ INPUTS = {
     "efficientnet_lite1": _Input(240, "crop"),
     "efficientnet_lite2": _Input(260, "crop"),
     "mobilenet_v2": _Input(224, "crop"),
+    "efficientnetv2_b0": _Input(224, "crop"),
+    "efficientnetv2_s": _Input(384, "crop"),
+    "convnext_tiny": _Input(224, "crop"),
+    "resnet50_v2": _Input(224, "crop"),
+    "mobilenet_v3_large": _Input(224, "crop"),
+    "xception": _Input(299, "crop"),
 }
 """By backbone; a name that is not among them is refused where the network is looked up."""
 

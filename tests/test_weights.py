@@ -93,7 +93,7 @@ def test_keras_folder_comes_first_and_its_md5_is_checked(keras_home, convolution
         f"{path} is damaged or incomplete (its MD5 is not the published one): "
         "delete it and run the command again"
     )
-    publish(monkeypatch, md5=hashlib.md5(path.read_bytes()).hexdigest())
+    publish(monkeypatch, digest=hashlib.md5(path.read_bytes()).hexdigest())
     loaded = VGG16.load_weights("auto")
     assert loaded.source == "Keras' file"
     np.testing.assert_array_equal(loaded.layers["block5_conv3"][0], convolutions[12][0])
@@ -110,7 +110,7 @@ def test_download_is_checked_and_kept_for_the_next_time(
     publish(
         monkeypatch,
         url=published.as_uri(),
-        md5=hashlib.md5(published.read_bytes()).hexdigest(),
+        digest=hashlib.md5(published.read_bytes()).hexdigest(),
     )
     assert VGG16.load_weights("auto").source == "Keras' download"
     assert VGG16.load_weights("auto").source == "Keras' file"

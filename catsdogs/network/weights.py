@@ -60,12 +60,12 @@ class KerasFile:
     Attributes:
         name: in Keras' folder.
         url: where it is published.
-        md5: as published in `keras.applications`, hex.
+        digest: as published in `keras.applications`, hex: its MD5, or its SHA-256.
     """
 
     name: str
     url: str
-    md5: str
+    digest: str
 
     @property
     def path(self) -> Path:
@@ -82,10 +82,10 @@ class KerasFile:
             WeightsError: it is not what was published.
         """
         content = self.path.read_bytes()
-        if hashlib.md5(content, usedforsecurity=False).hexdigest() != self.md5:
+        if not self._is_published(content):
             raise WeightsError(
-                f"{self.path} is damaged or incomplete (its MD5 is not the published one): "
-                "delete it and run the command again"
+                f"{self.path} is damaged or incomplete (its {self._hash.upper()} is not the "
+                "published one): delete it and run the command again"
             )
         return content
 
@@ -110,9 +110,8 @@ class KerasFile:
                 part.open("wb") as file,
             ):
                 shutil.copyfileobj(response, file)
-            with part.open("rb") as file:
-                if hashlib.file_digest(file, "md5").hexdigest() != self.md5:
-                    raise WeightsError(f"{self.url} gave a damaged file: {ways_out}")
+            if not self._is_published(part.read_bytes()):
+                raise WeightsError(f"{self.url} gave a damaged file: {ways_out}")
             part.replace(path)
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
@@ -124,6 +123,15 @@ class KerasFile:
             with suppress(FileNotFoundError, NotADirectoryError):
                 part.unlink()
         return path.read_bytes()
+
+    @property
+    def _hash(self) -> str:
+        """Name of the hash that was published; they differ in their length."""
+        return "sha256" if len(self.digest) == 64 else "md5"
+
+    def _is_published(self, content: bytes) -> bool:
+        found = hashlib.new(self._hash, content, usedforsecurity=False)
+        return found.hexdigest() == self.digest
 
 
 @dataclass(frozen=True)

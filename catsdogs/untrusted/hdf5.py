@@ -146,11 +146,13 @@ def read_text(item: Any, name: str) -> str | None:
 def stored_layers(file: h5py.File) -> list[StoredLayer]:
     """The layers that have weights, in the network's order, in the layout of Keras' .h5 files.
 
+    They are of a whole model, or weights alone.
+
     Raises:
         ValueError, KeyError: an array is missing, is no plain block of numbers in this file,
             or all together claim more bytes than the file has.
     """
-    weights = child(file, "model_weights")
+    weights = file if "layer_names" in file.attrs else child(file, "model_weights")
     layers = []
     left = file.id.get_filesize()
     num_names = 0

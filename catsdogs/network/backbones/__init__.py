@@ -9,6 +9,7 @@ from catsdogs.network.backbones.efficientnet_lite import (
     EFFICIENTNET_LITE1,
     EFFICIENTNET_LITE2,
 )
+from catsdogs.network.backbones.keras_applications import KERAS_BACKBONES
 from catsdogs.network.backbones.mobilenet_v2 import MOBILENET_V2
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.weights import Weights
@@ -92,6 +93,7 @@ _ALL: tuple[Backbone, ...] = (
     EFFICIENTNET_LITE1,
     EFFICIENTNET_LITE2,
     MOBILENET_V2,
+    *KERAS_BACKBONES,
 )
 _BACKBONES = {backbone.name: backbone for backbone in _ALL}
 

@@ -30,7 +30,7 @@ KERAS_FILE = KerasFile(
     name="vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
     url="https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
     "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    md5="6d6bbae143d832006294945121d1f1fc",  # published in keras.applications.vgg16
+    digest="6d6bbae143d832006294945121d1f1fc",  # published in keras.applications.vgg16
 )
 
 PACKAGE_FILE = PackageFile(
