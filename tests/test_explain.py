@@ -1,6 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
+
+from catsdogs.commands.explain import name_outputs
+from catsdogs.files import replacing
 
 REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
 
@@ -113,3 +118,14 @@ def test_the_photo_is_shown_upright(folder, call):
         shown = np.asarray(picture.convert("L"))[44:-12, 12 : 12 + 256].astype(float)
     assert shown[:240].mean() < 20
     assert shown[-240:].mean() > 235
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "猫"])
+def test_a_long_name_gives_a_picture_of_a_name_that_can_be_written(tmp_path, letter):
+    stem = letter * (250 // len(letter.encode()))
+    first, second = name_outputs([Path(f"a/{stem}.jpg"), Path(f"b/{stem}.jpg")], tmp_path)
+    assert first != second
+    for path in (first, second):
+        with replacing(path) as part:
+            part.write_bytes(b"")
+        assert path.exists()

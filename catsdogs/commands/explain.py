@@ -17,6 +17,8 @@ from catsdogs.network.predictor import Predictor
 from catsdogs.reporting.overlay import LONG_SIDE, draw_explanation
 
 _SUFFIX = ".explained.png"
+_MAX_STEM_BYTES = 140
+"""Of the name of a picture: most file systems take 255, and a file in the making needs more."""
 _MANY = Path("explained")
 
 
@@ -87,10 +89,11 @@ def name_outputs(paths: Sequence[Path], output: Path | None) -> list[Path]:
         names: set[str] = set()
         chosen = []
         for path in paths:
-            name, number = f"{path.stem}{_SUFFIX}", 1
+            stem = _short(path.stem)
+            name, number = f"{stem}{_SUFFIX}", 1
             while name.casefold() in names:
                 number += 1
-                name = f"{path.stem}-{number}{_SUFFIX}"
+                name = f"{stem}-{number}{_SUFFIX}"
             names.add(name.casefold())
             chosen.append(folder / name)
     photos = {path.resolve() for path in paths}
@@ -100,6 +103,12 @@ def name_outputs(paths: Sequence[Path], output: Path | None) -> list[Path]:
                 f"{path} is a photo and would be replaced: choose another place", key="output"
             )
     return chosen
+
+
+def _short(stem: str) -> str:
+    """The start of a name, so long that a file system takes what is put round it."""
+    most = _MAX_STEM_BYTES if stem.isascii() else _MAX_STEM_BYTES // 4
+    return stem[:most]
 
 
 def _draw(
