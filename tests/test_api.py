@@ -111,7 +111,7 @@ def test_a_photo_that_cannot_be_read_is_an_error_alone_and_an_answer_among_other
     model = catsdogs.load()
     with pytest.raises(catsdogs.errors.DataError, match=r"^missing.jpg: no such file"):
         model.predict("missing.jpg")
-    with pytest.raises(catsdogs.errors.DataError, match=r"^the ndarray given: an array of float64"):
+    with pytest.raises(catsdogs.errors.DataError, match="an array of float64"):
         model.predict(np.zeros((8, 8, 3)))
     missing, found = model.predict(["missing.jpg", "image.jpg"])
     assert (missing.class_name, missing.probability) == ("", 0)
