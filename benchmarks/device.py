@@ -49,15 +49,16 @@ def trunk(settings: Settings) -> list[Row]:
     from catsdogs.data.threads import num_decode_threads
     from catsdogs.data.views import ViewReader
     from catsdogs.network.classifier import build_classifier, split_at
-    from catsdogs.network.engines.keras_engine import forward_batch_size
+    from catsdogs.network.engines.keras_engine import KerasEngine, forward_batch_size
     from catsdogs.network.precision import choose_precision
     from catsdogs.training.feature_store import MemoryStore
     from catsdogs.training.features import FeatureSource, View
 
     size = (settings.size, settings.size)
     batch_size = forward_batch_size(size)
+    precision = choose_precision()
     layers, _ = split_at(
-        build_classifier(ModelConfig(image_size=size), 2, choose_precision().policy), "pooling"
+        build_classifier(ModelConfig(image_size=size), 2, precision.policy), "pooling"
     )
     images = np.zeros((batch_size, *size, 3), np.uint8)
     layers.predict_on_batch(images)
@@ -71,8 +72,10 @@ def trunk(settings: Settings) -> list[Row]:
         return _BARE_BATCHES * batch_size / (time.perf_counter() - start)
 
     def end_to_end() -> float:
-        source = FeatureSource(layers, MemoryStore(), ViewReader(size, AugmentConfig(), seed=0))
-        done = source.ensure(views, batch_size, num_decode_threads(0), lambda _: None)
+        engine = KerasEngine(layers, precision.name, batch_size=batch_size)
+        reader = ViewReader(size, AugmentConfig(), seed=0)
+        source = FeatureSource(engine, layers.output.shape[1:], MemoryStore(), reader)
+        done = source.ensure(views, num_decode_threads(0), lambda _: None)
         return done.num_computed / done.seconds
 
     pairs = [(end_to_end(), bare()) for _ in range(settings.repeats)]

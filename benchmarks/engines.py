@@ -16,7 +16,7 @@ from catsdogs.data.threads import num_decode_threads
 from catsdogs.data.views import ViewReader
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
-from catsdogs.network.engines.keras_engine import TRUNK_BATCH_SIZE
+from catsdogs.network.engines.keras_engine import TRUNK_BATCH_SIZE, KerasEngine
 from catsdogs.network.precision import choose_precision
 from catsdogs.training.feature_store import MemoryStore
 from catsdogs.training.features import FeatureSource, View
@@ -57,7 +57,8 @@ def engines(settings: Settings) -> list[Row]:
 
 def decode_threads(settings: Settings) -> list[Row]:
     """The pass from photo files with 1, 2, 4 and 8 decode threads, as a share of the bare one."""
-    layers = _make_trunk(settings, choose_precision().policy)
+    precision = choose_precision()
+    layers = _make_trunk(settings, precision.policy)
     samples = load_dataset(DataConfig(dir=str(settings.data)), 0).splits["train"][:_NUM_PHOTOS]
     views = [View(sample, 0) for sample in samples]
     reader = ViewReader((settings.size, settings.size), AugmentConfig(), seed=0)
@@ -69,8 +70,9 @@ def decode_threads(settings: Settings) -> list[Row]:
     for _ in range(settings.repeats):
         bare.append(_rate(layers.predict_on_batch, TRUNK_BATCH_SIZE, settings.size))
         for count in counts:
-            source = FeatureSource(layers, MemoryStore(), reader)
-            done = source.ensure(views, TRUNK_BATCH_SIZE, count, lambda _: None)
+            engine = KerasEngine(layers, precision.name)
+            source = FeatureSource(engine, layers.output.shape[1:], MemoryStore(), reader)
+            done = source.ensure(views, count, lambda _: None)
             rates[count].append(done.num_computed / done.seconds)
             shares[count].append(rates[count][-1] / bare[-1])
     return [

@@ -214,6 +214,8 @@ class Config(_Section):
 
     seed: int = Field(0, ge=0, lt=2**32)
     """Of subsampling, augmentation, initial weights, dropout and the order of photos."""
+    engine: Literal["auto", "keras", "ncnn"] = "auto"
+    """What computes answers and frozen layers; auto: what is quickest here."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What the convolutions compute in; files are float32 always."""
     output: PathText = Field("models/catsdogs.h5", json_schema_extra=_FREE_EVERYWHERE)

@@ -57,7 +57,7 @@ def store(request, tmp_path):
     if request.param == "memory":
         yield MemoryStore()
         return
-    card = TrunkCard("tiny", "pool", "", (8, 8), "float32", "weights")
+    card = TrunkCard("tiny", "pool", "", (8, 8), "keras", "float32", "weights")
     store = DiskStore(tmp_path / "cache", card, 64 * 2**20)
     yield store
     store.close()

@@ -23,7 +23,8 @@ MIB = 2**20
 
 
 def card(weights="a", **changes):
-    facts = {"backbone": "tiny", "boundary": "pool", "pooling": "", "precision": "float32"}
+    facts = {"backbone": "tiny", "boundary": "pool", "pooling": "", "engine": "keras"}
+    facts["precision"] = "float32"
     return TrunkCard(**{**facts, "image_size": (8, 8), **changes}, weights=weights)
 
 

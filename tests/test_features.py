@@ -8,8 +8,9 @@ from catsdogs.data.contents import hash_content
 from catsdogs.data.dataset import Sample
 from catsdogs.data.images import read_photo
 from catsdogs.data.views import ViewReader
+from catsdogs.network.engines.keras_engine import KerasEngine
 from catsdogs.training.feature_store import MemoryStore, StoreError
-from catsdogs.training.features import Ahead, FeatureSource, View, hash_weights
+from catsdogs.training.features import FeatureSource, View, hash_weights
 
 
 @pytest.fixture
@@ -34,12 +35,14 @@ def photos(tmp_path):
 
 
 def make_source(trunk, store, **bounds):
-    return FeatureSource(trunk, store, ViewReader((8, 8), AugmentConfig(**bounds), seed=0))
+    views = ViewReader((8, 8), AugmentConfig(**bounds), seed=0)
+    engine = KerasEngine(trunk, "float32", batch_size=3)
+    return FeatureSource(engine, trunk.output.shape[1:], store, views)
 
 
-def ensure(source, views, batch_size=3):
+def ensure(source, views):
     done = []
-    extraction = source.ensure(views, batch_size, 2, done.append)
+    extraction = source.ensure(views, 2, done.append)
     assert sum(done) == extraction.num_computed + len(extraction.failures)
     return extraction
 
@@ -62,10 +65,9 @@ def test_what_cannot_be_kept_ahead_is_one_warning_and_stops_nothing(store, trunk
             raise StoreError("the disk is full")
 
     lines = []
-    ahead = Ahead(trunk.layers[1].output, FullStore())
-    source = FeatureSource(
-        trunk, store, ViewReader((8, 8), AugmentConfig(), 0), lines.append, ahead
-    )
+    both = keras.Model(trunk.input, [trunk.output, trunk.layers[1].output])
+    engine, views = KerasEngine(both, "float32"), ViewReader((8, 8), AugmentConfig(), 0)
+    source = FeatureSource(engine, trunk.output.shape[1:], store, views, lines.append, FullStore())
     views = [View(photo, 0) for photo in photos]
     assert ensure(source, views).num_computed == 7
     assert source.count_missing(views) == 0

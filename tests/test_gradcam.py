@@ -6,6 +6,7 @@ from catsdogs.config import ModelConfig
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
 from catsdogs.network.gradcam import channel_gradients, heat_map
+from catsdogs.network.keras_config import network_of
 
 LAST = "block5_conv3"
 
@@ -28,7 +29,7 @@ def channel_weights(model, activation, label):
     """What `explain_photos` weighs the channels with."""
     _, tail = split_at(model, LAST)
     pooled = np.asarray(tail.get_layer("block5_pool")(activation[None]))[0]
-    return channel_gradients(model, pooled, label) / (4 * 5)
+    return channel_gradients(network_of(model), pooled, label) / (4 * 5)
 
 
 def backend_gradient(model, activation, label):
@@ -89,7 +90,7 @@ def test_heads_of_one_and_of_three_dense_layers_are_followed_too():
         x = keras.layers.Dense(3, activation="softmax", name="probabilities")(x)
         model = keras.Model(maps, x)
         photo = np.random.default_rng(0).normal(0, 2, (2, 3, 4)).astype(np.float32)
-        found = channel_gradients(model, photo, 1)
+        found = channel_gradients(network_of(model), photo, 1)
         model.get_layer("probabilities").activation = keras.activations.linear
         for channel in range(4):
             step = np.zeros_like(photo)

@@ -7,7 +7,8 @@ import pytest
 from catsdogs.data.batches import Batch, decode_each
 from catsdogs.errors import DataError, OutOfMemoryError
 from catsdogs.network.device import device_name
-from catsdogs.network.engines.keras_engine import ForwardPass, forward_batch_size
+from catsdogs.network.engines.engine import answer_batches
+from catsdogs.network.engines.keras_engine import KerasEngine, forward_batch_size
 
 
 def out_of_memory():
@@ -54,7 +55,8 @@ def photo(value):
 def means(model, warn=lambda _: None, photos=range(11), batch_size=8):
     found = {}
     batches = decode_each(photo, photos, batch_size, 2)
-    for batch, outputs in ForwardPass(model, warn).over(batches, batch_size):
+    engine = KerasEngine(model, "float32", warn, batch_size)
+    for batch, outputs in answer_batches(engine, batches):
         found |= {value: outputs[0][index] for index, value in enumerate(batch.positions)}
         found |= dict(batch.failures)
     return found
@@ -100,13 +102,15 @@ def test_other_errors_of_the_backend_stay_what_they_are():
 def test_batches_without_photos_report_their_failures():
     assert means(SmallDevice(room=9), photos=[3, 3]) == {3: "damaged"}
     empty = Batch(np.empty((0, 0, 0, 3), np.uint8), [], [(0, "damaged")])
-    assert list(ForwardPass(SmallDevice(room=9), print).over([empty], 8)) == [(empty, [])]
+    assert list(answer_batches(KerasEngine(SmallDevice(room=9), "float32"), [empty])) == [
+        (empty, [])
+    ]
 
 
 def test_the_next_batch_is_computed_while_the_caller_has_the_last():
     model = SmallDevice(room=9)
     batches = (Batch(np.zeros((2, 4, 4, 3), np.uint8), [0, 1]) for _ in range(3))
-    passing = ForwardPass(model, print).over(batches, 2)
+    passing = answer_batches(KerasEngine(model, "float32", batch_size=2), batches)
     next(passing)
     deadline = time.monotonic() + 20
     while len(model.asked) < 2 and time.monotonic() < deadline:

@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 
 from catsdogs.errors import ConfigError, ModelFileError
-from catsdogs.network.plain_keras_file import ADMITTED_LAYERS, ADMITTED_SETTINGS
+from catsdogs.network.admission import ADMITTED_LAYERS, ADMITTED_SETTINGS
 from catsdogs.network.predictor import Predictor
 
 SIZE = (8, 12)

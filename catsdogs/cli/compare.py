@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from catsdogs.cli.options import PATH, class_names_option, figures_format_option, precision_option
+from catsdogs.cli.options import (
+    PATH,
+    class_names_option,
+    engine_option,
+    figures_format_option,
+    precision_option,
+)
 
 
 @click.command()
@@ -13,6 +19,7 @@ from catsdogs.cli.options import PATH, class_names_option, figures_format_option
 @click.argument("folder", metavar="[DIR]", default="data", type=PATH)
 @class_names_option
 @figures_format_option
+@engine_option
 @precision_option
 def compare(
     a: Path,
@@ -20,6 +27,7 @@ def compare(
     folder: Path,
     class_names: list[str] | None,
     format_name: str,
+    engine: str,
     precision: str,
 ) -> None:
     """Tell which of two models is better on the same photos.
@@ -27,14 +35,11 @@ def compare(
     \b
     catsdogs compare models/catsdogs.head.h5 models/catsdogs.h5
     """
-    from catsdogs.network.backend import import_backend
-
-    import_backend()
     from catsdogs.commands.compare import compare
     from catsdogs.console import Console
     from catsdogs.reporting.comparison_output import compare_json, compare_lines
 
-    result = compare(a, b, folder, precision, Console(), class_names)
+    result = compare(a, b, folder, precision, Console(), class_names, engine)
     if format_name == "json":
         click.echo(compare_json(result))
     else:

@@ -8,6 +8,7 @@ import click
 from catsdogs.cli.options import (
     PATH,
     class_names_option,
+    engine_option,
     figures_format_option,
     model_option,
     precision_option,
@@ -39,6 +40,7 @@ def _share(_: click.Context, __: click.Parameter, value: float | None) -> float 
     type=PATH,
     help="Write the answer for each photo, as CSV.",
 )
+@engine_option
 @precision_option
 def evaluate(
     folder: Path,
@@ -47,6 +49,7 @@ def evaluate(
     format_name: str,
     min_accuracy: float | None,
     predictions: Path | None,
+    engine: str,
     precision: str,
 ) -> None:
     """Measure a model on the test photos of DIR (default: data).
@@ -54,14 +57,11 @@ def evaluate(
     \b
     catsdogs evaluate --predictions answers.csv
     """
-    from catsdogs.network.backend import import_backend
-
-    import_backend()
     from catsdogs.commands.evaluate import evaluate
     from catsdogs.console import Console
     from catsdogs.reporting.evaluation_output import evaluate_json, evaluate_lines
 
-    result = evaluate(folder, model, precision, predictions, Console(), class_names)
+    result = evaluate(folder, model, precision, predictions, Console(), class_names, engine)
     if format_name == "json":
         click.echo(evaluate_json(result))
     else:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from catsdogs.cli.options import PATH, model_option, precision_option
+from catsdogs.cli.options import PATH, engine_option, model_option, precision_option
 from catsdogs.errors import CatsdogsError
 from catsdogs.text import printable
 
@@ -26,12 +26,14 @@ from catsdogs.text import printable
     help="A .png for one photo, or a folder.  [default: the current folder; "
     "explained/ for several]",
 )
+@engine_option
 @precision_option
 def explain(
     images: tuple[str, ...],
     model: Path,
     class_name: str | None,
     output: Path | None,
+    engine: str,
     precision: str,
 ) -> None:
     """Show where in a photo the model sees what it names.
@@ -39,15 +41,12 @@ def explain(
     \b
     catsdogs explain image.jpg
     """
-    from catsdogs.network.backend import import_backend
-
-    import_backend()
     from catsdogs.commands.explain import explain
     from catsdogs.console import Console
 
     console = None if sys.stdout.isatty() else Console()
     num_photos = num_failed = 0
-    for picture in explain(images, model, class_name, output, precision, console):
+    for picture in explain(images, model, class_name, output, precision, console, engine):
         num_photos += 1
         path = printable(str(picture.path))
         if picture.error:

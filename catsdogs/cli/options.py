@@ -79,6 +79,15 @@ precision_option: Decorator = click.option(
 )
 
 
+engine_option: Decorator = click.option(
+    "--engine",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "keras", "ncnn"]),
+    help="What computes the answers; auto: what is quickest here.",
+)
+
+
 def format_option(help_text: str, formats: tuple[str, ...] = ("text", "json")) -> Decorator:
     """How the answer is written; the first of the formats is the default."""
     return click.option(

@@ -11,6 +11,7 @@ import click
 from catsdogs.cli.options import (
     PATH,
     class_names_option,
+    engine_option,
     format_option,
     model_option,
     precision_option,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     "How the answers are written; all but text give the probability of every class.",
     ("text", "json", "jsonl", "csv"),
 )
+@engine_option
 @precision_option
 @click.option(
     "--shard", metavar="I/N", help="Answer for the I-th of N parts of the photos alone, e.g. 1/4."
@@ -60,6 +62,7 @@ def predict(
     class_names: list[str] | None,
     top: int,
     format_name: str,
+    engine: str,
     precision: str,
     **destination: Any,
 ) -> None:
@@ -68,9 +71,6 @@ def predict(
     \b
     catsdogs predict image.jpg
     """
-    from catsdogs.network.backend import import_backend
-
-    import_backend()
     from catsdogs.commands.predict import Selection, predict
     from catsdogs.console import Console
     from catsdogs.reporting.predictions import write_predictions
@@ -79,9 +79,11 @@ def predict(
     # on a terminal the answers themselves show the progress, and a bar would break their lines
     console = Console() if output.path or not sys.stdout.isatty() else None
     selection = Selection(sys.stdin.buffer, output.shard, output.earlier.take)
-    result = predict(paths, model, precision, console, selection, class_names)
+    result = predict(paths, model, precision, console, selection, class_names, engine)
     if result.left_out:
         click.echo(f"left out: {printable(result.left_out)}", err=True)
+    if result.warning:
+        click.echo(f"warning: {result.warning}", err=True)
     num_answers = 0
 
     def counted() -> "Iterator[Prediction]":

@@ -63,6 +63,7 @@ def compare(
     precision: str,
     console: Console,
     class_names: Sequence[str] | None = None,
+    engine: str = "auto",
 ) -> CompareResult:
     """Hold two models against the same photos.
 
@@ -72,12 +73,13 @@ def compare(
         precision: as in the configuration.
         console: where progress is shown.
         class_names: of plain Keras models; None where both are ours.
+        engine: as in the configuration.
 
     Raises:
         CatsdogsError: a model or the folder cannot be used, the models know different
             classes, or no photo can be read.
     """
-    first, second = (Predictor(path, precision, class_names) for path in (path_a, path_b))
+    first, second = (Predictor(path, precision, class_names, engine) for path in (path_a, path_b))
     names = first.class_names
     if set(names) != set(second.class_names):
         raise DataError(

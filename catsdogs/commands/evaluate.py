@@ -38,6 +38,7 @@ def evaluate(
     predictions_path: Path | None,
     console: Console,
     class_names: Sequence[str] | None = None,
+    engine: str = "auto",
 ) -> EvaluateResult:
     """Hold a model against the test photos of a folder, else against its validation photos.
 
@@ -48,13 +49,14 @@ def evaluate(
         predictions_path: a CSV to write with the answer for each photo; None writes none.
         console: where progress is shown.
         class_names: of a plain Keras model; None for ours.
+        engine: as in the configuration.
 
     Raises:
         CatsdogsError: the model or the folder cannot be used, or no photo can be read.
     """
     if predictions_path is not None:
         check_writable(predictions_path, _KEY)
-    predictor = Predictor(model_path, precision, class_names)
+    predictor = Predictor(model_path, precision, class_names, engine)
     return measure(predictor, model_path, root, predictions_path, console)
 
 

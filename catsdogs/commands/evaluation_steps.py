@@ -20,6 +20,8 @@ def load_photos(root: Path, predictors: Sequence[Predictor], console: Console) -
         predictors: of the models, which know the same classes.
         console: is told what is left out and what makes the figures worth less.
     """
+    for line in {p.choice.warning for p in predictors if p.choice.warning}:
+        console.warn(line)
     trained_on = [p.trained_on for p in predictors if p.trained_on is not None]
     photos = find_labelled_photos(root, predictors[0].class_names, trained_on)
     for note in photos.notes:

@@ -48,6 +48,7 @@ def explain(
     output: Path | None,
     precision: str,
     console: Console | None,
+    engine: str = "auto",
 ) -> Iterator[Picture]:
     """Draw Grad-CAM beside each photo and save it as PNG, as the pictures are taken.
 
@@ -59,6 +60,7 @@ def explain(
             folder for one photo, and `explained` for several.
         precision: as in the configuration.
         console: where progress is shown; None shows none.
+        engine: as in the configuration.
 
     Raises:
         CatsdogsError: the model, a path, the class or the output cannot be used. A photo that
@@ -67,7 +69,7 @@ def explain(
     paths = find_photos(arguments)
     output_paths = name_outputs(paths, output)
     check_writable(output_paths[0])
-    predictor = Predictor(model_path, precision)
+    predictor = Predictor(model_path, precision, None, engine, len(paths))
     explanations = explain_photos(predictor, paths, class_name, console)
     return _draw(paths, explanations, output_paths)
 

@@ -10,6 +10,7 @@ from catsdogs.data.threads import num_decode_threads
 from catsdogs.files import is_dir
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.device import device_memory, device_name, gpu_names
+from catsdogs.network.engines.choice import choose_engine
 from catsdogs.network.metadata import package_versions
 from catsdogs.network.precision import Precision, choose_precision
 from catsdogs.training.feature_store import StoreError, cache_dir, list_stores
@@ -17,7 +18,7 @@ from catsdogs.training.feature_store import StoreError, cache_dir, list_stores
 
 def info() -> dict[str, str]:
     """Facts about versions, backend, device, precision, weights and folders, by name."""
-    precision = choose_precision()
+    precision, engine = choose_precision(), choose_engine()
     memory = device_memory()
     return {
         **package_versions(),
@@ -25,6 +26,7 @@ def info() -> dict[str, str]:
         "device": device_name(),
         "memory": f"{memory / 2**30:,.1f} GiB" if memory else "not known",
         "precision": f"{precision.name} ({precision.reason})",
+        "engine": f"{engine.name} ({engine.reason})",
         **_what_is_slow(precision),
         "decode threads": str(num_decode_threads(0)),
         "weights": get_backbone(ModelConfig().backbone).describe_source(),

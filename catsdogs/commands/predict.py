@@ -65,12 +65,14 @@ class PredictResult:
         num_photos: how many answers there will be; None where photos come from a list.
         predictions: one for each photo, in the order asked for, computed as they are taken.
         left_out: what else lies in the folders, counted by kind; empty: nothing.
+        warning: a line about the engine for those who lose time by it; empty: none.
     """
 
     class_names: tuple[str, ...]
     num_photos: int | None
     predictions: Iterator[Prediction]
     left_out: str = ""
+    warning: str = ""
 
 
 def predict(
@@ -80,6 +82,7 @@ def predict(
     console: Console | None,
     selection: Selection = ALL,
     class_names: Sequence[str] | None = None,
+    engine: str = "auto",
 ) -> PredictResult:
     """Answer for files, folders, globs and lists.
 
@@ -90,6 +93,7 @@ def predict(
         console: where progress is shown; None shows none.
         selection: which of the photos.
         class_names: of a plain Keras file, in the order of its output.
+        engine: as in the configuration.
 
     Raises:
         CatsdogsError: the model or a path cannot be used. A photo that cannot be read is an
@@ -98,7 +102,7 @@ def predict(
     left_out = Tally()
     selected, num_asked = selection.select(arguments, left_out)
     num_photos = len(selected) if isinstance(selected, list) else None
-    predictor = Predictor(model_path, precision, class_names)
+    predictor = Predictor(model_path, precision, class_names, engine, num_asked)
     asked: deque[str] = deque()
 
     def photos() -> Iterator[Path]:
@@ -106,6 +110,12 @@ def predict(
             asked.append(path)
             yield Path(path)
 
-    answers = predictor.predict(photos(), console, num_photos, num_asked)
+    answers = predictor.predict(photos(), console, num_photos)
     predictions = (replace(answer, asked=asked.popleft()) for answer in answers)
-    return PredictResult(predictor.class_names, num_photos, predictions, str(left_out))
+    return PredictResult(
+        predictor.class_names,
+        num_photos,
+        predictions,
+        str(left_out),
+        predictor.choice.warning,
+    )

@@ -73,6 +73,14 @@ def cpuinfo() -> str:
     return path.read_text() if path.is_file() else ""
 
 
+def cpu_flags() -> set[str]:
+    """What the processor can do, as Linux calls it; empty on other systems."""
+    for line in cpuinfo().splitlines():
+        if line.startswith("flags"):
+            return set(line.partition(":")[2].split())
+    return set()
+
+
 def device_memory() -> int | None:
     """Bytes that the first GPU has for the backend, or the machine's memory; None if unknown."""
     if not gpu_names():

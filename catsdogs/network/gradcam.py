@@ -15,14 +15,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
 from catsdogs.console import Console
 from catsdogs.data.images import Photo, read_any
 from catsdogs.errors import ConfigError
 from catsdogs.network.backbones import get_backbone
-from catsdogs.network.classifier import POOLING_NAME, feature_layer, head_layers
+from catsdogs.network.layers import Dense, Flatten, GlobalAveragePooling, GlobalMaxPooling, Layer
+from catsdogs.network.network import Network
 from catsdogs.network.predictor import Answer, Predictor
 
 
@@ -73,57 +73,64 @@ def explain_photos(
 def _explain(
     predictor: Predictor, photos: Sequence[Photo], class_name: str | None, console: Console | None
 ) -> Iterator[Explanation]:
-    model = predictor.model
     if predictor.metadata is None:
         raise ConfigError("only a model that `catsdogs train` or `finetune` wrote can explain")
-    trunk = explained_trunk(model, predictor.metadata.architecture.backbone)
+    network = predictor.network
+    explained = get_backbone(predictor.metadata.architecture.backbone).explained_layer
+    engine = predictor.engine_for(explained, pooling_layer(network).inputs[0])
     for photo, answer in zip(photos, predictor.answer(photos, console), strict=True):
         if answer.error:
             yield Explanation(photo, answer, "", None)
             continue
         name = class_name or answer.class_name
         pixels = read_any(photo, predictor.image_size, predictor.fit)
-        maps, features = (
-            np.asarray(output, np.float32)[0] for output in trunk.predict_on_batch(pixels[None])
-        )
-        gradients = channel_gradients(model, features, predictor.class_names.index(name))
+        maps, features = (output[0].astype(np.float32) for output in engine.outputs(pixels[None]))
+        gradients = channel_gradients(network, features, predictor.class_names.index(name))
         heat = heat_map(maps, gradients / math.prod(maps.shape[:2]))
         yield Explanation(photo, answer, name, heat)
 
 
-def explained_trunk(model: keras.Model, backbone_name: str) -> keras.Model:
-    """Photos to the maps that are explained and to those that are pooled, often the same."""
-    explained = model.get_layer(get_backbone(backbone_name).explained_layer)
-    return keras.Model(model.input, [explained.output, feature_layer(model).output], name="trunk")
+def pooling_layer(network: Network) -> Layer:
+    """The layer after which there are no places any more.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for layer in network.layers:
+        if isinstance(layer, GlobalAveragePooling | GlobalMaxPooling | Flatten):
+            return layer
+    raise ConfigError("a model without a pooling cannot be explained")
 
 
-def channel_gradients(model: keras.Model, features: np.ndarray, label: int) -> np.ndarray:
+def channel_gradients(network: Network, features: np.ndarray, label: int) -> np.ndarray:
     """Gradient of a class's logit with respect to each channel, summed over its places.
 
     Args:
-        model: classifier, as `build_classifier` makes it.
+        network: classifier, its head dense layers with ReLU between them.
         features: float32 `(rows, columns, channels)`, what is pooled of one photo.
         label: index of the class.
 
     Returns:
         float32 `(channels,)`.
     """
-    match model.get_layer(POOLING_NAME):
-        case keras.layers.GlobalAveragePooling2D():
+    pooling = pooling_layer(network)
+    match pooling:
+        case GlobalAveragePooling():
             x = features.mean(axis=(0, 1))
-        case keras.layers.GlobalMaxPooling2D():
+        case GlobalMaxPooling():
             x = features.max(axis=(0, 1))
         case _:
             x = features.reshape(-1)
-    *hidden, last = (layer for layer in head_layers(model) if isinstance(layer, keras.layers.Dense))
+    head = network.above(pooling.name)
+    *hidden, last = (layer.name for layer in head.layers if isinstance(layer, Dense))
     kernels, active = [], []
-    for layer in hidden:
-        kernel, bias = layer.get_weights()  # (features, units), (units,)
+    for name in hidden:
+        kernel, bias = head.weights[name]  # (features, units), (units,)
         x = x @ kernel + bias
         kernels.append(kernel)
         active.append(x > 0)
         x = np.maximum(x, 0)
-    gradient = last.get_weights()[0][:, label]  # (units,)
+    gradient = head.weights[last][0][:, label]  # (units,)
     for kernel, is_active in zip(reversed(kernels), reversed(active), strict=True):
         gradient = kernel @ (gradient * is_active)
     # average and maximum pooling have one feature a channel, flattening one a place as well

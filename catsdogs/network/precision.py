@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from catsdogs.config import Config
 from catsdogs.network.backend import backend_name
-from catsdogs.network.device import cpuinfo, gpu_compute_capability
+from catsdogs.network.device import cpu_flags, gpu_compute_capability
 
 if TYPE_CHECKING:
     import keras
@@ -64,17 +64,10 @@ def choose_precision(setting: str = Config().precision) -> Precision:
         described = f"GPU of compute capability {capability[0]}.{capability[1]}"
         return Precision("bfloat16" if capability >= (8, 0) else "float16", described)
     backend = backend_name()
-    flags = _cpu_flags()
+    flags = cpu_flags()
     for flag, described in _FAST_ON_CPU[backend].items():
         if flag in flags:
             return Precision("bfloat16", described)
     if flags & set(_FAST_ON_CPU["tensorflow"]):
         return Precision("float32", f"CPU, where {backend} gains nothing by bfloat16")
     return Precision("float32", "CPU without bfloat16 arithmetic")
-
-
-def _cpu_flags() -> set[str]:
-    for line in cpuinfo().splitlines():
-        if line.startswith("flags"):
-            return set(line.partition(":")[2].split())
-    return set()

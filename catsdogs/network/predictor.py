@@ -1,12 +1,12 @@
 """A saved model and photo files to probabilities: one way for every command that asks."""
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-import keras
 import numpy as np
 from pydantic import ValidationError
 
@@ -16,14 +16,13 @@ from catsdogs.data.batches import decode_each
 from catsdogs.data.images import Photo, read_any
 from catsdogs.data.threads import num_decode_threads
 from catsdogs.errors import ModelFileError
-from catsdogs.network.engines.keras_engine import ForwardPass, forward_batch_size
+from catsdogs.network.engines.choice import EngineChoice, choose_engine
+from catsdogs.network.engines.engine import Engine, answer_batches
+from catsdogs.network.keras_config import OtherLayersError
 from catsdogs.network.metadata import Metadata
-from catsdogs.network.model_file import open_model
-from catsdogs.network.precision import choose_precision
+from catsdogs.network.network import Network
+from catsdogs.network.opened_file import OpenedFile, open_for_keras, open_for_ncnn
 from catsdogs.untrusted.boundary import foreign_bytes
-
-_BATCH_BYTES = 2**30
-"""Memory that the photos of a batch may take in a stranger's network."""
 
 _SUM_TOLERANCE = 0.02
 """Of a row of probabilities that were computed in bfloat16, with 8 bits a number."""
@@ -57,9 +56,8 @@ class Prediction:
 
     Attributes:
         path: as it was asked for.
-        probabilities: class names to probabilities, most probable first; empty where the
-            photo could not be read.
-        error: why it could not be read; empty otherwise.
+        probabilities: as in `Answer`.
+        error: as in `Answer`.
         asked: the path letter by letter as it was asked for; empty where that is `path`.
     """
 
@@ -86,43 +84,60 @@ class Predictor:
         model_path: a file that `catsdogs train` or `finetune` wrote, or one of plain Keras.
         precision: as in the configuration; a plain Keras file has its own.
         class_names: of a plain Keras file, in the order of its output; None for ours.
+        engine: as in the configuration. A plain Keras file with layers that are not in our list
+            is Keras' to compute.
+        num_photos: how many will be asked for in all, for the choice of engine and for what is
+            computed together; None: many.
 
     Attributes:
-        model: the classifier.
         metadata: what the file says about itself; None for a plain Keras file.
         class_names: in the order of the output.
         image_size: height and width in pixels that photos are brought to.
         fit: how; a plain Keras file's are stretched.
+        choice: which engine answers, and why.
 
     Raises:
         ModelFileError: the file is missing, damaged, not admitted, or gives no probabilities.
-        ConfigError: `class_names` are no names of different classes.
+        ConfigError: `class_names` are no names of different classes, or ncnn is asked for in a
+            precision that it does not have.
     """
 
-    model: keras.Model
     metadata: Metadata | None
     class_names: tuple[str, ...]
     image_size: tuple[int, int]
     fit: Fit
+    choice: EngineChoice
 
     def __init__(
-        self, model_path: Path, precision: str = "auto", class_names: Sequence[str] | None = None
+        self,
+        model_path: Path,
+        precision: str = "auto",
+        class_names: Sequence[str] | None = None,
+        engine: str = "auto",
+        num_photos: int | None = None,
     ) -> None:
-        opened = open_model(model_path, choose_precision(precision).policy, class_names)
-        self.model, self.metadata = opened.model, opened.metadata
         self._path = model_path
-        self.class_names = opened.class_names
+        self._warn: Callable[[str], None] = lambda _: None
+        self.choice = choose_engine(engine, precision, num_photos)
+        opened: OpenedFile | None = None
+        if self.choice.name == "ncnn":
+            opened = open_for_ncnn(model_path, class_names)
+            if opened is None:
+                self.choice = EngineChoice("keras", "layers that only Keras has")
+        if opened is None:
+            opened = open_for_keras(model_path, class_names, precision, self._say)
+        self.metadata, self.class_names = opened.metadata, opened.class_names
         self.image_size = opened.image_size
         self.fit = self.metadata.architecture.fit if self.metadata else "stretch"
-        self._most_at_once = max(1, _BATCH_BYTES // (opened.bytes_per_photo or 1))
+        self._make_engine = opened.make_engine
+        self._read_network = opened.network
+        self._engine = opened.make_engine((), num_photos)
         if self.metadata is None:
-            self._try()
+            self._try(opened.is_turned)
 
-    def _try(self) -> None:
+    def _try(self, is_turned: bool) -> None:
         """Ask a stranger's network once, before it answers for anything."""
         grey = np.full((1, *self.image_size, 3), 128, np.uint8)
-        settings = (layer.get_config() for layer in self.model.layers)
-        is_turned = any(found.get("data_format") == "channels_first" for found in settings)
         with foreign_bytes(
             self._path,
             ModelFileError,
@@ -131,8 +146,27 @@ class Predictor:
             "cannot be computed here"
             + (", where layers in channels_first may be missing" if is_turned else ""),
         ):
-            rows = np.asarray(self.model.predict_on_batch(grey))
+            rows = self._engine.outputs(grey)[0]
         self._as_probabilities(rows)
+
+    def engine_for(self, *names: str) -> Engine:
+        """An engine, the same that answers, for the outputs of some layers, photo by photo."""
+        return self._make_engine(names, 1)
+
+    @cached_property
+    def network(self) -> Network:
+        """The classifier as a list of layers.
+
+        Raises:
+            ModelFileError: it has layers that are not in our list.
+        """
+        try:
+            return self._read_network()
+        except OtherLayersError as error:
+            raise ModelFileError(f"{self._path} has other layers than ours: {error}") from None
+
+    def _say(self, line: str) -> None:
+        self._warn(line)
 
     @property
     def trained_on(self) -> DataConfig | None:
@@ -148,52 +182,39 @@ class Predictor:
             return None
 
     def predict(
-        self,
-        paths: Iterable[Path],
-        console: Console | None,
-        total: int | None = None,
-        part_of: int | None = None,
+        self, paths: Iterable[Path], console: Console | None = None, total: int | None = None
     ) -> Iterator[Prediction]:
-        """Answer for photos in the order of their paths; memory does not grow with them.
+        """Answer for photo files in the order of their paths; memory does not grow with them.
 
         Args:
             paths: photo files, taken as they are needed.
             console: where progress is shown; None shows none.
             total: how many there are; None where it is not known, or where `paths` says it.
-            part_of: how many the whole is that they are a part of: batches have the size
-                that they have in it, so that answers differ from its own at most by their
-                places in a batch (some processors, float32: less than 1e-6).
         """
-        for path, answer in self._answer(paths, console, total, part_of):
+        for path, answer in self._answer(paths, console, total):
             yield Prediction(path, answer.probabilities, answer.error)
 
     def answer(self, photos: Iterable[Photo], console: Console | None = None) -> Iterator[Answer]:
         """Answer for photos in any form, as `predict` does for files."""
-        for _, answer in self._answer(photos, console, None, None):
+        for _, answer in self._answer(photos, console, None):
             yield answer
 
     def _answer(
-        self,
-        photos: Iterable[AnyPhoto],
-        console: Console | None,
-        total: int | None,
-        part_of: int | None,
+        self, photos: Iterable[AnyPhoto], console: Console | None, total: int | None
     ) -> Iterator[tuple[AnyPhoto, Answer]]:
         if isinstance(photos, Sized):
             total = len(photos)
         size = self.image_size
-        batch_size = min(forward_batch_size(size), self._most_at_once)
-        batch_size = min(batch_size, part_of or total or batch_size)
-        forward = ForwardPass(self.model, console.warn if console else lambda _: None)
+        self._warn = console.warn if console else lambda _: None
         batches = decode_each(
             lambda item: read_any(item[1], size, self.fit),
             enumerate(photos),
-            batch_size,
+            min(self._engine.batch_size, total or self._engine.batch_size),
             num_decode_threads(0),
         )
         progress = console.task("predicting", total) if console else nullcontext()
         with progress as task:
-            for batch, outputs in forward.over(batches, batch_size):
+            for batch, outputs in answer_batches(self._engine, batches):
                 answers = {
                     position: (photo, Answer({}, reason))
                     for (position, photo), reason in batch.failures

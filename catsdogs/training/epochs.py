@@ -15,8 +15,6 @@ from catsdogs.data.skipping import drop_unreadable, warn_of_flat_photos
 from catsdogs.data.threads import num_decode_threads
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
-from catsdogs.network.backbones import get_backbone
-from catsdogs.network.engines.keras_engine import forward_batch_size
 from catsdogs.training.features import FeatureSource, View
 from catsdogs.training.fitting import Supervision
 from catsdogs.training.history import TrainingPlan
@@ -105,8 +103,6 @@ class FeatureEpochs:
 
     def prepare(self, epoch: int) -> None:
         setup, processes = self._setup, self._setup.processes
-        model = setup.config.model
-        backbone = get_backbone(model.backbone)
         views = self._validation_views()
         if epoch:
             views += self._training_views(setup.dataset.splits[TRAIN], epoch)
@@ -123,8 +119,6 @@ class FeatureEpochs:
 
             done = self._features.ensure(
                 views,
-                forward_batch_size(model.image_size, backbone.bytes_per_pixel)
-                * max(1, len(processes.local_devices)),
                 num_decode_threads(setup.config.data.decode_threads),
                 on_computed,
             )

@@ -49,6 +49,7 @@ class TrunkCard:
         boundary: name of the trunk's last layer.
         pooling: how it pools, where the boundary lies after the pooling; else empty.
         image_size: height and width in pixels.
+        engine: what computes it, as its fingerprint says.
         precision: what it computes in.
         weights: hash of all its weights.
         fit: how photos are brought to that size.
@@ -58,6 +59,7 @@ class TrunkCard:
     boundary: str
     pooling: str
     image_size: tuple[int, int]
+    engine: str
     precision: str
     weights: str
     fit: str = "stretch"

@@ -14,7 +14,7 @@ from catsdogs.data.batches import WHOLE_BATCH, BatchPart, decode_ahead
 from catsdogs.data.dataset import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError, DivergedError
-from catsdogs.network.engines.keras_engine import ForwardPass
+from catsdogs.network.engines.engine import Engine, answer_batches
 from catsdogs.training.feature_exchange import complete_store, gather_found, raise_together
 from catsdogs.training.feature_store import FeatureStore, StoreError
 from catsdogs.training.processes import ALONE, ProcessGroup
@@ -54,49 +54,37 @@ class Extraction:
     failures: list[tuple[Sample, str]]
 
 
-@dataclass(frozen=True)
-class Ahead:
-    """Features of a lower boundary, kept on the way through the trunk for a later training.
-
-    Attributes:
-        output: what the trunk gives there.
-        store: where it is kept, as long as that can be written.
-    """
-
-    output: keras.KerasTensor
-    store: FeatureStore
-
-
 class FeatureSource:
     """Features of any view of any photo: from the store, or through the trunk.
 
     Args:
-        trunk: Keras model, raw RGB `(n, height, width, 3)` to features `(n, …)`.
+        trunk: raw RGB to features, and as a second output to what is kept ahead, if anything.
+        shape: of the features of one photo.
         store: where features are kept.
         views: reads and names them, in the size of the trunk's input.
-        warn: told in a line where the device's memory asks for smaller batches, or where
-            nothing more is kept ahead.
-        ahead: what else is kept of the photos that go through the trunk; None: nothing.
+        warn: told in a line where nothing more is kept ahead.
+        ahead_store: where the second output is kept, for a later training from a lower
+            boundary, as long as that can be written.
         processes: those that compute them together.
     """
 
     def __init__(
         self,
-        trunk: keras.Model,
+        trunk: Engine,
+        shape: tuple[int, ...],
         store: FeatureStore,
         views: ViewReader,
         warn: Callable[[str], None] = lambda _: None,
-        ahead: Ahead | None = None,
+        ahead_store: FeatureStore | None = None,
         processes: ProcessGroup = ALONE,
     ) -> None:
         self._processes = processes
-        asked = keras.Model(trunk.input, [trunk.output, ahead.output]) if ahead else trunk
-        self._forward = ForwardPass(asked, warn, processes.placement())
+        self._trunk = trunk
         self._store = store
-        self._ahead_store = ahead.store if ahead else None
+        self._ahead_store = ahead_store
         self._warn = warn
         self.views = views
-        self.shape: tuple[int, ...] = tuple(trunk.output.shape[1:])
+        self.shape = shape
 
     def keys(self, views: Iterable[View]) -> list[bytes]:
         """Names of the views' features in the store."""
@@ -109,7 +97,6 @@ class FeatureSource:
     def ensure(
         self,
         views: Sequence[View],
-        batch_size: int,
         num_threads: int,
         on_computed: Callable[[int], None],
     ) -> Extraction:
@@ -121,7 +108,6 @@ class FeatureSource:
 
         Args:
             views: what will be read from the store.
-            batch_size: photos in a pass of the trunk.
             num_threads: threads that decode ahead.
             on_computed: called with the number of photos done since the last call.
 
@@ -144,7 +130,7 @@ class FeatureSource:
             self._store.reserve(
                 int((~found[processes.process_id]).sum()), 2 * math.prod(self.shape)
             )
-            failed = self._compute(mine, batch_size, num_threads, on_computed)
+            failed = self._compute(mine, num_threads, on_computed)
         except StoreError as error:
             problem = str(error)
         raise_together(processes, problem)
@@ -163,7 +149,6 @@ class FeatureSource:
     def _compute(
         self,
         wanted: Mapping[bytes, Sequence[View]],
-        batch_size: int,
         num_threads: int,
         on_computed: Callable[[int], None],
     ) -> dict[bytes, str]:
@@ -178,8 +163,8 @@ class FeatureSource:
             return self._read(last)
 
         failed: dict[bytes, str] = {}
-        batches = decode_ahead(read, len(keys), batch_size, num_threads)
-        for batch, outputs in self._forward.over(batches, batch_size):
+        batches = decode_ahead(read, len(keys), self._trunk.batch_size, num_threads)
+        for batch, outputs in answer_batches(self._trunk, batches):
             if outputs:
                 computed = [keys[position] for position in batch.positions]
                 self._check_finite(outputs, [wanted[key][0] for key in computed])

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
 import keras
 
@@ -11,7 +12,6 @@ from catsdogs.data.views import ViewReader
 from catsdogs.network.backbones import finetune_boundary, get_backbone
 from catsdogs.network.classifier import (
     POOLING_NAME,
-    backbone_policy,
     build_twin,
     freeze_below,
     split_at,
@@ -27,10 +27,11 @@ from catsdogs.training.feature_store import (
     cache_dir,
     has_room,
 )
-from catsdogs.training.features import Ahead, FeatureSource, hash_weights
+from catsdogs.training.features import FeatureSource, hash_weights
 from catsdogs.training.fitting import compile_for, fit_epochs
 from catsdogs.training.history import History
 from catsdogs.training.model_state import ModelState
+from catsdogs.training.trunk import TrunkEngines
 
 
 def train_above(model: keras.Model, boundary: str, setup: TrainingSetup) -> History:
@@ -92,13 +93,20 @@ def _train_on_features(
         # other than what is trained, it is on the devices of this process alone
         on_one = len(setup.processes.local_devices) < 2
         forward = model if on_one else _twin(model, boundary, setup)
-    trunk, _ = split_at(forward, boundary)
+    engines = TrunkEngines(forward, config, setup.processes, setup.console.warn)
     _, tail = split_at(trained, boundary)
     compile_for(tail, setup.plan.learning_rate)
     start = ModelState.of(tail)
-    for store, ahead in _stores(forward, boundary, setup):
+    shape = tuple(tail.input.shape[1:])
+    for store, ahead in _stores(forward, boundary, setup, engines):
         features = FeatureSource(
-            trunk, store, ViewReader.of(config), setup.console.warn, ahead, setup.processes
+            engines.make(boundary, ahead.boundary) if ahead else engines.make(boundary),
+            shape,
+            store,
+            ViewReader.of(config),
+            setup.console.warn,
+            ahead.store if ahead else None,
+            setup.processes,
         )
         try:
             source = FeatureEpochs(tail, features, setup)
@@ -110,15 +118,23 @@ def _train_on_features(
     return None
 
 
+@dataclass(frozen=True)
+class _Ahead:
+    """What is kept on the way through the trunk for a later training from a lower boundary."""
+
+    boundary: str
+    store: FeatureStore
+
+
 def _stores(
-    model: keras.Model, boundary: str, setup: TrainingSetup
-) -> Iterator[tuple[FeatureStore, Ahead | None]]:
+    model: keras.Model, boundary: str, setup: TrainingSetup, engines: TrunkEngines
+) -> Iterator[tuple[FeatureStore, _Ahead | None]]:
     """The places to keep features in, best first, each with what is kept ahead."""
     if setup.config.cache.enabled:
         try:
             with (
-                closing(_disk_store(model, boundary, setup)) as store,
-                _keeping_ahead(model, boundary, setup) as ahead,
+                closing(_disk_store(model, boundary, setup, engines)) as store,
+                _keeping_ahead(model, boundary, setup, engines) as ahead,
             ):
                 yield store, ahead
         except StoreError as error:
@@ -126,7 +142,9 @@ def _stores(
     yield MemoryStore(), None
 
 
-def _disk_store(model: keras.Model, boundary: str, setup: TrainingSetup) -> DiskStore:
+def _disk_store(
+    model: keras.Model, boundary: str, setup: TrainingSetup, engines: TrunkEngines
+) -> DiskStore:
     config = setup.config
     trunk, _ = split_at(model, boundary)
     card = TrunkCard(
@@ -134,7 +152,8 @@ def _disk_store(model: keras.Model, boundary: str, setup: TrainingSetup) -> Disk
         boundary=boundary,
         pooling=config.model.pooling if boundary == POOLING_NAME else "",
         image_size=config.model.image_size,
-        precision=backbone_policy(model).compute_dtype,
+        engine=engines.fingerprint,
+        precision=engines.precision,
         weights=hash_weights(trunk),
         fit=config.model.fit,
     )
@@ -143,8 +162,8 @@ def _disk_store(model: keras.Model, boundary: str, setup: TrainingSetup) -> Disk
 
 @contextmanager
 def _keeping_ahead(
-    model: keras.Model, boundary: str, setup: TrainingSetup
-) -> Iterator[Ahead | None]:
+    model: keras.Model, boundary: str, setup: TrainingSetup, engines: TrunkEngines
+) -> Iterator[_Ahead | None]:
     """What a later fine-tuning would start from, where a head is trained and all of it fits."""
     config = setup.config
     lower = finetune_boundary(get_backbone(config.model.backbone), config.finetune.block)
@@ -162,9 +181,9 @@ def _keeping_ahead(
         yield None
         return
     try:
-        store = _disk_store(model, lower, setup)
+        store = _disk_store(model, lower, setup, engines)
     except StoreError:  # fine-tuning will say so, where it matters
         yield None
         return
     with closing(store):
-        yield Ahead(output, store)
+        yield _Ahead(lower, store)

@@ -1,15 +1,14 @@
-"""Many photos through a network once: fed ahead, in batches that the device's memory holds."""
+"""A network in Keras: photos in batches that the device's memory holds."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from catsdogs.data.batches import Batch, Item, fill_batch
+from catsdogs.data.batches import fill_batch
 from catsdogs.errors import OutOfMemoryError
 from catsdogs.network.device import answering_out_of_memory, device_memory, gpu_names
 
@@ -53,58 +52,48 @@ class Placement:
     place: Callable[[np.ndarray], Any] = lambda images: images
 
 
-class ForwardPass:
-    """A network that is asked batch by batch; where memory is short, by halves of batches.
+class KerasEngine:
+    """A Keras model that is asked batch by batch; where memory is short, by halves of batches.
+
+    See `Engine`.
 
     Args:
         model: Keras model, raw RGB `(n, height, width, 3)` to one or more arrays `(n, …)`.
+        precision: what it computes in, by name.
         warn: told in a line where the device's memory asks for smaller batches.
+        batch_size: photos that are computed together; fewer are filled up, because another
+            length would be compiled anew.
         placement: where the model is.
     """
+
+    name = "keras"
 
     def __init__(
         self,
         model: keras.Model,
-        warn: Callable[[str], None],
+        precision: str,
+        warn: Callable[[str], None] = lambda _: None,
+        batch_size: int = TRUNK_BATCH_SIZE,
         placement: Placement = Placement(),
     ) -> None:
         self._model = model
         self._placement = placement
         self._warn = warn
+        self.batch_size = batch_size
+        self.fingerprint = f"keras {keras.backend.backend()}, {precision}"
         self._limit: int | None = None
         # JAX lends the weights to the computation, and a failed one does not give them back
         self._lent = model.get_weights() if keras.backend.backend() == "jax" else None
 
-    def over(
-        self, batches: Iterable[Batch[Item]], batch_size: int
-    ) -> Iterator[tuple[Batch[Item], list[np.ndarray]]]:
-        """Each batch with the network's outputs for it; none of them where it has no photos.
-
-        While the caller deals with one batch, the network computes the next.
-
-        Args:
-            batches: of `batch_size` photos, uint8 RGB; short ones are filled up, because
-                another length would be compiled anew.
+    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
+        """Photos uint8 `(n, height, width, 3)`, RGB, to arrays `(n, …)`.
 
         Raises:
             OutOfMemoryError: the device's memory is too small for a single photo.
         """
-        with ThreadPoolExecutor(1, thread_name_prefix="forward") as pool:
-            waiting = None
-            for batch in batches:
-                future = pool.submit(self._ask, batch.images, batch_size)
-                if waiting is not None:
-                    yield waiting[0], waiting[1].result()
-                waiting = batch, future
-            if waiting is not None:
-                yield waiting[0], waiting[1].result()
-
-    def _ask(self, images: np.ndarray, batch_size: int) -> list[np.ndarray]:
-        if not len(images):
-            return []
         while True:
             least = self._placement.num_devices
-            size = self._limit or math.ceil(batch_size / least) * least
+            size = self._limit or math.ceil(self.batch_size / least) * least
             way_out = f"for {size} photos at a time"
             if size == least:
                 way_out = "for a single photo: give a smaller model.image_size"

@@ -1,0 +1,67 @@
+"""What every engine gives, and the pass of many batches through one."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+
+from catsdogs.data.batches import Batch, Item
+
+
+class Engine(Protocol):
+    """Runs one network, photos to one or more arrays.
+
+    Attributes:
+        name: as in the configuration.
+        batch_size: how many photos it likes to be given at a time.
+        fingerprint: of what its numbers depend on besides the network: two engines that have
+            the same give the same, those that differ may differ.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
+        """Compute one or more photos.
+
+        Args:
+            images: uint8 `(n, height, width, 3)`, RGB, 0 to 255.
+
+        Returns:
+            One array `(n, …)` for each of the network's outputs.
+
+        Raises:
+            OutOfMemoryError: the device's memory is too small for a single photo.
+        """
+
+
+def answer_batches(
+    engine: Engine, batches: Iterable[Batch[Item]]
+) -> Iterator[tuple[Batch[Item], list[np.ndarray]]]:
+    """Each batch with the network's outputs for it; none of them where it has no photos.
+
+    While the caller deals with one batch, the engine computes the next.
+
+    Raises:
+        OutOfMemoryError: the device's memory is too small for a single photo.
+    """
+
+    def ask(images: np.ndarray) -> list[np.ndarray]:
+        return engine.outputs(images) if len(images) else []
+
+    with ThreadPoolExecutor(1, thread_name_prefix="forward") as pool:
+        waiting = None
+        for batch in batches:
+            future = pool.submit(ask, batch.images)
+            if waiting is not None:
+                yield waiting[0], waiting[1].result()
+            waiting = batch, future
+        if waiting is not None:
+            yield waiting[0], waiting[1].result()

@@ -1,0 +1,112 @@
+"""A .h5 model file as a network of our own layers: read by h5py alone, without Keras."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from catsdogs.config import MAX_PIXELS_A_SIDE
+from catsdogs.network.admission import admit
+from catsdogs.network.keras2_config import as_keras3, is_keras2
+from catsdogs.network.keras_config import OtherLayersError, network_from_config
+from catsdogs.network.metadata import Metadata, metadata_of, problem_of_names
+from catsdogs.network.network import Network
+from catsdogs.untrusted.hdf5 import open_hdf5, read_array, read_text, stored_layers
+
+_MOST_BYTES_A_PHOTO = 2**30
+"""What is in use at once; VGG16 takes a quarter of it for 1024 x 1024 pixels."""
+
+
+@dataclass(frozen=True)
+class StoredNetwork:
+    """A classifier as it stands in a file.
+
+    Attributes:
+        network: raw RGB, 0 to 255, to one row of outputs.
+        class_names: in the order of the output.
+        metadata: what the file says about itself; None for a plain Keras file.
+    """
+
+    network: Network
+    class_names: tuple[str, ...]
+    metadata: Metadata | None
+
+
+def read_network(path: Path, class_names: Sequence[str] | None = None) -> StoredNetwork | None:
+    """Read the network of a model file of catsdogs, or of plain Keras where its classes are named.
+
+    The configuration in the file is read as JSON, every layer in it must be one of ours, and
+    the weights are read as numbers once their shapes are known to fit: nothing is executed.
+
+    Args:
+        path: the file.
+        class_names: of a plain Keras file, in the order of its output.
+
+    Returns:
+        None where the file is not a classifier made of our own layers alone, whatever the
+        reason: `open_model` opens it with Keras, or says what is wrong with it.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, or of a newer format.
+    """
+    with open_hdf5(path) as file:
+        metadata = metadata_of(path, file)
+        if class_names is not None and problem_of_names(class_names):
+            return None
+        names = tuple(class_names or ()) if metadata is None else metadata.class_names
+        config = _config_of(file)
+        if config is None or not names:
+            return None
+        if metadata is None:
+            admit(path, config)
+        network = _network_of(file, config)
+    if network is None or not _is_classifier(network, len(names), metadata):
+        return None
+    if metadata is not None and class_names is not None and tuple(class_names) != names:
+        return None
+    return StoredNetwork(network, names, metadata)
+
+
+def _config_of(file: h5py.File) -> Any:
+    text = read_text(file, "model_config")
+    if text is None:
+        return None
+    try:
+        config = json.loads(text)
+        return as_keras3(config) if is_keras2(read_text(file, "keras_version")) else config
+    except RecursionError:
+        return None
+
+
+def _network_of(file: h5py.File, config: Any) -> Network | None:
+    try:
+        stored = {layer.name: layer for layer in stored_layers(file)}
+        # shapes first: what a file says about its network can ask for more memory than there is
+        empty = {
+            name: [np.broadcast_to(np.float32(0), shape) for shape in layer.shapes]
+            for name, layer in stored.items()
+        }
+        outline = network_from_config(config, empty)
+        if outline.bytes_per_photo > _MOST_BYTES_A_PHOTO:
+            return None
+    except OtherLayersError:
+        return None
+    arrays = {name: [read_array(array) for array in at.arrays] for name, at in stored.items()}
+    if any(array.dtype != np.float32 for found in arrays.values() for array in found):
+        return None
+    return network_from_config(config, arrays)
+
+
+def _is_classifier(network: Network, num_classes: int, metadata: Metadata | None) -> bool:
+    shape, outputs = network.input.shape, network.output_shapes
+    if len(shape) != 3 or shape[2] != 3 or max(shape) > MAX_PIXELS_A_SIDE:
+        return False
+    if len(outputs) != 1 or len(outputs[0]) != 1:
+        return False
+    if metadata is not None:
+        return shape[:2] == metadata.image_size and outputs[0] == (num_classes,)
+    return outputs[0] == (num_classes,) or (outputs[0][0], num_classes) == (1, 2)

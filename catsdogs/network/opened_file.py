@@ -1,0 +1,106 @@
+"""A model file opened for answers: by ncnn without Keras, or by Keras."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from catsdogs.network.backend import import_backend
+from catsdogs.network.engines.engine import Engine
+from catsdogs.network.keras_config import network_of
+from catsdogs.network.metadata import Metadata
+from catsdogs.network.network import Network
+from catsdogs.network.network_file import read_network
+from catsdogs.network.precision import choose_precision
+
+_BATCH_BYTES = 2**30
+"""Memory that the photos of a batch may take in a stranger's network."""
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """A model file that has been read, and how engines for it are made.
+
+    Attributes:
+        network: gives the layers; raises `OtherLayersError`.
+        make_engine: of names of layers, and how many photos it will be asked for; no names: the
+            answer.
+        is_turned: some layers take channels first.
+    """
+
+    class_names: tuple[str, ...]
+    metadata: Metadata | None
+    image_size: tuple[int, int]
+    network: Callable[[], Network]
+    make_engine: Callable[[tuple[str, ...], int | None], Engine]
+    is_turned: bool = False
+
+
+def open_for_ncnn(path: Path, class_names: Sequence[str] | None) -> OpenedFile | None:
+    """Read a model file of our layers for ncnn, without Keras.
+
+    Returns:
+        None where Keras has to open the file, or to say what is wrong with it.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, or of a newer format.
+    """
+    from catsdogs.network.engines.ncnn_engine import NcnnEngine
+
+    stored = read_network(path, class_names)
+    if stored is None:
+        return None
+    network = stored.network
+
+    def make_engine(names: tuple[str, ...], num_photos: int | None) -> Engine:
+        return NcnnEngine(network.up_to(*names) if names else network)
+
+    height, width, _ = network.input.shape
+    return OpenedFile(
+        stored.class_names, stored.metadata, (height, width), lambda: network, make_engine
+    )
+
+
+def open_for_keras(
+    path: Path, class_names: Sequence[str] | None, setting: str, warn: Callable[[str], None]
+) -> OpenedFile:
+    """Build a model file's network in Keras.
+
+    Args:
+        path: of the file.
+        class_names: of a plain Keras file.
+        setting: of the precision.
+        warn: told in a line where the device's memory asks for smaller batches.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, not admitted, or has other classes.
+        ConfigError: `class_names` are no names of different classes.
+    """
+    import_backend()
+    import keras
+
+    from catsdogs.network.engines.keras_engine import KerasEngine, forward_batch_size
+    from catsdogs.network.model_file import open_model
+
+    precision = choose_precision(setting)
+    opened = open_model(path, precision.policy, class_names)
+    model, size = opened.model, opened.image_size
+
+    def make_engine(names: tuple[str, ...], num_photos: int | None) -> Engine:
+        asked = model
+        if names:
+            asked = keras.Model(model.input, [model.get_layer(name).output for name in names])
+        batch_size = forward_batch_size(size)
+        if opened.bytes_per_photo:
+            batch_size = max(1, min(batch_size, _BATCH_BYTES // opened.bytes_per_photo))
+        batch_size = min(batch_size, num_photos or batch_size)
+        return KerasEngine(asked, precision.name, warn, batch_size)
+
+    settings = (layer.get_config() for layer in model.layers)
+    return OpenedFile(
+        opened.class_names,
+        opened.metadata,
+        size,
+        lambda: network_of(model),
+        make_engine,
+        any(found.get("data_format") == "channels_first" for found in settings),
+    )
