@@ -124,7 +124,8 @@ class FeatureEpochs:
             )
         setup.console.note(
             f"frozen layers: {done.num_computed:,} photos in {done.seconds:.1f} s "
-            f"({done.num_computed / done.seconds:.1f}/s), {done.num_found:,} from the cache"
+            f"({done.num_computed / done.seconds:.1f}/s), {done.num_found:,} from the cache; "
+            f"{self._features.engine_fingerprint}"
         )
         self.num_frozen += done.num_computed
         self.frozen_seconds += done.seconds
