@@ -21,8 +21,8 @@ from catsdogs.console import Console
 from catsdogs.data.images import Photo, read_any
 from catsdogs.errors import ConfigError
 from catsdogs.network.backbones import get_backbone
-from catsdogs.network.layers import Dense, Flatten, GlobalAveragePooling, GlobalMaxPooling, Layer
-from catsdogs.network.network import Network
+from catsdogs.network.layers import Dense, GlobalAveragePooling, GlobalMaxPooling
+from catsdogs.network.network import Network, pooling_layer
 from catsdogs.network.predictor import Answer, Predictor
 
 
@@ -75,9 +75,9 @@ def _explain(
 ) -> Iterator[Explanation]:
     if predictor.metadata is None:
         raise ConfigError("only a model that `catsdogs train` or `finetune` wrote can explain")
-    network = predictor.network
+    pooled, head = predictor.head
     explained = get_backbone(predictor.metadata.architecture.backbone).explained_layer
-    engine = predictor.engine_for(explained, pooling_layer(network).inputs[0])
+    engine = predictor.engine_for(explained, pooled)
     for photo, answer in zip(photos, predictor.answer(photos, console), strict=True):
         if answer.error:
             yield Explanation(photo, answer, "", None)
@@ -85,28 +85,17 @@ def _explain(
         name = class_name or answer.class_name
         pixels = read_any(photo, predictor.image_size, predictor.fit)
         maps, features = (output[0].astype(np.float32) for output in engine.outputs(pixels[None]))
-        gradients = channel_gradients(network, features, predictor.class_names.index(name))
+        gradients = channel_gradients(head, features, predictor.class_names.index(name))
         heat = heat_map(maps, gradients / math.prod(maps.shape[:2]))
         yield Explanation(photo, answer, name, heat)
-
-
-def pooling_layer(network: Network) -> Layer:
-    """The layer after which there are no places any more.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    for layer in network.layers:
-        if isinstance(layer, GlobalAveragePooling | GlobalMaxPooling | Flatten):
-            return layer
-    raise ConfigError("a model without a pooling cannot be explained")
 
 
 def channel_gradients(network: Network, features: np.ndarray, label: int) -> np.ndarray:
     """Gradient of a class's logit with respect to each channel, summed over its places.
 
     Args:
-        network: classifier, its head dense layers with ReLU between them.
+        network: classifier, or its part from the pooling on: below the output are dense layers
+            with ReLU between them.
         features: float32 `(rows, columns, channels)`, what is pooled of one photo.
         label: index of the class.
 

@@ -8,7 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from catsdogs.network.layers import Input, Layer, Shape
+from catsdogs.network.layers import (
+    Flatten,
+    GlobalAveragePooling,
+    GlobalMaxPooling,
+    Input,
+    Layer,
+    Shape,
+)
 
 _BYTES_PER_VALUE = 4  # float32
 
@@ -184,3 +191,15 @@ class Network:
 
     def _input_shapes(self, layer: Layer) -> list[Shape]:
         return [self.shapes[name] for name in layer.inputs]
+
+
+def pooling_layer(network: Network) -> Layer:
+    """The layer after which there are no places any more.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for layer in network.layers:
+        if isinstance(layer, GlobalAveragePooling | GlobalMaxPooling | Flatten):
+            return layer
+    raise ValueError("the network pools nothing")

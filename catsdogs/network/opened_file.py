@@ -8,7 +8,7 @@ from catsdogs.network.backend import import_backend
 from catsdogs.network.engines.engine import Engine
 from catsdogs.network.keras_config import network_of
 from catsdogs.network.metadata import Metadata
-from catsdogs.network.network import Network
+from catsdogs.network.network import Network, pooling_layer
 from catsdogs.network.network_file import read_network
 from catsdogs.network.precision import choose_precision
 
@@ -21,7 +21,8 @@ class OpenedFile:
     """A model file that has been read, and how engines for it are made.
 
     Attributes:
-        network: gives the layers; raises `OtherLayersError`.
+        head: gives the name of the layer whose maps are pooled, and the network above it; raises
+            `OtherLayersError` where that has other layers than ours.
         make_engine: of names of layers, and how many photos it will be asked for; no names: the
             answer.
         is_turned: some layers take channels first.
@@ -30,7 +31,7 @@ class OpenedFile:
     class_names: tuple[str, ...]
     metadata: Metadata | None
     image_size: tuple[int, int]
-    network: Callable[[], Network]
+    head: Callable[[], tuple[str, Network]]
     make_engine: Callable[[tuple[str, ...], int | None], Engine]
     is_turned: bool = False
 
@@ -54,10 +55,12 @@ def open_for_ncnn(path: Path, class_names: Sequence[str] | None) -> OpenedFile |
     def make_engine(names: tuple[str, ...], num_photos: int | None) -> Engine:
         return NcnnEngine(network.up_to(*names) if names else network)
 
+    def head() -> tuple[str, Network]:
+        pooled = pooling_layer(network).inputs[0]
+        return pooled, network.above(pooled)
+
     height, width, _ = network.input.shape
-    return OpenedFile(
-        stored.class_names, stored.metadata, (height, width), lambda: network, make_engine
-    )
+    return OpenedFile(stored.class_names, stored.metadata, (height, width), head, make_engine)
 
 
 def open_for_keras(
@@ -78,6 +81,7 @@ def open_for_keras(
     import_backend()
     import keras
 
+    from catsdogs.network.classifier import feature_layer, split_at
     from catsdogs.network.engines.keras_engine import KerasEngine, forward_batch_size
     from catsdogs.network.model_file import open_model
 
@@ -95,12 +99,16 @@ def open_for_keras(
         batch_size = min(batch_size, num_photos or batch_size)
         return KerasEngine(asked, precision.name, warn, batch_size)
 
+    def head() -> tuple[str, Network]:
+        pooled = feature_layer(model).name
+        return pooled, network_of(split_at(model, pooled)[1])
+
     settings = (layer.get_config() for layer in model.layers)
     return OpenedFile(
         opened.class_names,
         opened.metadata,
         size,
-        lambda: network_of(model),
+        head,
         make_engine,
         any(found.get("data_format") == "channels_first" for found in settings),
     )

@@ -130,7 +130,7 @@ class Predictor:
         self.image_size = opened.image_size
         self.fit = self.metadata.architecture.fit if self.metadata else "stretch"
         self._make_engine = opened.make_engine
-        self._read_network = opened.network
+        self._read_head = opened.head
         self._engine = opened.make_engine((), num_photos)
         if self.metadata is None:
             self._try(opened.is_turned)
@@ -154,16 +154,16 @@ class Predictor:
         return self._make_engine(names, 1)
 
     @cached_property
-    def network(self) -> Network:
-        """The classifier as a list of layers.
+    def head(self) -> tuple[str, Network]:
+        """Name of the layer whose maps are pooled, and the network above it.
 
         Raises:
             ModelFileError: it has layers that are not in our list.
         """
         try:
-            return self._read_network()
+            return self._read_head()
         except OtherLayersError as error:
-            raise ModelFileError(f"{self._path} has other layers than ours: {error}") from None
+            raise ModelFileError(f"the head of {self._path} has other layers: {error}") from None
 
     def _say(self, line: str) -> None:
         self._warn(line)
