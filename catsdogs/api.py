@@ -23,7 +23,7 @@ from catsdogs.network.backend import import_backend
 
 if TYPE_CHECKING:  # these import the network's engine
     from catsdogs.evaluation.figures import Evaluation
-    from catsdogs.network.metadata import Metadata
+    from catsdogs.model.metadata import Metadata
     from catsdogs.run import Command
     from catsdogs.training.training_run import TrainResult
 
@@ -112,7 +112,7 @@ class Model:
         class_names: Iterable[str] | None = None,
     ) -> None:
         import_backend()
-        from catsdogs.network.predictor import Predictor
+        from catsdogs.model.predictor import Predictor
 
         self.path = Path(path)
         names = None if class_names is None else list(class_names)
@@ -214,7 +214,7 @@ class Model:
             ConfigError: the model has no such class, or is none that catsdogs trained.
         """
         from catsdogs.commands.explain import picture_of
-        from catsdogs.network.gradcam import explain_photos
+        from catsdogs.model.gradcam import explain_photos
 
         (found,) = explain_photos(self._predictor, [photo], class_name)
         if found.heat is None:
@@ -310,7 +310,7 @@ def finetune(
         CatsdogsError: model, photos, settings or output cannot be used.
         DivergedError: the loss became no number; what was saved before is unchanged.
     """
-    from catsdogs.network.metadata import read_metadata
+    from catsdogs.model.metadata import read_metadata
 
     match model:
         case Model():

@@ -14,10 +14,10 @@ from PIL import Image
 from catsdogs.cli import main
 from catsdogs.config import Config, DataConfig, ModelConfig
 from catsdogs.evaluation.score import Score
+from catsdogs.model.metadata import Metadata, WeightsRecord
+from catsdogs.model.model_file import save_model
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
-from catsdogs.network.metadata import Metadata, WeightsRecord
-from catsdogs.network.model_file import save_model
 from catsdogs.training.feature_store import DiskStore, MemoryStore, TrunkCard
 
 REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)

@@ -354,8 +354,8 @@ def model_target():
     import keras
 
     from catsdogs.errors import CatsdogsError
-    from catsdogs.network.metadata import read_metadata
-    from catsdogs.network.model_file import load_model
+    from catsdogs.model.metadata import read_metadata
+    from catsdogs.model.model_file import load_model
 
     folder = tempfile.mkdtemp()
     path = Path(folder, "model.h5")

@@ -4,10 +4,10 @@ import pytest
 
 from catsdogs.config import Config, ModelConfig
 from catsdogs.errors import ConfigError
+from catsdogs.model.model_file import save_model
 from catsdogs.network.backbones import backbone_names, finetune_boundary, get_backbone
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
-from catsdogs.network.model_file import save_model
 from tests.conftest import describe
 
 FLOAT32 = keras.DTypePolicy("float32")

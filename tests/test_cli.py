@@ -15,7 +15,7 @@ from PIL import Image
 
 from catsdogs.cli import main
 from catsdogs.data.images import read_photo
-from catsdogs.network.metadata import read_metadata
+from catsdogs.model.metadata import read_metadata
 from catsdogs.run import list_run_dirs
 from catsdogs.training.feature_store import list_stores
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from catsdogs.errors import ConfigError
+from catsdogs.model.keras_config import OtherLayersError, network_of
+from catsdogs.model.predictor import Predictor
 from catsdogs.network.engines import choice
 from catsdogs.network.engines.choice import FEW_PHOTOS, choose_engine
 from catsdogs.network.engines.ncnn_engine import NcnnEngine
-from catsdogs.network.keras_config import OtherLayersError, network_of
-from catsdogs.network.predictor import Predictor
 from tests.numpy_network import compute
 from tests.test_network import every_kind, with_random_weights
 

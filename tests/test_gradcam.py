@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 from catsdogs.config import ModelConfig
+from catsdogs.model.gradcam import channel_gradients, heat_map
+from catsdogs.model.keras_config import network_of
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
-from catsdogs.network.gradcam import channel_gradients, heat_map
-from catsdogs.network.keras_config import network_of
 
 LAST = "block5_conv3"
 

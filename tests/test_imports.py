@@ -21,6 +21,7 @@ FLOORS = [
     "data",
     "checking",
     "network",
+    "model",
     "training",
     "exporting",
     "serving",

@@ -22,7 +22,7 @@ from catsdogs.commands.finetune import finetune
 from catsdogs.commands.train import train
 from catsdogs.config import load_config
 from catsdogs.console import Console
-from catsdogs.network.metadata import read_metadata
+from catsdogs.model.metadata import read_metadata
 from catsdogs.run import list_run_dirs
 from catsdogs.training.checkpoint import read_checkpoint, write_checkpoint
 from catsdogs.training.fitting import StopRequested

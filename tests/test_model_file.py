@@ -10,10 +10,10 @@ import pytest
 from catsdogs.config import Config, ModelConfig
 from catsdogs.errors import DataError, ModelFileError
 from catsdogs.evaluation.score import Score
+from catsdogs.model.metadata import Metadata, WeightsRecord, read_metadata
+from catsdogs.model.model_file import load_model, open_model, save_model
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights
-from catsdogs.network.metadata import Metadata, WeightsRecord, read_metadata
-from catsdogs.network.model_file import load_model, open_model, save_model
 
 CONFIG = Config(model=ModelConfig(weights="random", image_size=(32, 40), pooling="max"))
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 40, 3)).astype(np.uint8)

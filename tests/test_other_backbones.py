@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catsdogs.network.metadata import read_metadata
+from catsdogs.model.metadata import read_metadata
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from keras import layers
 
 from catsdogs.errors import ConfigError, ModelFileError
-from catsdogs.network.admission import ADMITTED_LAYERS, ADMITTED_SETTINGS
-from catsdogs.network.predictor import Predictor
+from catsdogs.model.admission import ADMITTED_LAYERS, ADMITTED_SETTINGS
+from catsdogs.model.predictor import Predictor
 
 SIZE = (8, 12)
 MARK = Path("it_ran")

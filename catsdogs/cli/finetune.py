@@ -29,7 +29,7 @@ def finetune(model: Path | None, **flags: Any) -> None:
     if flags["resume"]:
         config, run = find_request("finetune", flags)
     else:
-        from catsdogs.network.metadata import read_metadata
+        from catsdogs.model.metadata import read_metadata
 
         if model is None:
             model = Path(configuration(flags).output)

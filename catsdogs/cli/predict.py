@@ -21,7 +21,7 @@ from catsdogs.errors import CatsdogsError, ConfigError
 from catsdogs.text import printable
 
 if TYPE_CHECKING:
-    from catsdogs.network.predictor import Prediction
+    from catsdogs.model.predictor import Prediction
 
 
 @click.command()

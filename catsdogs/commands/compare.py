@@ -10,7 +10,7 @@ from catsdogs.commands.evaluation_steps import judge, load_photos, report_unread
 from catsdogs.console import Console
 from catsdogs.errors import DataError
 from catsdogs.evaluation.figures import Evaluation
-from catsdogs.network.predictor import Predictor
+from catsdogs.model.predictor import Predictor
 from catsdogs.text import counted
 
 SIGNIFICANT = 0.05

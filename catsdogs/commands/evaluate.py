@@ -8,7 +8,7 @@ from catsdogs.commands.evaluation_steps import judge, load_photos, report_unread
 from catsdogs.console import Console
 from catsdogs.evaluation.figures import Evaluation
 from catsdogs.files import check_writable
-from catsdogs.network.predictor import Predictor
+from catsdogs.model.predictor import Predictor
 from catsdogs.reporting.predictions import save_labelled_predictions
 
 _KEY = "predictions"

@@ -9,7 +9,7 @@ from catsdogs.console import Console
 from catsdogs.data.evaluation_set import LabelledPhotos, find_labelled_photos
 from catsdogs.errors import DataError, ModelFileError
 from catsdogs.evaluation.figures import Evaluation, evaluate_predictions
-from catsdogs.network.predictor import Prediction, Predictor
+from catsdogs.model.predictor import Prediction, Predictor
 
 
 def load_photos(root: Path, predictors: Sequence[Predictor], console: Console) -> LabelledPhotos:

@@ -12,8 +12,8 @@ from catsdogs.data.images import open_any
 from catsdogs.data.photo_paths import find_photos
 from catsdogs.errors import ConfigError
 from catsdogs.files import check_writable, replacing
-from catsdogs.network.gradcam import Explanation, explain_photos
-from catsdogs.network.predictor import Predictor
+from catsdogs.model.gradcam import Explanation, explain_photos
+from catsdogs.model.predictor import Predictor
 from catsdogs.reporting.overlay import LONG_SIDE, draw_explanation
 
 _SUFFIX = ".explained.png"

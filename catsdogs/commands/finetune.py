@@ -6,8 +6,8 @@ from catsdogs.commands.training_steps import describe, read_photos, run_listener
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.files import check_writable
+from catsdogs.model.model_file import copy_model, load_model, save_model
 from catsdogs.network.backbones import finetuned_block, get_backbone
-from catsdogs.network.model_file import copy_model, load_model, save_model
 from catsdogs.run import RunDir
 from catsdogs.training.epochs import TrainingSetup
 from catsdogs.training.history import TrainingPlan

@@ -8,10 +8,10 @@ import keras
 from catsdogs.config import CacheConfig, ModelConfig
 from catsdogs.data.threads import num_decode_threads
 from catsdogs.files import is_dir
+from catsdogs.model.metadata import package_versions
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.device import device_memory, device_name, gpu_names
 from catsdogs.network.engines.choice import choose_engine
-from catsdogs.network.metadata import package_versions
 from catsdogs.network.precision import Precision, choose_precision
 from catsdogs.training.feature_store import StoreError, cache_dir, list_stores
 

@@ -11,7 +11,7 @@ from catsdogs.console import Console
 from catsdogs.data.photo_paths import Shard, read_path_list, walk_photos
 from catsdogs.data.walking import Tally
 from catsdogs.errors import ConfigError
-from catsdogs.network.predictor import Prediction, Predictor
+from catsdogs.model.predictor import Prediction, Predictor
 
 
 @dataclass(frozen=True)

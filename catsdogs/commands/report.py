@@ -23,9 +23,9 @@ from catsdogs.evaluation.figures import Mistake
 from catsdogs.evaluation.intervals import auc_interval, loss_interval
 from catsdogs.evaluation.score import Score
 from catsdogs.files import check_writable, is_dir, replacing
-from catsdogs.network.gradcam import explain_photos
-from catsdogs.network.metadata import Metadata, read_metadata
-from catsdogs.network.predictor import Prediction, Predictor
+from catsdogs.model.gradcam import explain_photos
+from catsdogs.model.metadata import Metadata, read_metadata
+from catsdogs.model.predictor import Prediction, Predictor
 from catsdogs.reporting.evaluation_output import remark_on_accuracy
 from catsdogs.reporting.report import Picture, Report, ReportedRun, format_time, render_report
 from catsdogs.reporting.thumbnails import heat_thumbnail, thumbnail

@@ -7,7 +7,7 @@ from catsdogs.config import RunConfig
 from catsdogs.console import Console
 from catsdogs.errors import DataError, ModelFileError
 from catsdogs.files import exists, is_dir, real_path
-from catsdogs.network.metadata import Metadata, read_metadata
+from catsdogs.model.metadata import Metadata, read_metadata
 from catsdogs.run import RunDir, RunMetrics, list_run_dirs
 
 FinishedRun = tuple[RunDir, RunMetrics]

@@ -8,10 +8,10 @@ from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN
 from catsdogs.data.photo_sizes import note_on_small_photos
 from catsdogs.files import check_writable
+from catsdogs.model.metadata import WeightsRecord
+from catsdogs.model.model_file import save_model
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.classifier import POOLING_NAME, build_classifier, set_backbone_weights
-from catsdogs.network.metadata import WeightsRecord
-from catsdogs.network.model_file import save_model
 from catsdogs.run import RunDir
 from catsdogs.training.epochs import TrainingSetup
 from catsdogs.training.history import TrainingPlan

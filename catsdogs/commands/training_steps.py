@@ -5,7 +5,7 @@ from typing import Literal
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
-from catsdogs.network.metadata import Metadata, WeightsRecord
+from catsdogs.model.metadata import Metadata, WeightsRecord
 from catsdogs.reporting.curves import CurvesPicture
 from catsdogs.reporting.tensorboard import TensorBoardLog
 from catsdogs.training.checkpoint import RunFacts

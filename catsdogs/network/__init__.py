@@ -1,1 +1,1 @@
-"""What computes: backbones, engines, classifiers and their files."""
+"""What computes: networks of layers, backbones and their weights, engines."""

@@ -7,8 +7,8 @@ from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import Dataset
 from catsdogs.errors import DataError
+from catsdogs.model.metadata import package_versions
 from catsdogs.network.device import device_name
-from catsdogs.network.metadata import package_versions
 from catsdogs.run import Command, RunDir, RunMetrics, utc_now
 from catsdogs.training.checkpoint import Checkpoint, RunFacts, write_checkpoint
 from catsdogs.training.history import History, Progress

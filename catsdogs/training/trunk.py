@@ -5,12 +5,12 @@ from collections.abc import Callable
 import keras
 
 from catsdogs.config import Config
+from catsdogs.model.keras_config import OtherLayersError, network_of
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.classifier import backbone_policy
 from catsdogs.network.engines.choice import EngineChoice, choose_engine
 from catsdogs.network.engines.engine import Engine
 from catsdogs.network.engines.keras_engine import KerasEngine, forward_batch_size
-from catsdogs.network.keras_config import OtherLayersError, network_of
 from catsdogs.training.processes import ProcessGroup
 
 

@@ -15,16 +15,16 @@ import numpy as np
 
 from catsdogs.errors import ConfigError, DivergedError, ModelFileError
 from catsdogs.files import replacing
-from catsdogs.network.classifier import build_classifier
-from catsdogs.network.metadata import (
+from catsdogs.model.metadata import (
     ATTRIBUTE,
     Metadata,
     metadata_of,
     no_metadata,
     problem_of_names,
 )
-from catsdogs.network.plain_keras_file import load_keras_model
-from catsdogs.network.stored_network import build_and_read
+from catsdogs.model.plain_keras_file import load_keras_model
+from catsdogs.model.stored_network import build_and_read
+from catsdogs.network.classifier import build_classifier
 from catsdogs.untrusted.hdf5 import damaged, open_hdf5, stored_layers
 
 

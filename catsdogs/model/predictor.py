@@ -16,12 +16,12 @@ from catsdogs.data.batches import decode_each
 from catsdogs.data.images import Photo, read_any
 from catsdogs.data.threads import num_decode_threads
 from catsdogs.errors import ModelFileError
+from catsdogs.model.keras_config import OtherLayersError
+from catsdogs.model.metadata import Metadata
+from catsdogs.model.opened_file import OpenedFile, open_for_keras, open_for_ncnn
 from catsdogs.network.engines.choice import EngineChoice, choose_engine
 from catsdogs.network.engines.engine import Engine, answer_batches
-from catsdogs.network.keras_config import OtherLayersError
-from catsdogs.network.metadata import Metadata
 from catsdogs.network.network import Network
-from catsdogs.network.opened_file import OpenedFile, open_for_keras, open_for_ncnn
 from catsdogs.untrusted.boundary import foreign_bytes
 
 _SUM_TOLERANCE = 0.02

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from catsdogs.model.keras_config import network_of
+from catsdogs.model.metadata import Metadata
+from catsdogs.model.network_file import read_network
 from catsdogs.network.backend import import_backend
 from catsdogs.network.engines.engine import Engine
-from catsdogs.network.keras_config import network_of
-from catsdogs.network.metadata import Metadata
 from catsdogs.network.network import Network, pooling_layer
-from catsdogs.network.network_file import read_network
 from catsdogs.network.precision import choose_precision
 
 _BATCH_BYTES = 2**30
@@ -81,9 +81,9 @@ def open_for_keras(
     import_backend()
     import keras
 
+    from catsdogs.model.model_file import open_model
     from catsdogs.network.classifier import feature_layer, split_at
     from catsdogs.network.engines.keras_engine import KerasEngine, forward_batch_size
-    from catsdogs.network.model_file import open_model
 
     precision = choose_precision(setting)
     opened = open_model(path, precision.policy, class_names)

@@ -16,10 +16,10 @@ import keras
 
 from catsdogs.config import MAX_PIXELS_A_SIDE
 from catsdogs.errors import ModelFileError
-from catsdogs.network.admission import admit
-from catsdogs.network.keras2_config import as_keras3, is_keras2
-from catsdogs.network.photo_memory import memory_per_photo
-from catsdogs.network.stored_network import build_and_read
+from catsdogs.model.admission import admit
+from catsdogs.model.keras2_config import as_keras3, is_keras2
+from catsdogs.model.photo_memory import memory_per_photo
+from catsdogs.model.stored_network import build_and_read
 from catsdogs.untrusted.boundary import foreign_bytes
 from catsdogs.untrusted.hdf5 import read_text, stored_layers
 

@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 
 from catsdogs.config import MAX_PIXELS_A_SIDE
-from catsdogs.network.admission import admit
-from catsdogs.network.keras2_config import as_keras3, is_keras2
-from catsdogs.network.keras_config import OtherLayersError, network_from_config
-from catsdogs.network.metadata import Metadata, metadata_of, problem_of_names
+from catsdogs.model.admission import admit
+from catsdogs.model.keras2_config import as_keras3, is_keras2
+from catsdogs.model.keras_config import OtherLayersError, network_from_config
+from catsdogs.model.metadata import Metadata, metadata_of, problem_of_names
 from catsdogs.network.network import Network
 from catsdogs.untrusted.hdf5 import open_hdf5, read_array, read_text, stored_layers
 
