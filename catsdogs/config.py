@@ -150,15 +150,27 @@ class ModelConfig(_Section):
     fit: Fit = Field(default_factory=lambda values: _input_of(values).fit)
     """How; by default, what is best for the backbone."""
     pooling: Literal["average", "max", "flatten"] = "average"
-    head_units: int = Field(256, ge=1, le=65536)
-    """Width of the dense layer between pooling and classes."""
+    head_units: int = Field(256, ge=0, le=65536)
+    """Width of the dense layer between pooling and classes; 0: none, as in a logistic head."""
     dropout: float = Field(0.5, ge=0, lt=1)
+
+
+class HeadConfig(_Section):
+    """How the head comes by its weights."""
+
+    kind: Literal["dense", "logistic"] = "dense"
+    """`dense`: a hidden layer, trained in epochs. `logistic`: none, solved to its optimum on the
+    photos as they are, the regularisation chosen by cross-validation on the training photos."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced`: all classes weigh the same in the loss, however many photos they have."""
 
 
 class TrainConfig(_Section):
     """The head on the frozen backbone."""
 
-    epochs: Count = Field(5, ge=1)
+    epochs: Count = Field(100, ge=1)
+    """At most; `patience` ends a training whose validation loss stopped getting better. The
+    learning rate falls over so many epochs: a small number makes it fall sooner."""
     batch_size: int = Field(0, ge=0, le=4096)
     """Photos in a step; 0: so many that an epoch makes about 60 steps, from 4 to 32."""
     learning_rate: float = Field(1e-3, gt=0, le=1)
@@ -167,6 +179,10 @@ class TrainConfig(_Section):
     """Stop after so many epochs without a better validation loss; 0 never stops early."""
     keep: Literal["best", "last"] = "best"
     """Which epoch's weights are saved: the one with the best validation loss, or the last."""
+    folds: int = Field(0, ge=0, le=100)
+    """Of a logistic head: so many parts in turn are answered for by heads that were solved on the
+    others, which gives an accuracy over all photos; then the head is solved on all of them. 0: one
+    part is set aside for validation."""
 
 
 class FinetuneConfig(_Section):
@@ -176,6 +192,9 @@ class FinetuneConfig(_Section):
     """The lowest block that is trained; all above it are trained too. auto: the backbone's own
     choice, block5 of VGG16."""
     epochs: Count = Field(2, ge=1)
+    head_epochs: Count = Field(20, ge=0)
+    """Before, at most so many epochs of the head alone, on stored features; the better of the two
+    heads goes on. 0: none. A logistic head is solved instead."""
     batch_size: int = Field(32, ge=1, le=4096)
     learning_rate: float = Field(1e-5, gt=0, le=1)
     """Of Adam: larger steps destroy what ImageNet taught the convolutions."""
@@ -222,10 +241,35 @@ class Config(_Section):
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()
+    head: HeadConfig = HeadConfig()
     train: TrainConfig = TrainConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     cache: CacheConfig = CacheConfig()
     run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _folds_are_of_a_logistic_head(self) -> Self:
+        if self.train.folds == 1:
+            raise ValueError("train.folds should be 0 or at least 2, got 1")
+        if self.train.folds and self.head.kind != "logistic":
+            if "kind" in self.head.model_fields_set:
+                raise ValueError(
+                    f"head.kind should be logistic with train.folds = {self.train.folds}: a dense "
+                    "head needs photos set aside to know when to stop"
+                )
+            self.__dict__["head"] = self.head.model_copy(update={"kind": "logistic"})
+        return self
+
+    @model_validator(mode="after")
+    def _logistic_head_has_no_hidden_layer(self) -> Self:
+        if self.head.kind == "logistic" and self.model.head_units:
+            if "head_units" in self.model.model_fields_set:
+                raise ValueError(
+                    f"model.head_units should be 0 with head.kind = logistic, got "
+                    f"{self.model.head_units}: leave it out, or set head.kind = dense"
+                )
+            self.__dict__["model"] = self.model.model_copy(update={"head_units": 0})
+        return self
 
     @model_validator(mode="after")
     def _output_is_h5(self) -> Self:

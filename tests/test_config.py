@@ -101,10 +101,10 @@ def test_key_in_the_wrong_section_suggests_the_right_one():
 
 def test_key_near_to_none_lists_those_of_its_section():
     message = (
-        "unknown key train.foo. Known keys: train.epochs, train.batch_size, "
-        "train.learning_rate, train.patience, train.keep"
+        "unknown key train.qqq. Known keys: train.epochs, train.batch_size, "
+        "train.learning_rate, train.patience, train.keep, train.folds"
     )
-    assert refusal(None, {"train.foo": 1}) == message
+    assert refusal(None, {"train.qqq": 1}) == message
 
 
 def test_unknown_section_lists_all_keys(toml):

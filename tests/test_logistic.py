@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
-from catsdogs.training.heads.logistic import STRENGTHS, class_weights, fit_logistic, log_losses
+from catsdogs.training.heads.logistic import (
+    STRENGTHS,
+    balanced_weights,
+    feature_spreads,
+    fit_logistic,
+    log_losses,
+)
 
 
 def photos(num_photos, num_features, num_classes, seed=0, separation=0.4):
@@ -30,7 +35,7 @@ def test_the_optimum_is_that_of_scikit_learn(num_photos, num_features, num_class
     kept = (labels != 0) | (np.arange(num_photos) % 4 == 0)  # a class of fewer photos
     features, labels = features[kept], labels[kept]
     head = fit_logistic(features, labels, num_classes, balanced=balanced)
-    standard = StandardScaler().fit_transform(features.astype(np.float64))
+    standard = (features - features.mean(axis=0, dtype=np.float64)) / feature_spreads(features)
     # it has one column for two classes, whose penalty is twice that of our two
     reference = LogisticRegression(
         C=head.strength * (2 if num_classes == 2 else 1),
@@ -62,6 +67,14 @@ def test_scale_and_shift_of_the_features_change_no_answer():
     )
 
 
+def test_spreads_are_drawn_together_where_photos_are_few():
+    few = np.zeros((10, 4))
+    few[0] = [1e-3, 1, 1, 1]
+    assert feature_spreads(few)[0] > 100 * few[:, 0].std()
+    many = np.random.default_rng(0).normal(size=(5000, 3)) * [1, 2, 3]
+    np.testing.assert_allclose(feature_spreads(many), many.std(axis=0), rtol=0.01)
+
+
 def test_a_feature_that_never_changes_is_no_trouble():
     features, labels = photos(40, 6, 2)
     features[:, 3] = 7.25
@@ -88,7 +101,7 @@ def test_copies_do_not_choose_a_weaker_strength():
 
 
 def test_balanced_classes_weigh_the_same():
-    weights = class_weights(np.array([0, 0, 0, 1]), 3)
+    weights = balanced_weights(np.array([0, 0, 0, 1]), 3)
     np.testing.assert_allclose(weights, [4 / 6, 2.0, 0.0])
     features, labels = photos(200, 5, 2, separation=0.2)
     rare = (labels == 0) | (np.arange(200) < 20)

@@ -8,6 +8,7 @@ from catsdogs.cli.backbones import backbones
 from catsdogs.cli.cache import cache
 from catsdogs.cli.check import check
 from catsdogs.cli.compare import compare
+from catsdogs.cli.curve import curve
 from catsdogs.cli.evaluate import evaluate
 from catsdogs.cli.explain import explain
 from catsdogs.cli.finetune import finetune
@@ -24,6 +25,7 @@ __all__ = ["main"]
 for command in (  # the order of use
     sample,
     check,
+    curve,
     train,
     finetune,
     predict,

@@ -19,6 +19,14 @@ from catsdogs.cli.training_options import find_request, training_options
     metavar="NAME",
     help="The pretrained network; `catsdogs backbones` lists them.  [default: vgg16]",
 )
+@click.option(
+    "--folds",
+    cls=KeyOption,
+    key="train.folds",
+    metavar="K",
+    type=int,
+    help="Cross-validate a logistic head in K parts, then solve it on all photos.",
+)
 def train(**flags: Any) -> None:
     """Train a head on the frozen backbone and save the classifier.
 

@@ -22,8 +22,13 @@ def load_photos(root: Path, predictors: Sequence[Predictor], console: Console) -
     """
     for line in {p.choice.warning for p in predictors if p.choice.warning}:
         console.warn(line)
-    trained_on = [p.trained_on for p in predictors if p.trained_on is not None]
-    photos = find_labelled_photos(root, predictors[0].class_names, trained_on)
+    known = [(p.trained_on, p.knows_all_photos) for p in predictors]
+    photos = find_labelled_photos(
+        root,
+        predictors[0].class_names,
+        [data for data, knows_all in known if data and not knows_all],
+        [Path(data.dir) for data, knows_all in known if data and knows_all],
+    )
     for note in photos.notes:
         console.note(note)
     for warning in photos.warnings:

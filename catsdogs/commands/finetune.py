@@ -11,6 +11,7 @@ from catsdogs.network.backbones import finetuned_block, get_backbone
 from catsdogs.run import RunDir
 from catsdogs.training.epochs import TrainingSetup
 from catsdogs.training.history import TrainingPlan
+from catsdogs.training.probing import bring_up_head
 from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.tail import train_above
 from catsdogs.training.training_run import StartModel, StopSignal, TrainingRun, TrainResult
@@ -26,8 +27,9 @@ def finetune(
 ) -> TrainResult:
     """Unfreeze the top of a trained classifier and save it if that makes it better.
 
-    The model as it was counts as epoch 0: the weights with the best validation loss are
-    what is saved. A head-only model stays beside it, as `<name>.head.h5`.
+    First the head is brought up to the photos on stored features. The model as it was, or with
+    that head where it is better, counts as epoch 0: the weights with the best validation loss
+    are what is saved. A head-only model stays beside it, as `<name>.head.h5`.
 
     Args:
         config: its `model` section is that of the model file; all of it that of the run, where
@@ -59,11 +61,12 @@ def finetune(
     console.note(
         f"{model_path}, {block} and above unfrozen, in {precision.name} ({precision.reason})"
     )
-    plan = TrainingPlan.of_finetuning(config)
+    plan = TrainingPlan.of_finetuning(config, dataset)
     with run.begin(
         dataset, model, boundary, precision, StartModel(model_path, metadata.run_id)
     ) as supervision:
         setup = TrainingSetup(dataset, plan, config, console, supervision, processes)
+        bring_up_head(model, setup)
         history = train_above(model, boundary, setup)
         if processes.is_leader:
             if metadata.stage == "train":

@@ -48,6 +48,8 @@ def train(
         check_writable(path)
     backbone = get_backbone(config.model.backbone)
     dataset = read_photos(config, console)
+    if config.train.folds:
+        dataset.in_one()
     photos = [sample.path for sample in dataset.splits[TRAIN]]
     if remark := note_on_small_photos(photos, config.model.image_size):
         console.note(remark)
@@ -59,7 +61,7 @@ def train(
     )
     model = build_classifier(config.model, len(dataset.class_names), precision.policy, config.seed)
     set_backbone_weights(model, weights)
-    plan = TrainingPlan.of_head(config, dataset.count(TRAIN))
+    plan = TrainingPlan.of_head(config, dataset)
     with run.begin(dataset, model, POOLING_NAME, precision) as supervision:
         setup = TrainingSetup(dataset, plan, config, console, supervision, processes)
         history = train_above(model, POOLING_NAME, setup)

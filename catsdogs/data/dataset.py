@@ -67,6 +67,11 @@ class Dataset:
         counts = Counter(sample.label for sample in self.splits[split])
         return {name: counts[label] for label, name in enumerate(self.class_names)}
 
+    def in_one(self) -> None:
+        """Let all photos be trained on, and all be validated with: for cross-validation."""
+        everything = [sample for samples in self.splits.values() for sample in samples]
+        self.splits = {TRAIN: everything, VALIDATION: list(everything)}
+
     def fingerprint(self) -> str:
         """A SHA-256 (hex) of splits, class names and contents; file names do not matter."""
         lines = sorted(

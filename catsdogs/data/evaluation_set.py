@@ -37,6 +37,7 @@ def find_labelled_photos(
     root: Path,
     class_names: Sequence[str],
     trained_on: Sequence[DataConfig] = (),
+    known_whole: Sequence[Path] = (),
 ) -> LabelledPhotos:
     """Find the photos to evaluate a model on: those of `test`, else of `validation`.
 
@@ -48,6 +49,7 @@ def find_labelled_photos(
         class_names: of the model; folders are matched to them by name.
         trained_on: where the photos of each model lay that is evaluated, and how they were
             split, as far as that is known.
+        known_whole: folders of which a model was trained on all photos but those of `test`.
 
     Raises:
         DataError: no folder, no photos, or a folder that is no class of the model.
@@ -88,7 +90,11 @@ def find_labelled_photos(
         found.labels += [name] * len(paths)
     found.notes.append(f"evaluating {counted(len(found.paths), 'photo')} of {folder}")
     known = [_folders_of(Path(data.dir), class_names) for data in trained_on]
-    if any(_same(folder, splits.get(TRAIN)) for splits in known):
+    trained_with = [splits.get(TRAIN) for splits in known]
+    for whole in known_whole:
+        splits = _folders_of(whole, class_names)
+        trained_with += [whole, splits.get(TRAIN), splits.get(VALIDATION)]
+    if any(_same(folder, one) for one in trained_with):
         found.warnings.append(
             f"{folder} is what the model was trained on: the figures say nothing about new photos"
         )

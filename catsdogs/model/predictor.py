@@ -169,6 +169,12 @@ class Predictor:
         self._warn(line)
 
     @property
+    def knows_all_photos(self) -> bool:
+        """Whether it was trained on all photos, those that judged it by folds included."""
+        section = self.metadata.config.get("train") if self.metadata else None
+        return isinstance(section, dict) and bool(section.get("folds"))
+
+    @property
     def trained_on(self) -> DataConfig | None:
         """Where the training photos lay and how they were split; None where that is not known."""
         if self.metadata is None:

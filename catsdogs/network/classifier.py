@@ -54,14 +54,16 @@ def _build_head(
     features: keras.KerasTensor, config: ModelConfig, num_classes: int, seed: int
 ) -> keras.KerasTensor:
     """Pooled features `(n, features)` to float32 probabilities `(n, num_classes)`."""
-    x = keras.layers.Dense(
-        config.head_units,
-        activation="relu",
-        kernel_initializer=keras.initializers.GlorotUniform(seed),
-        dtype="float32",
-        name="dense",
-    )(features)
-    x = keras.layers.Dropout(config.dropout, seed=seed, dtype="float32", name="dropout")(x)
+    x = features
+    if config.head_units:
+        x = keras.layers.Dense(
+            config.head_units,
+            activation="relu",
+            kernel_initializer=keras.initializers.GlorotUniform(seed),
+            dtype="float32",
+            name="dense",
+        )(x)
+        x = keras.layers.Dropout(config.dropout, seed=seed, dtype="float32", name="dropout")(x)
     return keras.layers.Dense(
         num_classes,
         activation="softmax",

@@ -7,11 +7,14 @@ from catsdogs.training.training_run import TrainResult
 
 def compare_with_start(result: TrainResult) -> str:
     """In one line, which epoch of a fine-tuning won and by how much."""
-    start, kept = result.history.epochs[0], result.history.kept
+    history = result.history
+    first, kept = history.epochs[0], history.kept
+    start = history.as_it_was or first
     if kept is start:
         return "kept epoch 0: no epoch had a better validation loss than the start"
+    what = "the head alone, brought up to these photos" if kept is first else "the best epoch"
     return (
-        f"kept epoch {kept.number}: validation loss {kept.validation_loss:.4f} "
+        f"kept epoch {kept.number}, {what}: validation loss {kept.validation_loss:.4f} "
         f"against {start.validation_loss:.4f} at the start, "
         f"accuracy {kept.validation_accuracy - start.validation_accuracy:+.4f}"
     )

@@ -60,6 +60,7 @@ class Checkpoint:
 
 _FACTS = TypeAdapter(RunFacts)
 _EPOCHS = TypeAdapter(list[Epoch])
+_EPOCH = TypeAdapter(Epoch | None)
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -78,6 +79,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "epochs": [asdict(epoch) for epoch in progress.epochs],
         "num_frozen": progress.num_frozen,
         "frozen_seconds": progress.frozen_seconds,
+        "as_it_was": progress.as_it_was and asdict(progress.as_it_was),
     }
     arrays = {"record": np.array(json.dumps(record))}
     if progress.state is not None:
@@ -115,6 +117,7 @@ def _parse(path: Path, arrays: dict[str, np.ndarray]) -> Checkpoint:
         epochs=_EPOCHS.validate_python(record["epochs"]),
         num_frozen=int(record["num_frozen"]),
         frozen_seconds=float(record["frozen_seconds"]),
+        as_it_was=_EPOCH.validate_python(record.get("as_it_was")),
     )
     if not math.isfinite(facts.seconds + progress.frozen_seconds):
         raise ValueError("its times are no numbers")

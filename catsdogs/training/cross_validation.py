@@ -1,8 +1,11 @@
 """Folds in which every photo is answered for by a head that has not seen it, nor its copies."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
 import numpy as np
+
+Fit = Callable[[np.ndarray], Callable[[np.ndarray], np.ndarray]]
+"""Positions of photos to train on, to what gives logits `(n, classes)` for features."""
 
 
 def assign_folds(
@@ -47,3 +50,24 @@ def splits(folds: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """
     for fold in np.unique(folds):
         yield np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+
+
+def cross_validate(
+    features: np.ndarray, labels: np.ndarray, folds: np.ndarray, num_classes: int, fit: Fit
+) -> np.ndarray:
+    """Answer for every photo by a head that was fitted on the other folds.
+
+    Args:
+        features: float `(n, features)`.
+        labels: int `(n,)`, indices of classes.
+        folds: int `(n,)`, as `assign_folds` gives it; two different ones at least.
+        num_classes: how many there are.
+        fit: positions to train on to a function from features to logits.
+
+    Returns:
+        Logits, float64 `(n, num_classes)`.
+    """
+    logits = np.empty((len(labels), num_classes))
+    for known, asked in splits(folds):
+        logits[asked] = fit(known)(features[asked])
+    return logits

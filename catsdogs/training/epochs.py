@@ -70,6 +70,23 @@ class TrainingSetup:
         drop_unreadable(self.dataset, failures, self.config.data.max_unreadable)
 
 
+@dataclass(frozen=True)
+class Photos:
+    """Features of photos, for what is solved and not trained in epochs.
+
+    Attributes:
+        features: float16 `(n, …)`.
+        labels: int `(n,)`, indices of classes.
+        contents: hash of each photo's content.
+        class_names: in the order of the labels.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    contents: list[bytes]
+    class_names: tuple[str, ...]
+
+
 class FeatureEpochs:
     """Epochs on stored features: epoch e takes view (e - 1) mod `augment.views`.
 
@@ -95,7 +112,7 @@ class FeatureEpochs:
         return self._setup.num_validation
 
     def _training_views(self, samples: Sequence[Sample], epoch: int) -> list[View]:
-        number = (epoch - 1) % self._setup.config.augment.views
+        number = (epoch - 1) % max(1, self._setup.config.augment.views)
         return [View(sample, number) for sample in samples]
 
     def _validation_views(self) -> list[View]:
@@ -131,6 +148,16 @@ class FeatureEpochs:
         self.frozen_seconds += done.seconds
         warn_of_flat_photos(self._features.views, setup.console)
         setup.drop(done.failures)
+
+    def photos(self, split: str) -> "Photos":
+        """The features of a split's photos as they are, once epoch 1 is prepared."""
+        samples = self._setup.dataset.splits[split]
+        return Photos(
+            self._features.read([View(sample, 0) for sample in samples]),
+            np.array([sample.label for sample in samples], int),
+            [sample.content_hash for sample in samples],
+            self._setup.dataset.class_names,
+        )
 
     def training_batches(self, epoch: int) -> keras.utils.PyDataset:
         samples = shuffled(self._setup.dataset.splits[TRAIN], self._setup.config.seed, epoch)

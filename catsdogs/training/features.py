@@ -214,6 +214,10 @@ class FeatureSource:
             (v.sample, failed[key]) for v, key in zip(views, keys, strict=True) if key in failed
         ]
 
+    def read(self, views: Sequence[View]) -> np.ndarray:
+        """Features of views that `ensure` has put into the store: float16 `(n, …)`."""
+        return self._store.read(self.keys(views), self.shape)
+
     def batches(self, views: Sequence[View], batch_size: int) -> "FeatureBatches":
         """Batches of features that `ensure` has put into the store, in the order of `views`."""
         labels = np.array([view.sample.label for view in views], np.int32)

@@ -1,7 +1,7 @@
 """The epochs: fit, validate, keep the best, stop early."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -78,16 +78,41 @@ class EpochSource(Protocol):
         """Batches of the validation photos, never augmented."""
 
 
-def compile_for(model: keras.Model, learning_rate: float) -> None:
-    """Give a model Adam, the loss and the metrics; its output is taken for logits."""
+def compile_for(
+    model: keras.Model, learning_rate: float, class_weights: Sequence[float] = ()
+) -> None:
+    """Give a model Adam, the loss and the metrics; its output is taken for logits.
+
+    Args:
+        model: what is trained.
+        learning_rate: of Adam.
+        class_weights: what a photo of each class weighs in the loss and in the log loss; empty:
+            all the same.
+    """
     optimizer: keras.optimizers.Optimizer = keras.optimizers.Adam(learning_rate)
     if any(layer.compute_dtype == "float16" for layer in model.layers if layer.trainable_variables):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)  # float16 gradients underflow
     # The mean over the rows that count: Keras' own divides by those that fill a batch up, too,
     # and its running loss weighs batches by them. Hence the loss as a metric as well.
-    loss = keras.losses.SparseCategoricalCrossentropy(True, reduction="mean_with_sample_weight")
-    log_loss = keras.metrics.SparseCategoricalCrossentropy(_LOG_LOSS, from_logits=True)
-    model.compile(optimizer, loss=loss, weighted_metrics=["accuracy", log_loss])
+    log_losses = _LogLosses(class_weights)
+    log_loss = keras.metrics.MeanMetricWrapper(log_losses.call, _LOG_LOSS)
+    model.compile(optimizer, loss=log_losses, weighted_metrics=["accuracy", log_loss])
+
+
+class _LogLosses(keras.losses.Loss):
+    """The log loss of each photo from its logits, weighed by its class."""
+
+    def __init__(self, class_weights: Sequence[float]) -> None:
+        super().__init__(name=_LOG_LOSS, reduction="mean_with_sample_weight")
+        self._class_weights = tuple(class_weights)
+
+    def call(self, labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+        losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        if not self._class_weights:
+            return losses
+        weights = keras.ops.convert_to_tensor(self._class_weights, losses.dtype)
+        labels = keras.ops.reshape(keras.ops.cast(labels, "int32"), (-1,))
+        return losses * keras.ops.take(weights, labels)
 
 
 @contextmanager
@@ -126,7 +151,7 @@ def fit_epochs(
     """
     supervision = supervision or Supervision()
     progress = supervision.progress
-    compile_for(source.model, plan.learning_rate)
+    compile_for(source.model, plan.learning_rate, plan.class_weights)
     if progress.state is not None:
         progress.state.restore(source.model)
     too_much = (
@@ -176,7 +201,7 @@ def _run_epochs(
         )
         state = ModelState.of(model)
         _check_finite(epoch, state, plan)
-        console.note(_describe(epoch, plan))
+        console.note(_describe(epoch, plan, progress))
         progress.epochs.append(epoch)
         progress.state = state
         if plan.keep == "last" or progress.best is epoch:
@@ -186,6 +211,11 @@ def _run_epochs(
         supervision.on_epoch(progress.history(plan))
     if progress.is_out_of_patience(plan):
         console.note(f"stopped early: {plan.patience} epochs without a better validation loss")
+    elif progress.is_still_falling:
+        console.note(
+            f"the validation loss was still falling: more than {plan.epochs} epochs "
+            f"would help ({plan.section}.epochs)"
+        )
 
 
 def _check_finite(epoch: Epoch, state: ModelState, plan: TrainingPlan) -> None:
@@ -276,12 +306,13 @@ class _Stop(keras.callbacks.Callback):
             self.model.stop_evaluating = True
 
 
-def _describe(epoch: Epoch, plan: TrainingPlan) -> str:
+def _describe(epoch: Epoch, plan: TrainingPlan, progress: Progress) -> str:
     validation = (
         f"validation loss {epoch.validation_loss:.4f} accuracy {epoch.validation_accuracy:.4f}"
     )
     if not epoch.number:
-        return f"epoch 0/{plan.epochs}  as it was  {validation}"
+        what = "with the new head" if progress.as_it_was else "as it was"
+        return f"epoch 0/{plan.epochs}  {what}  {validation}"
     return (
         f"epoch {epoch.number}/{plan.epochs}  loss {epoch.loss:.4f} accuracy {epoch.accuracy:.4f}  "
         f"{validation}  {epoch.seconds:.1f} s"

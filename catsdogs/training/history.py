@@ -4,10 +4,13 @@ import math
 from dataclasses import dataclass, field
 from typing import Self
 
+import numpy as np
+
 from catsdogs.config import Config
-from catsdogs.data.dataset import VALIDATION, Dataset
+from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset
 from catsdogs.evaluation.score import Score
 from catsdogs.run import Command
+from catsdogs.training.heads.logistic import balanced_weights
 from catsdogs.training.model_state import ModelState, Values
 
 _FINAL_SHARE = 0.05
@@ -27,6 +30,11 @@ class TrainingPlan:
         keep: which epoch's weights stay, the `best` or the `last`.
         start_counts: the weights before training are epoch 0, and may be the best.
         seed: of what Keras may draw in an epoch besides dropout, which has its own.
+        class_weights: what a photo of each class weighs in the losses, and in no accuracy;
+            empty: all the same.
+        solved: the head is solved to its optimum in one step, in place of epochs.
+        folds: the validation figures of a solved head are those of so many folds of the training
+            photos; 0: those of the validation photos.
     """
 
     section: Command
@@ -37,25 +45,31 @@ class TrainingPlan:
     keep: str
     start_counts: bool
     seed: int = 0
+    class_weights: tuple[float, ...] = ()
+    solved: bool = False
+    folds: int = 0
 
     @classmethod
-    def of_head(cls, config: Config, num_photos: int) -> Self:
-        """What the section `train` says, for so many photos to train on."""
-        section = config.train
+    def of_head(cls, config: Config, dataset: Dataset) -> Self:
+        """What the sections `head` and `train` say, for the photos to train on."""
+        section, solved = config.train, config.head.kind == "logistic"
         return cls(
             section="train",
-            epochs=section.epochs,
-            batch_size=section.batch_size or default_batch_size(num_photos),
+            epochs=1 if solved else section.epochs,
+            batch_size=section.batch_size or default_batch_size(dataset.count(TRAIN)),
             learning_rate=section.learning_rate,
             patience=section.patience,
             keep=section.keep,
             start_counts=False,
             seed=config.seed,
+            class_weights=_class_weights(config, dataset),
+            solved=solved,
+            folds=section.folds,
         )
 
     @classmethod
-    def of_finetuning(cls, config: Config) -> Self:
-        """What the section `finetune` says."""
+    def of_finetuning(cls, config: Config, dataset: Dataset) -> Self:
+        """What the section `finetune` says, for the photos to train on."""
         section = config.finetune
         return cls(
             section="finetune",
@@ -66,12 +80,42 @@ class TrainingPlan:
             keep="best",
             start_counts=True,
             seed=config.seed,
+            class_weights=_class_weights(config, dataset),
+        )
+
+    @classmethod
+    def of_probing(cls, config: Config, dataset: Dataset, solved: bool) -> Self:
+        """How the head alone is brought up to the photos before a fine-tuning.
+
+        Args:
+            config: its sections `train` and `finetune`.
+            dataset: the photos to train on.
+            solved: whether it is solved.
+        """
+        return cls(
+            section="train",
+            epochs=1 if solved else config.finetune.head_epochs,
+            batch_size=config.train.batch_size or default_batch_size(dataset.count(TRAIN)),
+            learning_rate=config.train.learning_rate,
+            patience=config.finetune.patience,
+            keep="best",
+            start_counts=True,
+            seed=config.seed,
+            class_weights=_class_weights(config, dataset),
+            solved=solved,
         )
 
     def rate_share(self, epoch: int) -> float:
         """What the cosine leaves of the learning rate in an epoch, from 1: 1 down to 0.05."""
         cosine = math.cos(math.pi * (epoch - 1) / self.epochs)
         return _FINAL_SHARE + (1 - _FINAL_SHARE) * (1 + cosine) / 2
+
+
+def _class_weights(config: Config, dataset: Dataset) -> tuple[float, ...]:
+    if config.head.class_weights == "none":
+        return ()
+    labels = np.array([sample.label for sample in dataset.splits[TRAIN]])
+    return tuple(balanced_weights(labels, len(dataset.class_names)).tolist())
 
 
 def default_batch_size(num_photos: int) -> int:
@@ -118,6 +162,8 @@ class History:
         num_frozen: photos and views that went through the frozen layers once, to be kept.
         frozen_seconds: wall time of that.
         interrupted: it was asked to stop before its end.
+        as_it_was: the model before its head was brought up to the photos, where that made it
+            better before fine-tuning; the first of the epochs is the state after it.
     """
 
     epochs: list[Epoch]
@@ -125,6 +171,7 @@ class History:
     num_frozen: int = 0
     frozen_seconds: float = 0.0
     interrupted: bool = False
+    as_it_was: Epoch | None = None
 
     def kept_score(self, dataset: Dataset) -> Score:
         """The kept epoch's figures on the validation photos."""
@@ -145,6 +192,7 @@ class Progress:
         kept_weights: `ModelState.weights` of the epoch that would be kept if it ended now.
         num_frozen: photos and views that went through the frozen layers by then.
         frozen_seconds: wall time of that.
+        as_it_was: as in `History`.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
@@ -152,6 +200,7 @@ class Progress:
     kept_weights: Values = field(default_factory=list)
     num_frozen: int = 0
     frozen_seconds: float = 0.0
+    as_it_was: Epoch | None = None
 
     @property
     def best(self) -> Epoch:
@@ -161,7 +210,22 @@ class Progress:
     def history(self, plan: TrainingPlan, interrupted: bool = False) -> History:
         """What the training would give if it ended now."""
         kept = self.best if plan.keep == "best" else self.epochs[-1]
-        return History(self.epochs, kept, self.num_frozen, self.frozen_seconds, interrupted)
+        return History(
+            self.epochs,
+            kept,
+            self.num_frozen,
+            self.frozen_seconds,
+            interrupted,
+            self.as_it_was,
+        )
+
+    @property
+    def is_still_falling(self) -> bool:
+        """Whether the last epoch made the validation loss lower by a two-hundredth or more."""
+        if len(self.epochs) < 2:
+            return False
+        before, last = (epoch.validation_loss for epoch in self.epochs[-2:])
+        return self.best is self.epochs[-1] and last < before * (1 - 1 / 200)
 
     def is_out_of_patience(self, plan: TrainingPlan) -> bool:
         """Whether the validation loss has not become better for too long."""

@@ -1,12 +1,14 @@
 """Train the layers above a boundary: on stored features where they can be kept."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import keras
 
+from catsdogs.data.dataset import TRAIN
 from catsdogs.data.skipping import refuse_too_many
 from catsdogs.data.views import ViewReader
 from catsdogs.network.backbones import finetune_boundary, get_backbone
@@ -17,7 +19,7 @@ from catsdogs.network.classifier import (
     split_at,
 )
 from catsdogs.network.device import gpu_names
-from catsdogs.training.epochs import FeatureEpochs, StreamedEpochs, TrainingSetup
+from catsdogs.training.epochs import FeatureEpochs, Photos, StreamedEpochs, TrainingSetup
 from catsdogs.training.feature_store import (
     DiskStore,
     FeatureStore,
@@ -29,6 +31,7 @@ from catsdogs.training.feature_store import (
 )
 from catsdogs.training.features import FeatureSource, hash_weights
 from catsdogs.training.fitting import compile_for, fit_epochs
+from catsdogs.training.heads.solving import solve_head
 from catsdogs.training.history import History
 from catsdogs.training.model_state import ModelState
 from catsdogs.training.trunk import TrunkEngines
@@ -63,6 +66,28 @@ def train_above(model: keras.Model, boundary: str, setup: TrainingSetup) -> Hist
     return history
 
 
+def photo_features(model: keras.Model, setup: TrainingSetup) -> Photos:
+    """Pooled features of the training photos as they are, from the store where they are kept.
+
+    Args:
+        model: classifier, as `build_classifier` makes it; only its backbone matters.
+        setup: photos and settings.
+
+    Raises:
+        DataError: no readable photos are left.
+        StoreError: the features fit neither on the disk nor into memory.
+        StopRequested: it was asked to stop.
+        OutOfMemoryError: the device's memory is too small for a photo.
+    """
+    refuse_too_many(setup.dataset, setup.config.data.max_unreadable)
+
+    def gather(source: FeatureEpochs) -> Photos:
+        source.prepare(1)
+        return source.photos(TRAIN)
+
+    return _on_features(model, model, POOLING_NAME, setup, gather)
+
+
 def _twin(model: keras.Model, boundary: str, setup: TrainingSetup) -> keras.Model:
     """The same classifier once more, its variables where the scope around it wants them."""
     twin = build_twin(model, setup.config.model)
@@ -74,7 +99,7 @@ def _train(
     model: keras.Model, trained: keras.Model, boundary: str, setup: TrainingSetup
 ) -> History:
     """Train `trained`, which is `model` or its twin on all devices, the best way there is."""
-    if setup.config.augment.views:
+    if setup.config.augment.views or setup.plan.solved:
         history = _train_on_features(model, trained, boundary, setup)
         if history is not None:
             return history
@@ -88,6 +113,36 @@ def _train_on_features(
     model: keras.Model, trained: keras.Model, boundary: str, setup: TrainingSetup
 ) -> History | None:
     """Train the tail; None where its features can be kept nowhere."""
+    fit = solve_head if setup.plan.solved else fit_epochs
+    try:
+        return _on_features(
+            model,
+            trained,
+            boundary,
+            setup,
+            lambda source: fit(source, setup.plan, setup.console, setup.supervision),
+        )
+    except StoreError:
+        if setup.plan.solved:
+            raise
+        return None
+
+
+Result = TypeVar("Result")
+
+
+def _on_features(
+    model: keras.Model,
+    trained: keras.Model,
+    boundary: str,
+    setup: TrainingSetup,
+    work: Callable[[FeatureEpochs], Result],
+) -> Result:
+    """Do something with the tail and its features, kept in the best place that has room.
+
+    Raises:
+        StoreError: no place has.
+    """
     config = setup.config
     with setup.processes.forward_scope():
         # other than what is trained, it is on the devices of this process alone
@@ -95,9 +150,10 @@ def _train_on_features(
         forward = model if on_one else _twin(model, boundary, setup)
     engines = TrunkEngines(forward, config, setup.processes, setup.console.warn)
     _, tail = split_at(trained, boundary)
-    compile_for(tail, setup.plan.learning_rate)
+    compile_for(tail, setup.plan.learning_rate, setup.plan.class_weights)
     start = ModelState.of(tail)
     shape = tuple(tail.input.shape[1:])
+    problem = StoreError("the features can be kept nowhere")
     for store, ahead in _stores(forward, boundary, setup, engines):
         features = FeatureSource(
             engines.make(boundary, ahead.boundary) if ahead else engines.make(boundary),
@@ -109,13 +165,13 @@ def _train_on_features(
             setup.processes,
         )
         try:
-            source = FeatureEpochs(tail, features, setup)
-            return fit_epochs(source, setup.plan, setup.console, setup.supervision)
+            return work(FeatureEpochs(tail, features, setup))
         except StoreError as error:
             setup.console.warn(f"feature store: {error}: going on without it")
+            problem = error
             if setup.supervision.progress.state is None:
                 start.restore(tail)
-    return None
+    raise problem
 
 
 @dataclass(frozen=True)

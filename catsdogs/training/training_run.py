@@ -12,10 +12,10 @@ import keras
 
 from catsdogs.config import Config
 from catsdogs.console import Console
-from catsdogs.data.dataset import Dataset
+from catsdogs.data.dataset import VALIDATION, Dataset
 from catsdogs.data.skipping import describe_skipped, drop_unreadable
 from catsdogs.errors import CatsdogsError, DataError, DivergedError
-from catsdogs.evaluation.score import Score
+from catsdogs.evaluation.score import Score, no_better_than_one_answer
 from catsdogs.files import remove_abandoned_parts
 from catsdogs.network.classifier import split_at
 from catsdogs.network.precision import Precision, choose_precision
@@ -261,6 +261,9 @@ class TrainingRun:
             len(self._dataset.unreadable),
             self._seconds(),
         )
+        counts = self._dataset.class_counts(VALIDATION)
+        if remark := no_better_than_one_answer(result.score.accuracy, counts):
+            self._console.warn(remark)
         if self._processes.is_leader:
             try:
                 if history.interrupted:

@@ -22,6 +22,13 @@ flat there."""
 NUM_FOLDS = 5
 """Of the cross-validation that chooses among them."""
 
+_PRIOR_PHOTOS = 10
+"""What the spread of all features counts for beside that of one, in photos.
+
+Measured on EfficientNet-Lite0's features, thirty times three breeds with five photos each: 0.940
+of the other photos right without it (log loss 0.763), 0.996 to 0.989 with 2 to 100 (0.042 to
+0.050)."""
+
 _PATIENCE = 2
 """So many weaker regularisations without a better loss end the search: the loss over C has one
 valley, and the weakest ones take longest to solve."""
@@ -72,12 +79,11 @@ def fit_logistic(
         balanced: every class weighs the same in the loss, however many photos it has.
     """
     mean = features.mean(axis=0, dtype=np.float64)
-    spread = features.std(axis=0, dtype=np.float64)
-    spread[spread < 1e-12 * np.maximum(1, np.abs(mean))] = 1.0
+    spread = feature_spreads(features)
     standard = (features - mean) / spread
     axes = _principal_axes(standard)
     inputs = standard @ axes
-    weights = class_weights(labels, num_classes)[labels] if balanced else np.ones(len(labels))
+    weights = balanced_weights(labels, num_classes)[labels] if balanced else np.ones(len(labels))
     strength = _choose_strength(inputs, labels, num_classes, groups, weights)
     solution = _solve(inputs, labels, num_classes, weights, strength, _FINAL_TOLERANCE)
     kernel, bias = axes @ solution[:-1] / spread[:, None], solution[-1]
@@ -85,7 +91,25 @@ def fit_logistic(
     return LinearHead(kernel.astype(np.float32), bias.astype(np.float32), strength)
 
 
-def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
+def feature_spreads(features: np.ndarray) -> np.ndarray:
+    """What each feature is divided by: its standard deviation, drawn towards that of all.
+
+    Few photos say little about it: a feature that is zero but for a trace in one of them would be
+    blown up a hundredfold in the next photo that has it.
+
+    Args:
+        features: float `(n, features)`.
+
+    Returns:
+        float64 `(features,)`, positive.
+    """
+    variances = features.var(axis=0, dtype=np.float64)
+    count = len(features)
+    drawn = (count * variances + _PRIOR_PHOTOS * variances.mean()) / (count + _PRIOR_PHOTOS)
+    return np.sqrt(drawn) if variances.any() else np.ones_like(variances)
+
+
+def balanced_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
     """What a photo of each class weighs where all classes weigh the same together.
 
     Args:
@@ -125,16 +149,20 @@ def _choose_strength(
     weights: np.ndarray,
 ) -> float:
     """The C with the best cross-validated log loss, the stronger regularisation of equals."""
-    folds = list(splits(assign_folds(labels, groups, NUM_FOLDS)))
+    # in float32: half the memory to go through, and far more exact than the folds are alike
+    folds = [
+        (known, asked, inputs[known].astype(np.float32), inputs[asked])
+        for known, asked in splits(assign_folds(labels, groups, NUM_FOLDS))
+    ]
     starts: list[np.ndarray | None] = [None] * len(folds)
     best, best_loss, since_best = STRENGTHS[len(STRENGTHS) // 2], np.inf, 0
     if len(folds) < 2:  # one group holds all photos: nothing can be compared
         return best
     for strength in STRENGTHS:
         total = 0.0
-        for index, (known, asked) in enumerate(folds):
+        for index, (known, asked, known_inputs, asked_inputs) in enumerate(folds):
             starts[index] = found = _solve(
-                inputs[known],
+                known_inputs,
                 labels[known],
                 num_classes,
                 weights[known],
@@ -142,7 +170,7 @@ def _choose_strength(
                 _CHOICE_TOLERANCE,
                 starts[index],
             )
-            losses = log_losses(_apply(inputs[asked], found), labels[asked])
+            losses = log_losses(_apply(asked_inputs, found), labels[asked])
             total += float(weights[asked] @ losses)
         if total < best_loss:
             best, best_loss, since_best = strength, total, 0
@@ -154,7 +182,7 @@ def _choose_strength(
 
 
 def _apply(inputs: np.ndarray, solution: np.ndarray) -> np.ndarray:
-    return inputs @ solution[:-1] + solution[-1]
+    return inputs @ solution[:-1].astype(inputs.dtype) + solution[-1]
 
 
 def log_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -176,10 +204,11 @@ def _solve(
     tolerance: float,
     start: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Minimise the weighted mean log loss plus half the squared kernel over (C times weights).
+    """Minimise the weighted mean log loss plus half the squared kernel over C times the weights.
 
-    The same optimum as scikit-learn's `LogisticRegression(C=strength)`, with all classes'
-    columns where that has one for two classes. The bias is not regularised.
+    To the precision of the inputs. The same optimum as scikit-learn's
+    `LogisticRegression(C=strength)`, with all classes' columns where that has one for two
+    classes. The bias is not regularised.
 
     Returns:
         float64 `(inputs + 1, classes)`, the bias in the last row.
@@ -203,7 +232,7 @@ def _solve(
         error[rows, labels] -= 1
         error *= (weights / total)[:, None]
         gradient = np.empty(shape)
-        gradient[:-1] = inputs.T @ error + penalty * solution[:-1]
+        gradient[:-1] = inputs.T @ error.astype(inputs.dtype) + penalty * solution[:-1]
         gradient[-1] = error.sum(axis=0)
         return float(loss), (gradient / scale).ravel()
 

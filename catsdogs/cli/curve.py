@@ -1,0 +1,58 @@
+"""`catsdogs curve`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from catsdogs.cli.options import PATH, KeyOption
+from catsdogs.cli.training_options import configuration
+
+
+@click.command()
+@click.option(
+    "--config",
+    "config_path",
+    metavar="FILE",
+    type=PATH,
+    help="A TOML file with what differs from the defaults.",
+)
+@click.option(
+    "--data",
+    cls=KeyOption,
+    key="data.dir",
+    metavar="DIR",
+    type=PATH,
+    help="The folder of photos.  [default: data]",
+)
+@click.option(
+    "--backbone",
+    cls=KeyOption,
+    key="model.backbone",
+    metavar="NAME",
+    help="The pretrained network; `catsdogs backbones` lists them.  [default: vgg16]",
+)
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Set any key of the configuration, e.g. head.class_weights=balanced.",
+)
+@click.option("--output", metavar="FILE", type=PATH, help="A PNG to draw the curve into.")
+def curve(output: Path | None, **flags: Any) -> None:
+    """Show what more photos give: accuracy against their number.
+
+    \b
+    catsdogs curve --output curve.png
+    """
+    config = configuration(flags)
+    from catsdogs.network.backend import import_backend
+
+    import_backend()
+    from catsdogs.commands.curve import curve
+    from catsdogs.console import Console
+    from catsdogs.reporting.curve_picture import curve_lines
+
+    result = curve(config, Console(), output)
+    click.echo("\n".join(curve_lines(result.points, result.law)))

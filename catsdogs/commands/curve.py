@@ -1,0 +1,82 @@
+"""`catsdogs curve`: accuracy against the number of photos, and what more of them should give."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from catsdogs.commands.training_steps import read_photos
+from catsdogs.config import Config
+from catsdogs.console import Console
+from catsdogs.files import check_writable, replacing
+from catsdogs.network.backbones import get_backbone
+from catsdogs.network.classifier import build_classifier, set_backbone_weights
+from catsdogs.network.precision import choose_precision
+from catsdogs.reporting.curve_picture import curve_png
+from catsdogs.training.epochs import TrainingSetup
+from catsdogs.training.history import TrainingPlan
+from catsdogs.training.learning_curve import (
+    SHARES,
+    CurvePoint,
+    PowerLaw,
+    fit_power_law,
+    learning_curve,
+)
+from catsdogs.training.tail import photo_features
+
+NUM_FOLDS = 5
+"""Where the configuration does not say."""
+
+
+@dataclass(frozen=True)
+class CurveResult:
+    """What more photos gave.
+
+    Attributes:
+        points: one for each share of the photos, the smallest first.
+        law: what goes on beyond them; None where they are too few.
+        picture_path: where the picture is; None: nowhere.
+    """
+
+    points: list[CurvePoint]
+    law: PowerLaw | None
+    picture_path: Path | None
+
+
+def curve(config: Config, console: Console, picture_path: Path | None = None) -> CurveResult:
+    """Cross-validate logistic heads on growing shares of the photos.
+
+    Args:
+        config: photos, backbone and class weights; `train.folds`.
+        console: where progress is shown.
+        picture_path: a PNG to draw; None draws none.
+
+    Raises:
+        CatsdogsError: photos, weights, configuration or output cannot be used.
+    """
+    if picture_path is not None:
+        check_writable(picture_path, "output")
+    backbone = get_backbone(config.model.backbone)
+    dataset = read_photos(config, console)
+    dataset.in_one()
+    precision = choose_precision(config.precision)
+    weights = backbone.load_weights(config.model.weights, config.seed)
+    num_classes = len(dataset.class_names)
+    model = build_classifier(config.model, num_classes, precision.policy, config.seed)
+    set_backbone_weights(model, weights)
+    setup = TrainingSetup(dataset, TrainingPlan.of_head(config, dataset), config, console)
+    photos = photo_features(model, setup)
+    num_folds = config.train.folds or NUM_FOLDS
+    with console.task("heads", num_folds * len(SHARES)) as task:
+        points = learning_curve(
+            photos.features,
+            photos.labels,
+            num_classes,
+            photos.contents,
+            num_folds,
+            config.head.class_weights == "balanced",
+            task.advance,
+        )
+    law = fit_power_law(points)
+    if picture_path is not None:
+        with replacing(picture_path) as part:
+            part.write_bytes(curve_png(points, law))
+    return CurveResult(points, law, picture_path)
