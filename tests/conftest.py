@@ -19,6 +19,7 @@ from catsdogs.model.model_file import save_model
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
 from catsdogs.training.feature_store import DiskStore, MemoryStore, TrunkCard
+from tests.chromium import CHROMIUM, DRIVER, FLAGS
 
 REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
 
@@ -258,3 +259,20 @@ def read_only_folder(tmp_path):
         return
     with mounted(tmp_path / "read_only", "ro") as folder:
         yield folder
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Chromium, with all that it logs."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in FLAGS.split():
+        options.add_argument(flag)
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, Service(DRIVER))
+    yield driver
+    driver.quit()

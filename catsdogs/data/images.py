@@ -36,6 +36,9 @@ _LARGE_PIXELS = 16_000_000
 MEAN_COLOUR = (124, 116, 104)
 """ImageNet's (RGB): what lies outside a photo is near zero to the network."""
 
+_LARGEST_FRAME = 50_000_000
+"""Pixels that a photo may have with what is laid beside it; a longer one is shrunk first."""
+
 _STRIP_PIXELS = 4_000_000
 """So many are brought to RGB at once: a large picture is never held three times."""
 
@@ -222,9 +225,10 @@ def frame(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
             whole photo in the middle of the smallest such shape; `stretch` leaves it as it is.
     """
     height, width = size
-    if fit == "pad":  # a strip of pixels would become a square of many millions
-        factor = max(image.width // width, image.height // height) // 2
-        image = image.reduce(factor) if factor > 1 else image
+    if fit == "pad":
+        side = max(image.width / width, image.height / height)
+        if side**2 * width * height > _LARGEST_FRAME:  # a strip of pixels in a vast square
+            image = image.reduce(max(2, int(side) // 2))
     wanted_width = round(image.height * width / height)
     wanted_height = round(image.width * height / width)
     if fit == "stretch" or wanted_width == image.width:

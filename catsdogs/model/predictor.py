@@ -210,10 +210,9 @@ class Predictor:
     ) -> Iterator[tuple[AnyPhoto, Answer]]:
         if isinstance(photos, Sized):
             total = len(photos)
-        size = self.image_size
         self._warn = console.warn if console else lambda _: None
         batches = decode_each(
-            lambda item: read_any(item[1], size, self.fit),
+            lambda item: self.pixels(item[1]),
             enumerate(photos),
             min(self._engine.batch_size, total or self._engine.batch_size),
             num_decode_threads(0),
@@ -228,11 +227,35 @@ class Predictor:
                 if outputs:
                     rows = self._as_probabilities(outputs[0])
                     for (position, photo), row in zip(batch.positions, rows, strict=True):
-                        answers[position] = photo, Answer(self._ranked(row))
+                        answers[position] = photo, Answer(self.ranked(row))
                 if task is not None:
                     task.advance(len(answers))
                 for position in sorted(answers):
                     yield answers[position]
+
+    def pixels(self, photo: Photo) -> np.ndarray:
+        """A photo as the network takes it: uint8 `(height, width, 3)`, RGB.
+
+        Raises:
+            DataError: it cannot be read; the message gives the reason alone.
+        """
+        return read_any(photo, self.image_size, self.fit)
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Answer for photos that are prepared already.
+
+        Args:
+            images: uint8 `(n, height, width, 3)`, as `pixels` gives each.
+
+        Returns:
+            float `(n, classes)`, in the order of `class_names`.
+        """
+        return self._as_probabilities(self._engine.outputs(images)[0])
+
+    def ranked(self, row: np.ndarray) -> dict[str, float]:
+        """Probabilities, float `(classes,)`, by class name, the most probable first."""
+        order = np.argsort(-row, kind="stable")
+        return {self.class_names[index]: float(row[index]) for index in order}
 
     def _as_probabilities(self, rows: np.ndarray) -> np.ndarray:
         """What the model gave, `(n, units)`, as probabilities, float `(n, classes)`."""
@@ -248,7 +271,3 @@ class Predictor:
                 "end it in a softmax, or in one sigmoid unit for two classes"
             )
         return rows
-
-    def _ranked(self, row: np.ndarray) -> dict[str, float]:
-        order = np.argsort(-row, kind="stable")
-        return {self.class_names[index]: float(row[index]) for index in order}

@@ -59,9 +59,9 @@ def import_backend() -> None:
     _name_a_temporary_folder()
     if wanted != "tensorflow" and "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, _WithoutTensorFlow())
-    with _captured_stderr(), _without("sklearn", "matplotlib"), _without_user_settings():
+    with captured_stderr(), _without("sklearn", "matplotlib"), _without_user_settings():
         import keras  # noqa: F401
-    with _captured_stderr():
+    with captured_stderr():
         from catsdogs.network.device import take_memory_as_needed
 
         take_memory_as_needed()
@@ -122,7 +122,8 @@ def _without_user_settings() -> Iterator[None]:
 
 
 @contextmanager
-def _captured_stderr() -> Iterator[None]:
+def captured_stderr() -> Iterator[None]:
+    """Turn file descriptor 2 away; what was written to it is shown where the block fails."""
     sys.stderr.flush()
     with scratch_file() as captured:
         stderr = os.dup(2)

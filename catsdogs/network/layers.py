@@ -116,8 +116,8 @@ class Window(Layer):
         if self.padding == "valid":
             return Pads(0, 0, 0, 0)
         rows, columns, _ = _picture(self, shape)
-        vertical = _same_pads(rows, self.size[0], self.strides[0])
-        return Pads(*vertical, *_same_pads(columns, self.size[1], self.strides[1]))
+        vertical = same_pads(rows, self.size[0], self.strides[0])
+        return Pads(*vertical, *same_pads(columns, self.size[1], self.strides[1]))
 
     def places(self, shape: Shape) -> tuple[int, int]:
         """Rows and columns of what comes out for an input of a shape."""
@@ -288,7 +288,7 @@ def _picture(layer: Layer, shape: Shape) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def _same_pads(length: int, size: int, stride: int) -> tuple[int, int]:
+def same_pads(length: int, size: int, stride: int) -> tuple[int, int]:
     """Before and after: TensorFlow puts the odd one after, PyTorch's networks before."""
     places = -(-length // stride)
     total = max(0, (places - 1) * stride + size - length)

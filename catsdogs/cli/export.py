@@ -1,0 +1,71 @@
+"""`catsdogs export`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from catsdogs.cli.options import class_names_option, model_option
+
+
+@click.command()
+@click.argument("output", metavar="FILE", type=click.Path(path_type=Path))
+@model_option
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["onnx", "tflite", "saved_model", "html"]),
+    help="What is written.  [default: by the ending of FILE]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float16", "int8"]),
+    help="What the weights are kept in.  [default: float32; float16 for html]",
+)
+@click.option(
+    "--no-resize",
+    is_flag=True,
+    help="Take photos of the network's size alone, instead of any size.",
+)
+@click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Photos to check the file on.  [default: those that the model was validated with]",
+)
+@class_names_option
+def export(
+    output: Path,
+    model: Path,
+    format_name: Any,
+    precision: Any,
+    no_resize: bool,
+    data: Path | None,
+    class_names: list[str] | None,
+) -> None:
+    """Write the model for other programs: .onnx, .tflite, .html, or a SavedModel folder.
+
+    The file is asked about up to 200 photos in its own runtime, and kept only if it answers as
+    the model does.
+
+    \b
+    catsdogs export models/catsdogs.onnx
+    catsdogs export mine.html
+    """
+    from catsdogs.commands.export import ExportRequest, export
+    from catsdogs.console import Console
+    from catsdogs.exporting.model_writer import format_of
+    from catsdogs.reporting.export_output import export_lines
+
+    wanted = format_name or format_of(output)
+    request = ExportRequest(
+        model,
+        output,
+        wanted,
+        precision or ("float16" if wanted == "html" else "float32"),
+        not no_resize,
+        data,
+        class_names,
+    )
+    for line in export_lines(export(request, Console())):
+        click.echo(line)
