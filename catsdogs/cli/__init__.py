@@ -11,6 +11,7 @@ from catsdogs.cli.compare import compare
 from catsdogs.cli.curve import curve
 from catsdogs.cli.evaluate import evaluate
 from catsdogs.cli.explain import explain
+from catsdogs.cli.export import export
 from catsdogs.cli.finetune import finetune
 from catsdogs.cli.group import main
 from catsdogs.cli.info import info
@@ -18,6 +19,7 @@ from catsdogs.cli.predict import predict
 from catsdogs.cli.report import report
 from catsdogs.cli.runs import runs
 from catsdogs.cli.sample import sample
+from catsdogs.cli.serve import serve
 from catsdogs.cli.train import train
 
 __all__ = ["main"]
@@ -33,6 +35,8 @@ for command in (  # the order of use
     compare,
     explain,
     report,
+    export,
+    serve,
     runs,
     backbones,
     info,

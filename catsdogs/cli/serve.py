@@ -1,0 +1,58 @@
+"""`catsdogs serve`."""
+
+import click
+
+from catsdogs.cli.options import precision_option
+
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+@click.command()
+@click.argument("models", metavar="[NAME=]FILE...", nargs=-1)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--token",
+    envvar="CATSDOGS_TOKEN",
+    default="",
+    metavar="SECRET",
+    help="Answer only who sends it, as `Authorization: Bearer SECRET`.",
+)
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    metavar="NAME",
+    multiple=True,
+    help="A name that clients may call this machine by.",
+)
+@precision_option
+def serve(
+    models: tuple[str, ...],
+    host: str,
+    port: int,
+    token: str,
+    allowed_hosts: tuple[str, ...],
+    precision: str,
+) -> None:
+    """Answer over HTTP, with a page to drop photos on.
+
+    Without FILE, models/catsdogs.h5. A file that is replaced is taken up at once.
+
+    \b
+    catsdogs serve models/catsdogs.h5
+    """
+    from catsdogs.commands.serve import ServeRequest, name_models, serve
+    from catsdogs.console import Console
+
+    console = Console()
+    named = name_models(models or ("models/catsdogs.h5",))
+    app = serve(ServeRequest(named, host, token, precision, allowed_hosts), console)
+    import uvicorn
+
+    if host not in _LOCAL:
+        console.warn(
+            f"listening on {host}: whoever reaches this machine can ask the model"
+            + ("" if token else "; --token asks them for a secret")
+        )
+    console.note(f"serving {', '.join(named)} on http://{host}:{port}, its interface on /docs")
+    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)

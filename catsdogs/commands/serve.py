@@ -1,0 +1,95 @@
+"""`catsdogs serve`: models behind an HTTP interface, with the page."""
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catsdogs.console import Console
+from catsdogs.errors import ConfigError
+from catsdogs.exporting.model_writer import exported_network, page_facts
+from catsdogs.exporting.page import page
+from catsdogs.model.predictor import Predictor
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from catsdogs.serving.served_models import ServedModel
+
+_PACKAGES = ("fastapi", "uvicorn", "python_multipart")
+
+
+@dataclass(frozen=True)
+class ServeRequest:
+    """What is served, and to whom.
+
+    Attributes:
+        models: files by name; the first answers where no name is asked for.
+        host: address that is listened on.
+        token: shared secret; empty: none is asked for.
+        precision: as in the configuration.
+        allowed_hosts: names that clients may call this machine by, besides its own.
+    """
+
+    models: Mapping[str, Path]
+    host: str = "127.0.0.1"
+    token: str = ""
+    precision: str = "auto"
+    allowed_hosts: tuple[str, ...] = ()
+
+
+def name_models(paths: tuple[str, ...]) -> dict[str, Path]:
+    """`NAME=FILE`, or files that are named as they are called.
+
+    Raises:
+        ConfigError: two have one name.
+    """
+    models: dict[str, Path] = {}
+    for text in paths:
+        name, equals, file = text.partition("=")
+        path = Path(file if equals else text)
+        name = name if equals else path.stem
+        if not name or name in models:
+            raise ConfigError(f"two models are called {name!r}: give them as NAME=FILE")
+        models[name] = path
+    return models
+
+
+def serve(request: ServeRequest, console: Console) -> "FastAPI":
+    """Open the models and make the application; the caller runs it.
+
+    Raises:
+        CatsdogsError: a package is missing, or a model cannot be opened.
+    """
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"{' and '.join(missing)} is needed to serve: run `pip install 'catsdogs[serve]'`"
+        )
+    from catsdogs.serving.app import Access, create_app
+    from catsdogs.serving.served_models import ServedModels
+
+    def open_model(path: Path) -> Predictor:
+        # one photo at a time, as they are asked for: the engine of `predict image.jpg`
+        return Predictor(path, request.precision, num_photos=1)
+
+    models = ServedModels(request.models, open_model, console.note)
+    hosts = {"127.0.0.1", "localhost", "[::1]", *request.allowed_hosts}
+    if request.host not in ("0.0.0.0", "::"):
+        hosts.add(request.host)
+    elif not request.allowed_hosts:
+        hosts = {"*"}
+    return create_app(models, _pages(), Access(sorted(hosts), request.token))
+
+
+def _pages() -> Callable[["ServedModel"], str]:
+    """The page of a model, made once for each that is loaded."""
+
+    @lru_cache(maxsize=4)
+    def made(served: "ServedModel") -> str:
+        network = exported_network(served.path, None)
+        return page(network, page_facts(served.predictor, "float16"))
+
+    return made

@@ -1,0 +1,1 @@
+"""A model as a service: the local page and an HTTP interface."""

@@ -1,0 +1,266 @@
+"""`catsdogs serve`: the answers of `predict`, limits, and models that are replaced."""
+
+import concurrent.futures
+import html
+import io
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+pytest.importorskip("fastapi")
+from fastapi.testclient import TestClient
+
+from catsdogs.cli import main
+from catsdogs.commands.serve import ServeRequest, name_models, serve
+from catsdogs.console import Console
+from catsdogs.errors import ConfigError, ModelFileError
+from catsdogs.model.predictor import Predictor
+from catsdogs.serving.app import Access, Limits, create_app
+from catsdogs.serving.served_models import ServedModels
+from catsdogs.serving.waiting_line import LineFull, WaitingLine
+
+
+def png(seed, size=(40, 48)):
+    corner = np.random.default_rng(seed).integers(0, 256, (3, 4, 3)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(corner).resize(size, Image.Resampling.BICUBIC).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def model_path(tmp_path, unsure_model):
+    path = tmp_path / "pets.h5"
+    shutil.copy(unsure_model, path)
+    return path
+
+
+@pytest.fixture
+def client(model_path):
+    app = serve(ServeRequest({"pets": model_path}), Console(io.StringIO()))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        yield client
+
+
+def test_answers_are_those_of_predict_to_the_digit(client, model_path, tmp_path):
+    contents = [png(seed) for seed in range(3)]
+    for index, content in enumerate(contents):
+        (tmp_path / f"{index}.png").write_bytes(content)
+    files = [("photos", (f"{index}.png", content)) for index, content in enumerate(contents)]
+    answers = client.post("/predict", files=files).json()["answers"]
+    paths = [str(tmp_path / f"{index}.png") for index in range(3)]
+    result = CliRunner().invoke(
+        main, ["predict", *paths, "--model", str(model_path), "--format", "json"]
+    )
+    expected = [record["probabilities"] for record in json.loads(result.stdout)]
+    assert [answer["probabilities"] for answer in answers] == expected
+    assert [answer["name"] for answer in answers] == ["0.png", "1.png", "2.png"]
+
+
+def test_bare_body_is_one_photo(client):
+    answer = client.post("/predict", content=png(0)).json()
+    assert answer["model"] == "pets"
+    assert answer["answers"][0]["class_name"] in ("cats", "dogs")
+
+
+def test_bad_photo_beside_good_ones_is_an_answer_with_a_reason(client):
+    files = [("photos", ("good.png", png(0))), ("photos", ("bad.png", b"no picture"))]
+    good, bad = client.post("/predict", files=files).json()["answers"]
+    assert good["error"] is None
+    assert bad == {
+        "name": "bad.png",
+        "class_name": None,
+        "probabilities": {},
+        "error": "not a picture, or damaged at its start",
+    }
+
+
+@pytest.mark.parametrize(
+    ("request_of", "status", "error"),
+    [
+        ({"content": b"no picture"}, 400, "not a picture, or damaged at its start"),
+        (
+            {"content": b""},
+            400,
+            "expected a photo as the body, or files of a multipart form",
+        ),
+        (
+            {"content": png(0), "params": {"model": "x"}},
+            404,
+            "there is no model 'x': expected one of pets",
+        ),
+        (
+            {"content": b"x", "headers": {"content-type": "multipart/form-data"}},
+            400,
+            "the multipart form cannot be read: Missing boundary in multipart.",
+        ),
+    ],
+)
+def test_bad_request_is_one_line(client, request_of, status, error):
+    response = client.post("/predict", **request_of)
+    assert (response.status_code, response.json()) == (status, {"error": error})
+
+
+def test_other_host_is_refused(client):
+    response = client.get("/health", headers={"host": "evil.example:8000"})
+    assert response.status_code == 400
+    assert client.get("/health", headers={"host": "localhost:8000"}).status_code == 200
+    assert client.get("/health", headers={"host": "[::1]:8000"}).status_code == 200
+
+
+@pytest.fixture
+def make_client(model_path):
+    models = ServedModels({"pets": model_path}, Predictor, lambda _: None)
+
+    def make(**settings):
+        return TestClient(create_app(models, **settings), base_url="http://127.0.0.1")
+
+    return make
+
+
+def test_token_is_asked_for(make_client):
+    with make_client(access=Access(token="secret")) as client:
+        assert client.post("/predict", content=png(0)).status_code == 401
+        wrong = client.post("/predict", content=png(0), headers={"authorization": "Bearer no"})
+        assert wrong.status_code == 401
+        right = {"authorization": "Bearer secret"}
+        assert client.post("/predict", content=png(0), headers=right).status_code == 200
+        assert client.get("/health").status_code == 200
+
+
+def test_large_request_is_refused_with_and_without_a_length(make_client):
+    with make_client(limits=Limits(max_bytes=1000)) as client:
+        assert client.post("/predict", content=b"x" * 1001).status_code == 413
+
+        def pieces():
+            for _ in range(20):
+                yield b"x" * 100
+
+        assert client.post("/predict", content=pieces()).status_code == 413
+
+
+def test_full_line_says_when_to_come_back(make_client):
+    with make_client(limits=Limits(waiting=1)) as client:
+        files = [("photos", (f"{n}.png", png(n))) for n in range(2)]
+        response = client.post("/predict", files=files)
+        assert response.status_code == 503
+        assert response.headers["retry-after"] == "1"
+        assert client.post("/predict", content=png(0)).status_code == 200
+
+
+def test_requests_that_come_together_each_get_their_own_answer(client):
+    contents = [png(seed) for seed in range(12)]
+    alone = [client.post("/predict", content=content).json() for content in contents]
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        together = list(
+            pool.map(lambda content: client.post("/predict", content=content).json(), contents)
+        )
+    assert together == alone
+
+
+def test_replaced_model_is_taken_up_and_a_broken_one_is_not(model_path, make_model, tmp_path):
+    log = []
+    models = ServedModels({"pets": model_path}, Predictor, log.append)
+    assert models.get("pets").predictor.class_names == ("cats", "dogs")
+    model_path.write_bytes(b"broken")
+    models.refresh()
+    assert models.get("pets").predictor.class_names == ("cats", "dogs")
+    assert "the model loaded before stays in service" in log[0]
+    model_path.unlink()
+    models.refresh()
+    assert models.get("pets").predictor.class_names == ("cats", "dogs")
+    shutil.copy(make_model(tmp_path / "new.h5", ("birds", "fish")), model_path)
+    models.refresh()
+    assert models.get("pets").predictor.class_names == ("birds", "fish")
+    assert log[1] == f"{model_path} was replaced: the new model is in service"
+
+
+def test_page_and_documentation_load_nothing(client):
+    page = html.unescape(client.get("/").text)
+    assert "default-src 'none'" in page
+    assert "cats or dogs?" in page
+    for text in (page, client.get("/docs").text):
+        assert "src=" not in text.replace("src: ", "")
+        assert "https://" not in text.partition("<script>")[0]
+
+
+def test_facts_about_the_model(client):
+    facts = client.get("/model").json()
+    assert facts["class_names"] == ["cats", "dogs"]
+    assert facts["image_size"] == [32, 32]
+    assert client.get("/health").json()["models"] == ["pets"]
+
+
+def test_models_are_named_by_their_files():
+    assert list(name_models(("a/pets.h5", "birds=b/x.h5"))) == ["pets", "birds"]
+    with pytest.raises(ConfigError, match="two models are called 'pets'"):
+        name_models(("a/pets.h5", "b/pets.h5"))
+
+
+def test_model_that_cannot_be_opened_is_one_line(tmp_path):
+    with pytest.raises(ModelFileError, match=r"no model at .*no\.h5"):
+        serve(ServeRequest({"pets": tmp_path / "no.h5"}), Console(io.StringIO()))
+
+
+@pytest.mark.anyio
+async def test_fault_of_one_network_does_not_stop_the_line():
+    def broken(photos):
+        raise RuntimeError("out of order")
+
+    def working(photos):
+        return photos.reshape(len(photos), -1)[:, :2].astype(float)
+
+    line = WaitingLine(length=4)
+    line.start()
+    with pytest.raises(RuntimeError, match="out of order"):
+        await line.ask(broken, [np.zeros((1, 1, 3), np.uint8)])
+    rows = await line.ask(working, [np.full((1, 1, 3), value, np.uint8) for value in (1, 2)])
+    assert [row.tolist() for row in rows] == [[1, 1], [2, 2]]
+    with pytest.raises(LineFull):
+        await line.ask(working, [np.zeros((1, 1, 3), np.uint8)] * 5)
+    await line.stop()
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.mark.slow
+def test_interface_is_as_its_description_says(model_path):
+    """Schemathesis asks whatever the description allows; no answer may be a 500."""
+    pytest.importorskip("schemathesis")
+    import uvicorn
+
+    app = serve(ServeRequest({"pets": model_path}), Console(io.StringIO()))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.05)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "run"),
+                f"http://127.0.0.1:{port}/openapi.json",
+                *("--max-examples", "10", "--phases", "fuzzing", "--seed", "0"),
+                # bytes that are no picture are allowed to come, and to be refused
+                *("--exclude-checks", "positive_data_acceptance"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        server.should_exit = True
+        thread.join()
+    assert done.returncode == 0, done.stdout
