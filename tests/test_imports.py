@@ -65,6 +65,35 @@ def test_imports_point_down_only():
     assert upward == []
 
 
+def test_no_modules_import_each_other_in_a_circle():
+    names = {module for module, _ in modules()}
+
+    def imported_modules(path):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                for alias in node.names:
+                    whole = f"{node.module}.{alias.name}"
+                    yield whole if whole in names else node.module
+
+    # what imports nothing else of what is left goes, until nothing goes: the rest are circles
+    left = {module: set(imported_modules(path)) & names for module, path in modules()}
+    while done := {module for module, others in left.items() if not others & set(left)}:
+        left = {module: others for module, others in left.items() if module not in done}
+    assert left == {}
+
+
+def test_no_room_is_over_a_fifth_of_the_house_and_no_module_over_450_lines():
+    rooms, long = {}, []
+    for module, path in modules():
+        num_lines = len(path.read_text(encoding="utf-8").splitlines())
+        room = module.split(".")[1]
+        rooms[room] = rooms.get(room, 0) + num_lines
+        if num_lines > 450:
+            long.append((module, num_lines))
+    assert long == []
+    assert {room: n for room, n in rooms.items() if n > sum(rooms.values()) / 5} == {}
+
+
 def test_every_room_has_its_line_in_the_documentation():
     document = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
     table = "".join(line for line in document.splitlines() if line.startswith("| `"))
@@ -95,7 +124,8 @@ def test_every_exception_is_caught_in_one_place_alone():
 def test_tensorflow_is_imported_only_where_keras_has_no_call():
     users = {module for module, path in modules() if "tensorflow" in imports_of(path)}
     exports = {"litert", "runtimes", "saved_model", "tensorflow_graph"}  # its own formats
-    assert users == {"catsdogs.network.device"} | {f"catsdogs.exporting.{n}" for n in exports}
+    network = {"catsdogs.network.backend", "catsdogs.network.device"}
+    assert users == network | {f"catsdogs.exporting.{n}" for n in exports}
 
 
 def test_help_imports_nothing_heavy():

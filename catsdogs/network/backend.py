@@ -62,9 +62,16 @@ def import_backend() -> None:
     with captured_stderr(), _without("sklearn", "matplotlib"), _without_user_settings():
         import keras  # noqa: F401
     with captured_stderr():
-        from catsdogs.network.device import take_memory_as_needed
+        _take_memory_as_needed()
 
-        take_memory_as_needed()
+
+def _take_memory_as_needed() -> None:
+    """Keep TensorFlow from taking all of every GPU's memory at once, others' share included."""
+    if backend_name() == "tensorflow":
+        import tensorflow as tf
+
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 class _WithoutTensorFlow(MetaPathFinder, Loader):

@@ -111,15 +111,6 @@ def _memory_by_driver() -> int | None:
         return None
 
 
-def take_memory_as_needed() -> None:
-    """Keep TensorFlow from taking all of every GPU's memory at once, others' share included."""
-    if backend_name() == "tensorflow":
-        import tensorflow as tf
-
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
-
-
 @contextmanager
 def answering_out_of_memory(way_out: str) -> Iterator[None]:
     """Turn the backend's own error into one line.
