@@ -27,9 +27,8 @@ _TAIL_BATCHES = _BARE_BATCHES = 10
 
 def decoding(settings: Settings) -> list[Row]:
     """Photos per second that the decode threads deliver when nobody else needs the cores."""
-    from catsdogs.data.batches import decode_ahead
+    from catsdogs.data.batches import decode_ahead, num_decode_threads
     from catsdogs.data.images import read_photo
-    from catsdogs.data.threads import num_decode_threads
     from catsdogs.data.walking import list_photos
 
     paths = list_photos(settings.data / "train")[:1000]
@@ -45,8 +44,8 @@ def decoding(settings: Settings) -> list[Row]:
 def trunk(settings: Settings) -> list[Row]:
     """Photos per second of the frozen layers from files to features, against them alone."""
     from catsdogs.config import AugmentConfig, DataConfig, ModelConfig
+    from catsdogs.data.batches import num_decode_threads
     from catsdogs.data.dataset import load_dataset
-    from catsdogs.data.threads import num_decode_threads
     from catsdogs.data.views import ViewReader
     from catsdogs.network.classifier import build_classifier, split_at
     from catsdogs.network.engines.keras_engine import KerasEngine, forward_batch_size

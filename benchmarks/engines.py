@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmarks.settings import Row, Settings
 from catsdogs.config import AugmentConfig, DataConfig, ModelConfig
+from catsdogs.data.batches import num_decode_threads
 from catsdogs.data.dataset import load_dataset
-from catsdogs.data.threads import num_decode_threads
 from catsdogs.data.views import ViewReader
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at

@@ -21,8 +21,8 @@ def generator(settings: Settings) -> list[Row]:
     """Photos per second of the batch generators alone, with the same augmentation."""
     from benchmarks.classic import make_generator
     from catsdogs.config import Config, DataConfig
+    from catsdogs.data.batches import num_decode_threads
     from catsdogs.data.dataset import load_dataset
-    from catsdogs.data.threads import num_decode_threads
     from catsdogs.data.views import ViewReader
     from catsdogs.training.view_batches import ViewBatches
 

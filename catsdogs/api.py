@@ -392,7 +392,7 @@ class _Lines(io.TextIOBase):
 
 
 def _console(progress: ProgressListener | None) -> Console:
-    """Where commands tell how they are getting on."""
+    """A console that hands its lines to a listener."""
     return Console(io.StringIO() if progress is None else _Lines(progress))  # type: ignore[arg-type]
 
 

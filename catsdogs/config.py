@@ -1,4 +1,4 @@
-"""The typed configuration: defaults, units, bounds; TOML files and `--set` overrides.
+"""The typed configuration: defaults, units, bounds; TOML files and values laid over them.
 
 A config file holds differences; what it leaves out is what stands here. The defaults are
 spelled out for reading in `configs/default.toml`, and a test holds the two equal.
@@ -7,6 +7,7 @@ spelled out for reading in `configs/default.toml`, and a test holds the two equa
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
@@ -15,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
-from catsdogs.errors import ConfigError
+from catsdogs.errors import ConfigError, DataError
 from catsdogs.files import exists, expanded
 from catsdogs.text import printable
 from catsdogs.untrusted.boundary import foreign_bytes
@@ -300,7 +301,9 @@ def load_config(
     tree: dict[str, Any] = {}
     if path is not None:
         if not exists(path):
-            raise ConfigError(f"{path} does not exist: give --config an existing TOML file")
+            raise ConfigError(
+                f"{path} does not exist: give an existing TOML file", key="config_path"
+            )
         with foreign_bytes(path, ConfigError, damage="is not valid TOML"):
             tree = tomllib.loads(read_text(path))
     for key, value in (overrides or {}).items():
@@ -333,13 +336,12 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     key = key.strip()
     if not equals or not key:
         raise ConfigError(
-            f"--set {_shown(text)}: expected KEY=VALUE, for example --set train.epochs=5"
+            f"{_shown(text)} sets no key: expected KEY=VALUE, for example train.epochs=5"
         )
-    try:
+    with suppress(DataError), foreign_bytes(key):
         tree = tomllib.loads(f"value = {raw}")
-    except (ValueError, RecursionError):
-        return key, raw.strip()
-    return key, tree["value"] if len(tree) == 1 else raw.strip()
+        return key, tree["value"] if len(tree) == 1 else raw.strip()
+    return key, raw.strip()
 
 
 def config_keys() -> list[str]:

@@ -26,7 +26,7 @@ class Task(Protocol):
 
 
 class Console:
-    """Where commands tell how they are getting on."""
+    """Shows the progress, notes and warnings of commands."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._rich = rich.console.Console(

@@ -10,6 +10,7 @@
     ├── OutOfMemoryError                the device's memory is too small for what was asked
     ├── ProcessError                    the other processes of a training are gone
     ├── ModelFileError                  an .h5 that is missing, damaged or not one of ours
+    │   └── OtherLayersError            a network with layers that only Keras has
     ├── ExportError                     an exported file cannot be made, or answers otherwise
     ├── StoreError                      features cannot be kept; a training goes on without
     └── StateError                      a checkpoint does not fit the network

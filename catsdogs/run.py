@@ -188,7 +188,7 @@ class RunDir:
         return read_json(self.metrics_path)["started"]
 
     def _checkpoint_start(self) -> str:
-        """From the text alone that stands in the checkpoint beside the arrays."""
+        """When the run began, from the text beside the arrays in its checkpoint."""
         with (
             open_regular(self.checkpoint_path) as file,
             zipfile.ZipFile(file) as archive,

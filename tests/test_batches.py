@@ -9,10 +9,10 @@ from catsdogs.config import DataConfig
 from catsdogs.data.batches import (
     decode_ahead,
     fill_batch,
+    num_decode_threads,
     shuffled,
 )
 from catsdogs.data.dataset import Sample, load_dataset
-from catsdogs.data.threads import num_decode_threads
 from catsdogs.errors import DataError
 
 SIZE = (16, 24)

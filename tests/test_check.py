@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from catsdogs.checking.near_copies import find_near_copies, look_at
+from catsdogs.checking.near_copies import find_near_copies, signature_of
 from catsdogs.cli import main
 
 
@@ -233,13 +233,13 @@ def test_class_folders_alone_are_checked_as_train_would_split_them(data):
     [
         (
             "nowhere",
-            "no folder nowhere: give a folder with one folder per class in it, "
-            "or run `catsdogs sample` for the built-in photos",
+            "no folder nowhere: run `catsdogs sample` for the built-in photos, "
+            "or give a folder with one folder per class in it",
         ),
         (
             "file",
-            "file is a file: give a folder with one folder per class in it, "
-            "or run `catsdogs sample` for the built-in photos",
+            "file is a file: run `catsdogs sample` for the built-in photos, "
+            "or give a folder with one folder per class in it",
         ),
         (
             "empty",
@@ -355,12 +355,13 @@ def test_quarantine_across_file_systems_copies_before_it_removes(data):
         (
             ["--quarantine", "data/bad"],
             1,
-            "data/bad lies in data: give --quarantine a folder beside it",
+            "data/bad lies in data: choose a folder beside it by --quarantine DIR",
         ),
         (
             ["--restore", "data"],
             1,
-            "data/manifest.csv does not exist: give a folder that --quarantine made",
+            "data/manifest.csv does not exist: give a folder that photos were moved to "
+            "by --restore DIR",
         ),
         (
             ["--restore", "damaged"],
@@ -406,12 +407,12 @@ def test_near_copies_are_found_among_thousands_of_others():
     images[7].save(buffer, "JPEG", quality=60)
     images.append(Image.open(buffer).convert("RGB"))
     expected = [(0, 1500), (7, 1515), *((100 * n, 1500 + n) for n in range(1, 15))]
-    assert find_near_copies([look_at(image) for image in images]) == expected
+    assert find_near_copies([signature_of(image) for image in images]) == expected
 
 
 def test_many_copies_of_one_picture_are_tied_together_without_all_pairs():
-    look = look_at(draw(0))
-    pairs = find_near_copies([look] * 2000)
+    signature = signature_of(draw(0))
+    pairs = find_near_copies([signature] * 2000)
     assert len(pairs) < 32 * 2000
     assert {other for one, other in pairs if one == 0} == set(range(1, 2000))
 

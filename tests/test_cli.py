@@ -162,13 +162,13 @@ def test_top_prints_a_line_a_class(trained):
         (
             ["train", "--config", "none.toml"],
             2,
-            "error: none.toml does not exist: give --config an existing TOML file",
+            "error: none.toml does not exist: give an existing TOML file",
         ),
         (
             ["train", "--data", "none"],
             1,
-            "error: no folder none: give --data DIR with one folder per class in it, "
-            "or run `catsdogs sample` for the built-in photos",
+            "error: no folder none: run `catsdogs sample` for the built-in photos, "
+            "or give a folder with one folder per class in it by --data DIR",
         ),
         (
             ["finetune"],

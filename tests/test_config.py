@@ -202,7 +202,7 @@ def test_assignment_is_a_toml_value_or_a_bare_word(text, pair):
 def test_assignment_without_key_or_equals_sign_shows_an_example(text):
     with pytest.raises(ConfigError) as caught:
         parse_assignment(text)
-    message = f"--set {text!r}: expected KEY=VALUE, for example --set train.epochs=5"
+    message = f"{text!r} sets no key: expected KEY=VALUE, for example train.epochs=5"
     assert str(caught.value) == message
 
 
@@ -212,7 +212,7 @@ def test_later_assignment_wins():
 
 def test_missing_file_is_named(tmp_path):
     path = tmp_path / "nowhere.toml"
-    assert refusal(path) == f"{path} does not exist: give --config an existing TOML file"
+    assert refusal(path) == f"{path} does not exist: give an existing TOML file"
 
 
 def test_folder_in_place_of_the_file_is_named(tmp_path):

@@ -190,16 +190,16 @@ def test_photos_of_a_folder_are_listed_without_hidden_ones(split_root):
 
 def test_missing_folder_is_refused(root):
     assert refusal(root) == (
-        f"no folder {root}: give --data DIR with one folder per class in it, "
-        "or run `catsdogs sample` for the built-in photos"
+        f"no folder {root}: run `catsdogs sample` for the built-in photos, "
+        "or give a folder with one folder per class in it"
     )
 
 
 def test_file_in_place_of_the_folder_is_refused(root):
     root.write_text("")
     assert refusal(root) == (
-        f"{root} is a file: give --data DIR with one folder per class in it, "
-        "or run `catsdogs sample` for the built-in photos"
+        f"{root} is a file: run `catsdogs sample` for the built-in photos, "
+        "or give a folder with one folder per class in it"
     )
 
 

@@ -148,7 +148,7 @@ def test_a_model_of_many_classes_has_its_confusions_listed(folder, call, make_mo
     names = ("cats", "dogs", *(f"kind {number}" for number in range(10)))
     make_model(folder / "many.h5", class_names=names)
     lines = call("evaluate", "--model", "many.h5").stdout.splitlines()
-    start = lines.index("most frequent confusions (the whole matrix: --format json)")
+    start = lines.index("most frequent confusions (the whole matrix: in the JSON)")
     assert lines[start + 1 : start + 3] == ["1  cats taken for dogs", ""]
 
 

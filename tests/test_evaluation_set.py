@@ -72,13 +72,13 @@ def test_a_folder_that_is_no_class_is_an_error_that_names_both_sides(root):
     [
         (
             "none",
-            "no folder {}: give a folder with one folder per class in it, "
-            "or run `catsdogs sample` for the built-in photos",
+            "no folder {}: run `catsdogs sample` for the built-in photos, "
+            "or give a folder with one folder per class in it",
         ),
         (
             "data/validation/cats/1_000.png",
-            "{} is a file: give a folder with one folder per class in it, "
-            "or run `catsdogs sample` for the built-in photos",
+            "{} is a file: run `catsdogs sample` for the built-in photos, "
+            "or give a folder with one folder per class in it",
         ),
         (
             "data/validation/cats",

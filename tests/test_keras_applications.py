@@ -142,7 +142,7 @@ def test_unreachable_server_is_one_line_that_names_the_way_out(server, tmp_path,
         backbone.load_weights("auto")
     assert str(error.value) == (
         f"no ImageNet weights on this machine, and {backbone.file.url} cannot be fetched "
-        f"(File not found): give the path of {backbone.file.name} by --set model.weights=PATH"
+        f"(File not found): set model.weights to the path of {backbone.file.name}"
     )
 
 

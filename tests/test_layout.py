@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catsdogs.checking.survey import survey_folder
+from catsdogs.checking.folder_listing import list_data_folder
 from catsdogs.config import DataConfig
 from catsdogs.data.dataset import load_dataset
 from catsdogs.data.evaluation_set import find_labelled_photos
@@ -32,7 +32,7 @@ def load(root="data", **config):
 
 def surveyed(root="data"):
     """What `check` counts: splits to classes to numbers."""
-    return survey_folder(Path(root)).counts()
+    return list_data_folder(Path(root)).counts()
 
 
 def trained(dataset):
@@ -142,7 +142,9 @@ def test_what_lies_beside_the_splits_is_counted():
         "data/extra is no split and is left out: 2 photos",
         "data: left out, beside the splits: 2 photos",
     ]
-    findings = [(f.kind, str(f.paths[0]), f.detail) for f in survey_folder(Path("data")).findings]
+    findings = [
+        (f.kind, str(f.paths[0]), f.detail) for f in list_data_folder(Path("data")).findings
+    ]
     assert ("layout", "data/extra", "a folder that is no split, with 2 photos") in findings
 
 
@@ -170,7 +172,7 @@ def test_two_spellings_of_a_class_in_one_split_are_reported():
         "folder"
     )
     assert "the same name, but for its Unicode form" in {
-        finding.detail for finding in survey_folder(Path("data")).findings
+        finding.detail for finding in list_data_folder(Path("data")).findings
     }
 
 

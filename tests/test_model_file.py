@@ -17,7 +17,7 @@ from catsdogs.network.classifier import build_classifier, set_backbone_weights
 
 CONFIG = Config(model=ModelConfig(weights="random", image_size=(32, 40), pooling="max"))
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 40, 3)).astype(np.uint8)
-WAY_OUT = "train it again, or give another by --model FILE"
+WAY_OUT = "train it again, or give another"
 FLOAT32 = keras.DTypePolicy("float32")
 BFLOAT16 = keras.DTypePolicy("mixed_bfloat16")
 
@@ -155,7 +155,7 @@ def test_hdf5_without_our_attribute_asks_for_the_classes(tmp_path):
         read_metadata(tmp_path / "m.h5")
     assert str(error.value) == (
         f"{tmp_path / 'm.h5'} has no attribute 'catsdogs', so its classes are not known: expected "
-        "a file that `catsdogs train` wrote, or --classes NAME,NAME for one of plain Keras"
+        "a file that `catsdogs train` wrote, or, for one of plain Keras, the names of its classes"
     )
 
 
@@ -209,7 +209,7 @@ def test_configuration_that_makes_no_network_is_one_line(saved, section):
     rewrite(saved, config={"model": section})
     with pytest.raises(
         ModelFileError,
-        match=r"has damaged metadata \(.*\): train it again, or give another by --model FILE$",
+        match=r"has damaged metadata \(.*\): train it again, or give another$",
     ):
         load_model(saved, FLOAT32)
 
@@ -220,7 +220,7 @@ def test_metadata_that_are_no_record_are_one_line(saved, text):
         file.attrs["catsdogs"] = text
     with pytest.raises(
         ModelFileError,
-        match=r"has damaged metadata \(.*\): train it again, or give another by --model FILE$",
+        match=r"has damaged metadata \(.*\): train it again, or give another$",
     ):
         load_model(saved, FLOAT32)
 
@@ -281,7 +281,8 @@ def test_our_file_takes_no_other_classes(saved):
     with pytest.raises(ModelFileError) as error:
         open_model(saved, FLOAT32, ["bees", "ants", "wasps"])
     assert str(error.value) == (
-        f"{saved} has the classes ants, bees, wasps, not bees, ants, wasps: leave out --classes"
+        f"{saved} has the classes ants, bees, wasps, not bees, ants, wasps: "
+        "name these in this order"
     )
 
 

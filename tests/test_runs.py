@@ -131,5 +131,5 @@ def test_a_missing_folder_names_the_way_out(tmp_path):
     with pytest.raises(DataError) as caught:
         runs(tmp_path / "none", best=False)
     assert str(caught.value) == (
-        f"no folder {tmp_path / 'none'}: run `catsdogs train` first, or give --dir DIR"
+        f"no folder {tmp_path / 'none'}: run `catsdogs train` first, or give another"
     )

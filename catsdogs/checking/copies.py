@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from catsdogs.checking.findings import Finding
+from catsdogs.checking.folder_listing import Place
 from catsdogs.checking.inspection import Inspection
 from catsdogs.checking.near_copies import find_near_copies
-from catsdogs.checking.survey import Place
 
 
 def find_copies(places: Sequence[Place], inspections: Sequence[Inspection]) -> list[Finding]:
@@ -26,8 +26,8 @@ def find_copies(places: Sequence[Place], inspections: Sequence[Inspection]) -> l
     for position in usable:
         by_content.setdefault(inspections[position].content_hash, []).append(position)
     pairs = [pair for positions in by_content.values() for pair in pairwise(positions)]
-    seen = [(p, look) for p in usable if (look := inspections[p].look) is not None]
-    for one, other in find_near_copies([look for _, look in seen]):
+    seen = [(p, signature) for p in usable if (signature := inspections[p].signature) is not None]
+    for one, other in find_near_copies([signature for _, signature in seen]):
         pairs.append((seen[one][0], seen[other][0]))
     return [
         _judge(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from catsdogs.checking.near_copies import Look, look_at
+from catsdogs.checking.near_copies import PictureSignature, signature_of
 from catsdogs.data.contents import TooLargeError, hash_content, read_content
 from catsdogs.data.images import decode_photo, is_flat, read_header
 from catsdogs.errors import DataError
@@ -37,24 +37,24 @@ _FORMAT_SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a look at one photo file found.
+    """What was found in one photo file.
 
     Attributes:
         path: the file.
         content_hash: of its bytes; empty where they cannot be read.
         faults: kinds of finding, each with its detail.
-        look: what it shows, for finding near copies; None where it was not decoded.
+        signature: what it shows, for finding near copies; None where it was not decoded.
     """
 
     path: Path
     content_hash: bytes
     faults: tuple[tuple[str, str], ...]
-    look: Look | None
+    signature: PictureSignature | None
 
 
 def inspect_photo(path: Path, fast: bool) -> Inspection:
     """Read a photo file and decode it whole; `fast` looks at its header alone."""
-    content_hash, look = b"", None
+    content_hash, signature = b"", None
     faults = []
     try:
         content = read_content(path)
@@ -63,7 +63,7 @@ def inspect_photo(path: Path, fast: bool) -> Inspection:
         if not fast:
             is_large = header.width * header.height > _LARGE_PIXELS
             image = decode_photo(content, _LARGE_SIZE if is_large else None)
-            look = look_at(image)
+            signature = signature_of(image)
             pixels = np.asarray(image.resize((128, 128), Image.Resampling.NEAREST))
             if is_flat(pixels):
                 faults.append(("flat", "one value, or nearly so: nothing to be seen"))
@@ -78,7 +78,7 @@ def inspect_photo(path: Path, fast: bool) -> Inspection:
             faults.append(("too_small", f"{header.width} x {header.height} pixels"))
         if header.is_animated:
             faults.append(("several_frames", header.format))
-    return Inspection(path, content_hash, tuple(faults), look)
+    return Inspection(path, content_hash, tuple(faults), signature)
 
 
 def inspect_photos(

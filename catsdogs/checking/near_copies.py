@@ -35,7 +35,7 @@ _PAIRS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PictureSignature:
     """What a picture shows, in 800 bytes.
 
     Attributes:
@@ -47,28 +47,30 @@ class Look:
     thumbnail: bytes
 
 
-def look_at(image: Image.Image) -> Look:
+def signature_of(image: Image.Image) -> PictureSignature:
     """Sum up an RGB picture."""
     small = image.resize((64, 64), Image.Resampling.BILINEAR)  # averages: 64 is twice the hash's 32
     bits = np.packbits(imagehash.phash(small).hash).tobytes()
     side = _THUMBNAIL_SIDE
-    return Look(int.from_bytes(bits), small.resize((side, side), Image.Resampling.BOX).tobytes())
+    return PictureSignature(
+        int.from_bytes(bits), small.resize((side, side), Image.Resampling.BOX).tobytes()
+    )
 
 
-def find_near_copies(looks: Sequence[Look]) -> list[tuple[int, int]]:
+def find_near_copies(signatures: Sequence[PictureSignature]) -> list[tuple[int, int]]:
     """Pairs of positions whose pictures show the same; enough pairs to tie each group together.
 
     Time and memory grow with the number of pictures, not with its square.
     """
-    if not looks:
+    if not signatures:
         return []
-    hashes = np.array([look.perceptual_hash for look in looks], np.uint64)  # (n,)
-    thumbnails = np.frombuffer(b"".join(look.thumbnail for look in looks), np.uint8)
-    thumbnails = thumbnails.reshape(len(looks), -1)  # (n, 768)
-    numbers = np.unique(np.concatenate([a * len(looks) + b for a, b in _candidates(hashes)]))
+    hashes = np.array([signature.perceptual_hash for signature in signatures], np.uint64)  # (n,)
+    thumbnails = np.frombuffer(b"".join(signature.thumbnail for signature in signatures), np.uint8)
+    thumbnails = thumbnails.reshape(len(signatures), -1)  # (n, 768)
+    numbers = np.unique(np.concatenate([a * len(signatures) + b for a, b in _candidates(hashes)]))
     found: list[tuple[int, int]] = []
     for start in range(0, len(numbers), _PAIRS_AT_ONCE):
-        first, second = np.divmod(numbers[start : start + _PAIRS_AT_ONCE], len(looks))
+        first, second = np.divmod(numbers[start : start + _PAIRS_AT_ONCE], len(signatures))
         agree = _correlate(thumbnails[first], thumbnails[second]) >= _MIN_CORRELATION
         found += zip(first[agree].tolist(), second[agree].tolist(), strict=True)
     return found

@@ -64,7 +64,7 @@ def quarantine(
         DataError: `folder` lies in `root`, where it would be trained on, or cannot be written.
     """
     if real_path(folder).is_relative_to(real_path(root)):
-        raise DataError(f"{folder} lies in {root}: give --quarantine a folder beside it")
+        raise DataError(f"{folder} lies in {root}: choose a folder beside it", key="quarantine")
     known = _read_manifest(folder) if os.path.lexists(folder / MANIFEST_NAME) else []
     taken = {folder / row.target for row in known}
     home = os.path.abspath(root)  # noqa: PTH100 - links stay
@@ -246,7 +246,7 @@ class _Row:
 def _write_manifest(folder: Path, rows: Sequence[_Row]) -> None:
     path = folder / MANIFEST_NAME
     with (
-        replacing(path, "--quarantine DIR") as part,
+        replacing(path, "quarantine") as part,
         part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         writer = csv.writer(file)
@@ -262,7 +262,9 @@ def _write_manifest(folder: Path, rows: Sequence[_Row]) -> None:
 def _read_manifest(folder: Path) -> list[_Row]:
     path = folder / MANIFEST_NAME
     if not exists(path):
-        raise DataError(f"{path} does not exist: give a folder that --quarantine made")
+        raise DataError(
+            f"{path} does not exist: give a folder that photos were moved to", key="restore"
+        )
     with foreign_bytes(path, way_out=f"expected the columns {', '.join(_COLUMNS)}"):
         text = read_bytes(path, _MAX_MANIFEST_BYTES).decode("utf-8", "surrogateescape")
         rows = list(csv.DictReader(io.StringIO(text, newline="")))

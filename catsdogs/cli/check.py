@@ -2,16 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from catsdogs.cli.options import PATH, format_option
 from catsdogs.errors import CatsdogsError, ConfigError
-from catsdogs.text import counted, printable
-
-if TYPE_CHECKING:
-    from catsdogs.commands.check import CheckResult
 
 
 @click.command()
@@ -58,6 +53,7 @@ def check(
     from catsdogs.commands.check import check
     from catsdogs.console import Console
     from catsdogs.reporting.findings import findings_as_json, findings_as_text
+    from catsdogs.reporting.result_lines import moved_lines
 
     result = check(folder, fast, quarantine_dir, Console())
     if format_name == "json":
@@ -65,26 +61,19 @@ def check(
     else:
         for line in findings_as_text(result):
             click.echo(line)
-    _tell_about_quarantine(result, quarantine_dir)
+    for line in moved_lines(result.moved, result.unmoved, quarantine_dir):
+        click.echo(line, err=True)
     if not result.is_clean:
         sys.exit(CatsdogsError.exit_code)
 
 
-def _tell_about_quarantine(result: "CheckResult", folder: Path | None) -> None:
-    for path, reason in result.unmoved:
-        click.echo(f"{printable(str(path))} could not be moved: {reason}", err=True)
-    if result.moved is not None:
-        where = printable(str(folder))
-        undone = f"; `catsdogs check --restore {where}` brings them back" if result.moved else ""
-        click.echo(f"{counted(len(result.moved), 'file')} moved to {where}{undone}", err=True)
-
-
 def _restore(folder: Path, root: Path | None) -> None:
     from catsdogs.commands.check import undo
+    from catsdogs.reporting.result_lines import left_lines, restored_line
 
     result = undo(folder, root)
-    for path, reason in result.left:
-        click.echo(f"{printable(str(path))} stays where it is: {printable(reason)}", err=True)
-    click.echo(f"{counted(len(result.undone), 'file')} brought back from {printable(str(folder))}")
+    for line in left_lines(result.left):
+        click.echo(line, err=True)
+    click.echo(restored_line(result.undone, folder))
     if result.left:
         sys.exit(CatsdogsError.exit_code)

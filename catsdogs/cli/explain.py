@@ -7,7 +7,6 @@ import click
 
 from catsdogs.cli.options import PATH, engine_option, model_option, precision_option
 from catsdogs.errors import CatsdogsError
-from catsdogs.text import printable
 
 
 @click.command()
@@ -43,20 +42,14 @@ def explain(
     """
     from catsdogs.commands.explain import explain
     from catsdogs.console import Console
+    from catsdogs.reporting.result_lines import explanation_line
 
     console = None if sys.stdout.isatty() else Console()
     num_photos = num_failed = 0
     for picture in explain(images, model, class_name, output, precision, console, engine):
         num_photos += 1
-        path = printable(str(picture.path))
-        if picture.error:
-            num_failed += 1
-            click.echo(f"{path}\terror\t{printable(picture.error)}")
-        else:
-            name = printable(picture.class_name)
-            click.echo(
-                f"{path}\t{name}\t{picture.probability:.4f}\t{printable(str(picture.output_path))}"
-            )
+        num_failed += bool(picture.error)
+        click.echo(explanation_line(picture))
     if num_failed:
         click.echo(f"{num_failed:,} of {num_photos:,} photos could not be read", err=True)
         sys.exit(CatsdogsError.exit_code)

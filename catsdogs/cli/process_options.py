@@ -60,7 +60,7 @@ def process_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @dataclass(frozen=True)
 class ProcessFlags:
-    """What the options said."""
+    """The values of the options for several devices and processes."""
 
     devices: str | None
     coordinator: str | None
@@ -72,7 +72,7 @@ class ProcessFlags:
         """Take the options out of a command's flags.
 
         Raises:
-            ConfigError: they contradict each other.
+            ConfigError: the options contradict each other.
         """
         names = ("devices", "coordinator", "processes", "process_id")
         taken = cls(**{name: flags.pop(name) for name in names})

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from catsdogs.cli.options import PATH
-from catsdogs.text import counted, printable
 
 
 @click.command()
@@ -41,11 +40,7 @@ def report(run: Path | None, output: Path | None, data: Path | None, model: Path
     import_backend()
     from catsdogs.commands.report import report
     from catsdogs.console import Console
+    from catsdogs.reporting.result_lines import report_lines
 
-    result = report(run, output, data, model, Console())
-    if result.num_unreadable:
-        verb = "is" if result.num_unreadable == 1 else "are"
-        photos = counted(result.num_unreadable, "photo")
-        click.echo(f"{photos} could not be read and {verb} not counted")
-    click.echo(str(result.score))
-    click.echo(f"saved {printable(str(result.path))} ({result.num_bytes / 1e6:.1f} MB)")
+    for line in report_lines(report(run, output, data, model, Console())):
+        click.echo(line)

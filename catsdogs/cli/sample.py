@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from catsdogs.cli.options import PATH
-from catsdogs.text import printable
 
 
 @click.command()
@@ -17,9 +16,6 @@ def sample(folder: Path) -> None:
     catsdogs sample
     """
     from catsdogs.commands.sample import sample
+    from catsdogs.reporting.result_lines import sample_line
 
-    result = sample(folder)
-    written = f"{result.num_written:,} written" if result.num_written else "all there already"
-    click.echo(
-        f"{printable(str(result.folder))}: {result.num_photos:,} photos of cats and dogs, {written}"
-    )
+    click.echo(sample_line(sample(folder)))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from catsdogs.checking.copies import find_copies
 from catsdogs.checking.findings import KINDS, Finding
+from catsdogs.checking.folder_listing import list_data_folder
 from catsdogs.checking.inspection import inspect_photos
 from catsdogs.checking.quarantine import Move, quarantine, restore
-from catsdogs.checking.survey import survey_folder
 from catsdogs.console import Console
-from catsdogs.data.threads import num_decode_threads
+from catsdogs.data.batches import num_decode_threads
 
 _QUARANTINED = ("unreadable", "too_large", "label_conflict")
 """What can teach nothing, or teaches both sides of a contradiction; not even a person can say
@@ -64,18 +64,18 @@ def check(folder: Path, fast: bool, quarantine_dir: Path | None, console: Consol
         DataError: there is no such folder, no photo in it, or the quarantine cannot be used.
     """
     start = time.perf_counter()
-    survey = survey_folder(folder)
-    paths = [place.path for place in survey.photos]
+    listing = list_data_folder(folder)
+    paths = [place.path for place in listing.photos]
     with console.task("checking photos", len(paths)) as task:
         inspections = list(inspect_photos(paths, fast, num_decode_threads(0), task.advance))
     findings = [
-        *survey.findings,
+        *listing.findings,
         *(
             Finding(kind, (inspection.path,), detail)
             for inspection in inspections
             for kind, detail in inspection.faults
         ),
-        *find_copies(survey.photos, inspections),
+        *find_copies(listing.photos, inspections),
     ]
     findings.sort(key=lambda finding: (list(KINDS).index(finding.kind), finding.paths))
     moved: list[Move] | None = None
@@ -91,7 +91,7 @@ def check(folder: Path, fast: bool, quarantine_dir: Path | None, console: Consol
         }
         moved, unmoved = quarantine(sorted(reasons.items()), folder, quarantine_dir)
     seconds = time.perf_counter() - start
-    return CheckResult(folder, survey.counts(), findings, moved, unmoved, seconds)
+    return CheckResult(folder, listing.counts(), findings, moved, unmoved, seconds)
 
 
 def undo(folder: Path, root: Path | None) -> RestoreResult:

@@ -14,12 +14,12 @@ from catsdogs.model.predictor import Predictor
 from catsdogs.text import counted
 
 SIGNIFICANT = 0.05
-"""A difference counts as shown where the p-value is below."""
+"""A difference counts as shown where the p-value is below this."""
 
 
 @dataclass(frozen=True)
 class CompareResult:
-    """What came out; `a` is the first model, `b` the second.
+    """Two models on the same photos; `a` is the first model, `b` the second.
 
     Attributes:
         folder: the one whose photos were evaluated.
@@ -47,7 +47,7 @@ class CompareResult:
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
+        """Which model is better, in one sentence."""
         p = f"exact McNemar test, p = {self.p_value:.2g}"
         if self.p_value < SIGNIFICANT:
             better = "B" if self.num_only_b > self.num_only_a else "A"

@@ -16,7 +16,7 @@ _KEY = "predictions"
 
 @dataclass(frozen=True)
 class EvaluateResult:
-    """What came out.
+    """How good a model is on the photos of a folder.
 
     Attributes:
         model_path: as it was given.

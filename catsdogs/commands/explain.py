@@ -18,7 +18,7 @@ from catsdogs.reporting.overlay import LONG_SIDE, draw_explanation
 
 _SUFFIX = ".explained.png"
 _MAX_STEM_BYTES = 140
-"""Of the name of a picture: most file systems take 255, and a file in the making needs more."""
+"""Of a picture's name: most file systems take 255, and a file in the making needs more."""
 _MANY = Path("explained")
 
 

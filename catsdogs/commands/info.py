@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from catsdogs.config import CacheConfig, ModelConfig
-from catsdogs.data.threads import num_decode_threads
+from catsdogs.data.batches import num_decode_threads
 from catsdogs.files import is_dir
 from catsdogs.model.metadata import package_versions
 from catsdogs.network.backbones import get_backbone
@@ -48,7 +48,7 @@ def _feature_store() -> dict[str, str]:
 
 
 def _free_bytes(folder: Path) -> int:
-    """Of the disk that holds a folder, or would hold it."""
+    """Free bytes of the disk that holds a folder, or would hold it."""
     while not is_dir(folder) and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free

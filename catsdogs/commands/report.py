@@ -34,7 +34,7 @@ from catsdogs.run import RunMetrics
 _MOST_MISTAKES = 12
 _MISTAKE_PIXELS = 280
 _MOST_EXAMPLES = 60
-"""Of all classes together, but always one of each."""
+"""Photos that are shown of all classes together, but always one of each."""
 _EXAMPLE_PIXELS, _TINY_PIXELS = 200, 72
 """Long sides; the second one where there are many classes."""
 

@@ -1,11 +1,13 @@
 """`catsdogs runs`: what the trainings so far gave."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from catsdogs.config import load_config
 from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.run import RunDir, RunMetrics, list_run_dirs
+from catsdogs.untrusted.boundary import foreign_bytes
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ def runs(parent: Path, best: bool) -> list[RunSummary]:
         DataError: there is no such folder.
     """
     if not parent.is_dir():
-        raise DataError(f"no folder {parent}: run `catsdogs train` first, or give --dir DIR")
+        raise DataError(
+            f"no folder {parent}: run `catsdogs train` first, or give another", key="folder"
+        )
     found = [_summarise(run) for run in list_run_dirs(parent)]
     if best:
         found.sort(key=lambda run: -run.metrics.accuracy if run.metrics else 1)
@@ -65,11 +69,10 @@ def _summarise(run: RunDir) -> RunSummary:
 
 
 def _last_epoch(run: RunDir) -> int | None:
-    try:
+    with suppress(DataError), foreign_bytes(run.history_path):
         epochs = run.read_history()
         return int(epochs[-1]["number"] or 0) if epochs else None
-    except (DataError, KeyError):
-        return None
+    return None
 
 
 def _planned_epochs(run: RunDir) -> int | None:

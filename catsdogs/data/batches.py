@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -135,3 +136,12 @@ class BatchPart:
 
 
 WHOLE_BATCH = BatchPart(0, 1, 1)
+
+
+def num_decode_threads(configured: int) -> int:
+    """The configured number of threads, or, for 0, one for each processor core."""
+    if configured:
+        return configured
+    if hasattr(os, "sched_getaffinity"):  # what a container or a scheduler left of the machine
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

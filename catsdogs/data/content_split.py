@@ -18,7 +18,7 @@ _PHOTOS_PER_DEVIATION = 20
 photos and a share of a fifth that is 37 of 160, three times what chance alone makes."""
 
 
-def held_back(contents: Iterable[bytes], share: float) -> set[bytes]:
+def held_back(contents: Iterable[bytes], fraction: float) -> set[bytes]:
     """Choose the contents of one class that are held back.
 
     Adding a photo moves at most one other photo where a class has up to 50, at most two where
@@ -26,7 +26,7 @@ def held_back(contents: Iterable[bytes], share: float) -> set[bytes]:
 
     Args:
         contents: hashes of 16 bytes; copies count once.
-        share: of the class, between 0 and 1.
+        fraction: of the class, between 0 and 1.
 
     Returns:
         One at least and not all of them, where there are two or more; none of a single one.
@@ -34,9 +34,9 @@ def held_back(contents: Iterable[bytes], share: float) -> set[bytes]:
     ranked = sorted(set(contents))
     if len(ranked) < 2:
         return set()
-    limit = int(share * 2**64)
+    limit = int(fraction * 2**64)
     by_hash = sum(int.from_bytes(content[:8], "big") < limit for content in ranked)
-    exact = int(share * len(ranked) + 0.5)
+    exact = int(fraction * len(ranked) + 0.5)
     deviation = max(0, (len(ranked) - _EXACT_UP_TO) // _PHOTOS_PER_DEVIATION)
     count = min(max(by_hash, exact - deviation), exact + deviation)
     return set(ranked[: min(max(count, 1), len(ranked) - 1)])

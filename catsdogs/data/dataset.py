@@ -109,7 +109,7 @@ def load_dataset(
     into the same split.
 
     Args:
-        config: folder, share of validation, subsampling.
+        config: folder, fraction for validation, subsampling.
         seed: of the subsampling.
         class_names: the classes of an existing model, in its order; None takes the
             folders' names in alphabetical order.
@@ -119,7 +119,7 @@ def load_dataset(
         DataError: no folder, no class folders, fewer than two classes, a class without
             photos to train on, or folders that do not match `class_names`.
     """
-    require_folder(Path(config.dir), "--data DIR")
+    require_folder(Path(config.dir), "data.dir")
     layout = find_layout(Path(config.dir), class_names or ())
     root, notes = layout.root, list(layout.notes)
     folders = _training_folders(layout, notes)
@@ -288,15 +288,15 @@ def _subsample(
     kept = []
     for label, name in enumerate(names):
         of_class = [sample for sample in samples if sample.label == label]
-        share = len(of_class) // config.subsample
-        if of_class and not share:
+        per_class = len(of_class) // config.subsample
+        if of_class and not per_class:
             notes.append(
                 f"subsample {config.subsample} of {len(of_class)} {split} photos of {name} "
                 "would be none: one is kept"
             )
-            share = 1
+            per_class = 1
         of_class.sort(key=lambda s: _rank(seed, s.path.relative_to(root).as_posix()))
-        kept += sorted(of_class[:share], key=lambda s: s.path)
+        kept += sorted(of_class[:per_class], key=lambda s: s.path)
     return kept
 
 

@@ -11,14 +11,14 @@ from catsdogs.data.contents import TooLargeError
 from catsdogs.data.metadata import SCAN, jpeg_segments
 
 MAX_DECODED_BYTES = 1_000_000_000
-"""Of memory for one photo while it is decoded: 100 million pixels of the hungriest format, 250
+"""Memory for one photo while it is decoded: 100 million pixels of the hungriest format, 250
 million of the others."""
 
 _USUAL_SCANS = 20
 """A progressive JPEG has about ten; each of them goes over all pixels."""
 
 _MAX_SCANNED_PIXELS = 500_000_000
-"""Of all scans together, where there are more than usual."""
+"""Pixels of all scans together, where there are more than usual."""
 
 _PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -27,7 +27,7 @@ _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
 """As Pillow holds them; other modes take four."""
 
 _CODEC_BYTES = {"WEBP": 12, "AVIF": 8}
-"""A pixel, beside Pillow's own: canvases, planes, and a copy on the way."""
+"""Bytes for a pixel beside Pillow's own: canvases, planes, and a copy on the way."""
 
 
 def refuse_costly_file(content: bytes, format_name: str) -> None:

@@ -54,7 +54,7 @@ def find_labelled_photos(
     Raises:
         DataError: no folder, no photos, or a folder that is no class of the model.
     """
-    require_folder(root)
+    require_folder(root, "data")
     layout = find_layout(root, class_names)
     folders = layout.folders()
     notes = list(layout.notes)

@@ -74,12 +74,12 @@ class Layout:
         return next(iter(self.splits[split]))
 
 
-def require_folder(root: Path, option: str = "a folder") -> None:
+def require_folder(root: Path, key: str | None = None) -> None:
     """Make sure that there is a folder to look for photos in.
 
     Args:
         root: the folder.
-        option: what the user gives another by.
+        key: what the user gives another by; see `CatsdogsError`.
 
     Raises:
         DataError: there is none.
@@ -87,8 +87,9 @@ def require_folder(root: Path, option: str = "a folder") -> None:
     if not is_dir(root):
         problem = f"{root} is a file" if exists(root) else f"no folder {root}"
         raise DataError(
-            f"{problem}: give {option} with one folder per class in it, "
-            "or run `catsdogs sample` for the built-in photos"
+            f"{problem}: run `catsdogs sample` for the built-in photos, "
+            "or give a folder with one folder per class in it",
+            key=key,
         )
 
 

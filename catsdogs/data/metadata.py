@@ -15,7 +15,7 @@ _DROPPED = frozenset({*range(0xE0, 0xEE), 0xEF, 0xFE})
 
 _CRITICAL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"})
 _METADATA_FLAGS = 0b00101100
-"""Of a WebP: it has a colour profile, EXIF, XMP."""
+"""Flags of a WebP: it has a colour profile, EXIF, XMP."""
 
 
 def jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:

@@ -36,7 +36,7 @@ _OTHER_KINDS = (
     (b"\0\0\0\x0cjp  ", "a JPEG 2000 photo: convert it to JPEG or PNG"),
     (b"fujifilmccd-raw", "a raw photo of a camera: convert it to JPEG or TIFF"),
 )
-"""In lower case, after white space and a byte order mark."""
+"""Beginnings of other files, in lower case, after white space and a byte order mark."""
 
 _DIB_HEADERS = (40, 52, 56, 64, 108, 124)
 """Lengths of a header that a BMP without its first 14 bytes begins with."""

@@ -41,7 +41,7 @@ def refuse_too_many(dataset: Dataset, max_unreadable: float) -> None:
     """Stop where the unreadable photos are more than a share, 0 to 1, of all photos.
 
     Raises:
-        DataError: they are.
+        DataError: more of them are unreadable.
     """
     num_unreadable = len(dataset.unreadable)
     num_photos = num_unreadable + sum(map(dataset.count, dataset.splits))

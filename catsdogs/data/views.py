@@ -22,7 +22,7 @@ class ViewTransform:
         mirrored: left and right change places.
         rotation: radians, clockwise.
         shear: radians; lines that stood upright lean by it.
-        zoom: factor; above 1 the animal grows.
+        zoom: factor; above 1 what is shown grows.
         shift: shares of the width and of the height.
         brightness: factor on pixel values.
     """
@@ -109,7 +109,7 @@ class ViewReader:
         augment: bounds of the views.
         seed: of the views.
         fit: how a photo is brought to that shape.
-        flat: photos that were read and are of one value, or nearly so; told to nobody here.
+        flat: photos that were read and are of one value, or nearly so; `train` names them.
     """
 
     size: tuple[int, int]

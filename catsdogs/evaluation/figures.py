@@ -11,7 +11,7 @@ from sklearn import metrics
 from catsdogs.evaluation.score import Score
 
 NUM_BINS = 15
-"""Of the calibration error: equal widths from 0 to 1, as in Guo et al., "On Calibration of
+"""Bins of the calibration error: equal widths from 0 to 1, as in Guo et al., "On Calibration of
 Modern Neural Networks", 2017."""
 
 
@@ -181,7 +181,7 @@ def evaluate_predictions(
 
 
 def _mean(shares: Iterable[float | None]) -> float:
-    """Of those that are defined: one at least, as there are photos."""
+    """Mean of those that are defined: one at least, as there are photos."""
     return float(np.mean([share for share in shares if share is not None]))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from catsdogs.errors import ModelFileError
 from catsdogs.network.layers import (
     Activation,
     ActivationName,
@@ -31,6 +32,7 @@ from catsdogs.network.layers import (
     ZeroPadding,
 )
 from catsdogs.network.network import Network
+from catsdogs.untrusted.boundary import foreign_bytes
 
 if TYPE_CHECKING:
     import keras
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 Settings = Mapping[str, Any]
 
 
-class OtherLayersError(ValueError):
+class OtherLayersError(ModelFileError):
     """The network has layers, or settings of layers, that are not in our list."""
 
 
@@ -54,12 +56,10 @@ def network_from_config(config: Any, arrays: Mapping[str, list[np.ndarray]]) -> 
         OtherLayersError: it is not made of our layers alone, or makes no sense as a network;
             Keras may know more.
     """
-    try:
+    with foreign_bytes("its network", OtherLayersError, damage="cannot be translated"):
         layers, outputs = _layers_of(config)
         network = Network(tuple(layers), {}, outputs)
         return network.with_weights(_weights_of(network, config, arrays))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise OtherLayersError(str(error)) from None
 
 
 def network_of(model: "keras.Model") -> Network:

@@ -110,7 +110,7 @@ def package_versions() -> dict[str, str]:
 
 
 def read_metadata(path: Path) -> Metadata:
-    """Read what a model file is, without its weights.
+    """Read the metadata of a model file, without its weights.
 
     Raises:
         ModelFileError: the file is missing, damaged, or not one of ours.
@@ -137,16 +137,17 @@ def no_metadata(path: Path) -> ModelFileError:
     """The error for a file whose classes nobody names."""
     return ModelFileError(
         f"{path} has no attribute {ATTRIBUTE!r}, so its classes are not known: expected a file "
-        "that `catsdogs train` wrote, or --classes NAME,NAME for one of plain Keras"
+        "that `catsdogs train` wrote, or, for one of plain Keras, the names of its classes",
+        key="class_names",
     )
 
 
 def metadata_of(path: Path, file: h5py.File) -> Metadata | None:
-    """What an open file is; None where it does not say."""
+    """The metadata of an open file; None where it has none."""
     text = read_text(file, ATTRIBUTE)
     if text is None:
         return None
-    with foreign_bytes(path, ModelFileError, WAY_OUT, "has damaged metadata"):
+    with foreign_bytes(path, ModelFileError, WAY_OUT, "has damaged metadata", key="model"):
         found = json.loads(text).get("format_version")
         if isinstance(found, int) and found > FORMAT_VERSION:
             raise ModelFileError(

@@ -136,7 +136,8 @@ def open_model(
         if class_names is not None and tuple(class_names) != metadata.class_names:
             raise ModelFileError(
                 f"{path} has the classes {', '.join(metadata.class_names)}, not "
-                f"{', '.join(class_names)}: leave out --classes"
+                f"{', '.join(class_names)}: name these in this order",
+                key="class_names",
             )
         return OpenedModel(_load_own(path, file, metadata, policy), metadata.class_names, metadata)
 
@@ -157,7 +158,10 @@ def _load_own(
 def _check_names(class_names: Sequence[str]) -> None:
     problem = problem_of_names(class_names)
     if problem:
-        raise ConfigError(f"--classes: {problem}, got {', '.join(class_names)!r}")
+        raise ConfigError(
+            f"{', '.join(class_names)!r} are no classes of a model ({problem}): name others",
+            key="class_names",
+        )
 
 
 @contextmanager

@@ -23,8 +23,8 @@ class OpenedFile:
     Attributes:
         head: gives the name of the layer whose maps are pooled, and the network above it; raises
             `OtherLayersError` where that has other layers than ours.
-        make_engine: of names of layers, and how many photos it will be asked for; no names: the
-            answer.
+        make_engine: takes names of layers, whose outputs the engine gives (of none: the
+            network's), and how many photos it will be asked for.
         is_turned: some layers take channels first.
     """
 

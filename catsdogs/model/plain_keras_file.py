@@ -130,8 +130,8 @@ def _check_classifier(
     if num_outputs != len(class_names) and (num_outputs, len(class_names)) != (1, 2):
         raise ModelFileError(
             f"{path} has {num_outputs} output{'s' if num_outputs != 1 else ''}, "
-            f"--classes names {len(class_names)} classes: "
-            "name as many, in their order"
+            f"but {len(class_names)} classes are named: name as many in their order",
+            key="class_names",
         )
     return height, width
 

@@ -1,20 +1,18 @@
 """A saved model and photo files to probabilities: one way for every command that asks."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from pydantic import ValidationError
 
 from catsdogs.config import DataConfig, Fit
 from catsdogs.console import Console
-from catsdogs.data.batches import decode_each
+from catsdogs.data.batches import decode_each, num_decode_threads
 from catsdogs.data.images import Photo, read_any
-from catsdogs.data.threads import num_decode_threads
 from catsdogs.errors import ModelFileError
 from catsdogs.model.keras_config import OtherLayersError
 from catsdogs.model.metadata import Metadata
@@ -179,13 +177,12 @@ class Predictor:
         """Where the training photos lay and how they were split; None where that is not known."""
         if self.metadata is None:
             return None
-        try:
+        with suppress(ModelFileError), foreign_bytes(self._path, ModelFileError):
             section = self.metadata.config["data"]
             return DataConfig(
                 dir=section["dir"], validation_fraction=section["validation_fraction"]
             )
-        except (KeyError, TypeError, ValidationError):
-            return None
+        return None
 
     def predict(
         self, paths: Iterable[Path], console: Console | None = None, total: int | None = None

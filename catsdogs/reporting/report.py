@@ -24,7 +24,7 @@ MOST_MATRIX_CLASSES = 15
 _MOST_CONFUSED = 20
 
 _NOTHING = "\N{EN DASH}"
-"""Where there is no figure."""
+"""Stands where there is no figure."""
 
 Interval = tuple[float, float]
 

@@ -34,7 +34,7 @@ class TensorBoardLog(RunListener):
         """Begin the event files, in a folder of their own.
 
         Raises:
-            DataError: they cannot be written.
+            DataError: the files cannot be written.
         """
         path = run_dir.tensorboard_path
         try:

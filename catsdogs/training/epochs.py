@@ -9,10 +9,9 @@ import numpy as np
 
 from catsdogs.config import Config
 from catsdogs.console import Console
-from catsdogs.data.batches import decode_ahead, shuffled
+from catsdogs.data.batches import decode_ahead, num_decode_threads, shuffled
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
 from catsdogs.data.skipping import drop_unreadable, warn_of_flat_photos
-from catsdogs.data.threads import num_decode_threads
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
 from catsdogs.training.features import FeatureSource, View
@@ -58,7 +57,7 @@ class TrainingSetup:
 
     @property
     def samples(self) -> list[Sample]:
-        """The photos of both."""
+        """The photos of both splits, training first."""
         return [*self.dataset.splits[TRAIN], *self.dataset.splits[VALIDATION]]
 
     def drop(self, failures: Sequence[tuple[Sample, str]]) -> None:
@@ -226,7 +225,7 @@ class StreamedEpochs:
         return failures
 
     def _of_all(self, lost: dict[Sample, str]) -> dict[Sample, str]:
-        """What any process could not read: each knows of its own part."""
+        """The photos that any process could not read: each knows of its own part."""
         samples = self._setup.samples
         mine = {str(index): lost[sample] for index, sample in enumerate(samples) if sample in lost}
         together: dict[Sample, str] = {}

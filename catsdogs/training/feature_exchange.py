@@ -22,7 +22,7 @@ def raise_together(processes: ProcessGroup, problem: str) -> None:
     """Go on only where no process has a problem.
 
     Raises:
-        StoreError: one has; on every process.
+        StoreError: one of them has; raised in every process.
     """
     for index, other in enumerate(processes.exchange(problem)):
         if other:

@@ -187,7 +187,7 @@ class FeatureSource:
                 )
 
     def _keep_ahead(self, keys: Sequence[bytes], outputs: Sequence[np.ndarray]) -> None:
-        """Nothing depends on it: where it cannot be kept, the training goes on without."""
+        """Keep the second output; where that fails, the training goes on without."""
         if self._ahead_store is None:
             return
         try:
@@ -226,7 +226,7 @@ class FeatureSource:
 
 
 def _as_float16(outputs: np.ndarray) -> np.ndarray:
-    """What a store keeps; numbers beyond its range become its largest."""
+    """Features as a store keeps them; numbers beyond its range become its largest."""
     largest = np.finfo(np.float16).max
     return np.clip(outputs.astype(np.float32), -largest, largest).astype(np.float16)
 

@@ -24,7 +24,7 @@ class StopRequested(Exception):  # noqa: N818, it is nobody's error
 
 @dataclass(frozen=True)
 class Supervision:
-    """What a training is watched and held by.
+    """What follows a training, and may end it.
 
     Attributes:
         progress: where it goes on; brought up to date as each epoch ends.
@@ -41,7 +41,7 @@ class Supervision:
         """End what is running, where that was asked for.
 
         Raises:
-            StopRequested: it was.
+            StopRequested: the training was asked to stop.
         """
         if self.should_stop():
             raise StopRequested
@@ -222,7 +222,7 @@ def _check_finite(epoch: Epoch, state: ModelState, plan: TrainingPlan) -> None:
     """Refuse an epoch that gave numbers that are NaN or infinite.
 
     Raises:
-        DivergedError: it did.
+        DivergedError: a figure is NaN or infinite.
     """
     losses = [loss for loss in (epoch.loss, epoch.validation_loss) if loss is not None]
     if np.isfinite(losses).all() and all(np.isfinite(value).all() for value in state.weights):

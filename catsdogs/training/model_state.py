@@ -8,7 +8,7 @@ import numpy as np
 from catsdogs.errors import CatsdogsError
 
 Values = list[np.ndarray]
-"""Of a list of variables, in its order."""
+"""The values of a list of variables, in its order."""
 
 
 class StateError(CatsdogsError):
@@ -21,7 +21,7 @@ class ModelState:
 
     Attributes:
         weights: of the layers that are trained, the statistics of their batches included.
-        optimizer: of the optimizer's: step count, rate, moments, loss scale.
+        optimizer: the optimizer's step count, rate, moments, loss scale.
         seeds: of the generators that dropout draws from.
     """
 
@@ -43,7 +43,7 @@ class ModelState:
         """Give a compiled model of the same architecture this state.
 
         Raises:
-            StateError: the architecture is another one.
+            StateError: the model has another architecture.
         """
         groups = _variables(model)
         values = (self.weights, self.optimizer, self.seeds)

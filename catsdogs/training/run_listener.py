@@ -9,7 +9,7 @@ if TYPE_CHECKING:  # a listener may be made where nothing is trained, and Keras 
 
 
 class RunListener:
-    """Is told how a run goes, in the process that keeps its record; this one does nothing."""
+    """Is told how a run goes, in the process that keeps its record; does nothing by itself."""
 
     def begin(self, run_dir: RunDir) -> None:
         """The run directory is made, or the resumed run's is taken; no epoch has begun."""

@@ -13,11 +13,11 @@ import numpy as np
 from catsdogs.untrusted.boundary import open_regular, too_large
 
 MOST_ARCHIVE_BYTES = 3 * 2**29
-"""Of a checkpoint; all of VGG16 with its optimizer takes a fifth of it."""
+"""Size of a checkpoint; all of VGG16 with its optimizer takes a fifth of it."""
 
 _MOST_MEMBERS = 10_000
 _MOST_HEADER_BYTES = 4096
-"""Of an array; NumPy writes 128."""
+"""Length of an array's header; NumPy writes 128."""
 
 _DIRECTORY_END = b"PK\x05\x06"  # APPNOTE.TXT 6.3.10, 4.3.16
 _DIRECTORY_END_BYTES = 22

@@ -19,7 +19,7 @@ from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.text import printable
 
 MOST_REASON_CHARACTERS = 200
-"""Of what a parser says, which may repeat whole lines of the file."""
+"""Length of what a parser says, which may repeat whole lines of the file."""
 
 MOST_MESSAGE_CHARACTERS = 1500
 
@@ -39,6 +39,7 @@ def foreign_bytes(
     way_out: str = "",
     damage: str = "is damaged",
     tells_reason: bool = True,
+    key: str | None = None,
 ) -> Iterator[None]:
     """Turn whatever goes wrong within into one line about a file.
 
@@ -49,6 +50,7 @@ def foreign_bytes(
         damage: what is said where the bytes are wrong; `cannot be read` is said where the
             system refuses them.
         tells_reason: say what the parser said; False where that explains nothing to a user.
+        key: what the user sets to take the way out; see `CatsdogsError`.
 
     Raises:
         error: anything at all was raised within, running out of memory or of stack included.
@@ -57,17 +59,17 @@ def foreign_bytes(
     try:
         yield
     except CatsdogsError as problem:
-        problem.args = (_bounded(str(problem), MOST_MESSAGE_CHARACTERS),)
+        problem.args = (_bounded(problem.message, MOST_MESSAGE_CHARACTERS),)
         raise
     except OSError as problem:
         verb = "cannot be read" if problem.strerror else damage
-        raise _about(place, error, verb, problem, way_out) from None
+        raise _about(place, error, verb, problem, way_out, key) from None
     except Exception as problem:  # noqa: BLE001 - the one place for it, see above
         if not tells_reason:
             raise error(
-                f"{_bounded(str(place), MOST_MESSAGE_CHARACTERS)} {damage}: {way_out}"
+                f"{_bounded(str(place), MOST_MESSAGE_CHARACTERS)} {damage}: {way_out}", key
             ) from None
-        raise _about(place, error, damage, problem, way_out) from None
+        raise _about(place, error, damage, problem, way_out, key) from None
 
 
 @contextmanager
@@ -96,10 +98,15 @@ def passed_over() -> Iterator[None]:
 
 
 def _about(
-    place: Path | str, error: type[CatsdogsError], verb: str, problem: Exception, way_out: str
+    place: Path | str,
+    error: type[CatsdogsError],
+    verb: str,
+    problem: Exception,
+    way_out: str,
+    key: str | None,
 ) -> CatsdogsError:
     line = f"{_bounded(str(place), MOST_MESSAGE_CHARACTERS)} {verb} ({reason_of(problem)})"
-    return error(f"{line}: {way_out}" if way_out else line)
+    return error(f"{line}: {way_out}" if way_out else line, key)
 
 
 def reason_of(problem: Exception) -> str:

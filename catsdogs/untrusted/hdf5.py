@@ -28,16 +28,17 @@ from catsdogs.untrusted.text_heaps import MOST_TEXT_BYTES, check_heaps
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-WAY_OUT = "train it again, or give another by --model FILE"
+WAY_OUT = "train it again, or give another"
+"""What to do about a damaged model; another is given as `model`."""
 
 MOST_FILE_BYTES = 768 * 2**20
 """Larger files are refused: they are read into memory. VGG19 with its top has 548 MiB."""
 
 _MOST_ATTRIBUTE_BYTES = 16 * 2**20
 _MOST_NAMES = 20_000
-"""Of layers and arrays together; the largest networks of Keras have some thousands."""
+"""Layers and arrays together; the largest networks of Keras have some thousands."""
 _MOST_ARRAYS = 32
-"""Of a convolution, and of what else stands beside them."""
+"""In one layer: of a convolution, and of what else stands beside them."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class StoredLayer:
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """Of the arrays."""
+        """Shapes of the arrays."""
         return [array.shape for array in self.arrays]
 
 
@@ -66,7 +67,10 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         ModelFileError: the file is missing, cannot be read, is too large, or turns out to be
             damaged while it is open.
     """
-    with foreign_bytes(path, ModelFileError, WAY_OUT), parse_hdf5(_content(path)) as file:
+    with (
+        foreign_bytes(path, ModelFileError, WAY_OUT, key="model"),
+        parse_hdf5(_content(path)) as file,
+    ):
         yield file
 
 
@@ -103,7 +107,7 @@ def _has_wide_addresses(content: bytes) -> bool:
 def damaged(path: Path, reason: object) -> ModelFileError:
     """The error for a file whose content contradicts itself."""
     text = reason_of(ValueError(reason))
-    return ModelFileError(f"{path} is damaged ({text}): {WAY_OUT}")
+    return ModelFileError(f"{path} is damaged ({text}): {WAY_OUT}", key="model")
 
 
 def _content(path: Path) -> bytes:
@@ -111,18 +115,18 @@ def _content(path: Path) -> bytes:
         content = read_bytes(path, MOST_FILE_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise ModelFileError(
-            f"no model at {path}: run `catsdogs train` first, or give --model FILE"
+            f"no model at {path}: run `catsdogs train` first, or give another", key="model"
         ) from None
     except NotRegularError as error:
         raise ModelFileError(
-            f"{path} is {error.strerror}: give a model file by --model FILE"
+            f"{path} is {error.strerror}: give a model file", key="model"
         ) from None
     except (OSError, ValueError) as error:
         raise ModelFileError(
-            f"{path} cannot be read ({reason_of(error)}): give another by --model FILE"
+            f"{path} cannot be read ({reason_of(error)}): give another", key="model"
         ) from None
     if not content:
-        raise ModelFileError(f"{path} is empty: {WAY_OUT}")
+        raise ModelFileError(f"{path} is empty: {WAY_OUT}", key="model")
     return content
 
 

@@ -158,7 +158,7 @@ class _Walk:
                 self._value(page, end, low | high << 16, flags, is_free_list)
 
     def _check_order(self, key: bytes) -> None:
-        """Without it, entries that are there are not found."""
+        """Make sure that keys are in order: otherwise entries that are there are not found."""
         if key <= self._key or key < self._least_key:
             raise ValueError("its entries are out of order")
 

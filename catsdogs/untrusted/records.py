@@ -12,7 +12,7 @@ from typing import Any
 from catsdogs.untrusted.boundary import read_bytes
 
 MOST_RECORD_BYTES = 16 * 2**20
-"""Of a text; a hundred thousand skipped photos take less."""
+"""Size of a record; a hundred thousand skipped photos take less."""
 
 MOST_FIGURE = 1e12
 """Losses, seconds and counts beyond it are no measurements, nor what is infinite or NaN."""
@@ -26,7 +26,7 @@ def read_text(path: Path, errors: str = "strict") -> str:
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file says."""
+    """The content of a JSON file."""
     return json.loads(read_text(path))
 
 

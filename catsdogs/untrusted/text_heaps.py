@@ -33,7 +33,7 @@ class _Walk:
 
     Attributes:
         end: where the last one ended.
-        num_objects: so far.
+        num_objects: how many were looked at so far.
         long_texts: those that are no names, as references lead to them.
     """
 

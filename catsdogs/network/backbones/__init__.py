@@ -99,7 +99,7 @@ _BACKBONES = {backbone.name: backbone for backbone in _ALL}
 
 
 def backbone_names() -> list[str]:
-    """Of all there are, the default first."""
+    """Names of all backbones, the default first."""
     return list(_BACKBONES)
 
 

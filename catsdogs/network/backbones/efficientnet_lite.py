@@ -1,4 +1,4 @@
-"""EfficientNet-Lite 0, 1 and 2: the work of VGG16 forty times over, for better answers.
+"""EfficientNet-Lite 0, 1 and 2: lite0 takes a fortieth of VGG16's work, and answers better.
 
 Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019,
 table 1; the Lite variants (without squeeze-and-excitation, ReLU6 in place of swish, stem and
@@ -43,7 +43,7 @@ class _Builder(LayerStack):
         self.blocks: dict[str, str] = {}
 
     def begin(self, block: str) -> None:
-        """What comes next is a block that can be fine-tuned."""
+        """Begin a block that can be fine-tuned."""
         self.blocks[block] = self.top
 
     def convolution(self, name: str, tensors: str, filters: int, size: int, stride: int) -> None:
@@ -109,7 +109,7 @@ def _build(width: float, depth: float) -> _Builder:
 
 
 def _rounded(filters: float) -> int:
-    """To a multiple of 8, by no more than a tenth downwards."""
+    """Round to a multiple of 8, down by no more than a tenth."""
     rounded = max(8, int(filters + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * filters else rounded
 

@@ -81,14 +81,14 @@ class KerasBackbone:
         return _rebuild(self._theirs((height, width)), x, policy)
 
     def macs(self, image_size: tuple[int, int]) -> int:
-        """In proportion to the pixels, which leaves out how borders are rounded."""
+        """Multiply-adds for one photo, in proportion to its pixels; rounding is left out."""
         height, width = image_size
         return round(self.native_macs * height * width / self.native_side**2)
 
     @property
     def ways_out(self) -> str:
         """What can be done where the weights cannot be fetched."""
-        return f"give the path of {self.file.name} by --set model.weights=PATH"
+        return f"set model.weights to the path of {self.file.name}"
 
     def load_weights(self, setting: str, seed: int = 0) -> Weights:
         theirs = self._theirs((self.minimum_size, self.minimum_size))
@@ -143,7 +143,7 @@ def _operations(theirs: "keras.Model") -> "Iterator[tuple[Any, str]]":
 
 
 def _is_sum(operation: Any) -> bool:
-    """Whether it adds two tensors: a residual, where it is no layer."""
+    """Whether an operation adds two tensors: a residual connection that is no layer."""
     return type(operation).__name__ == "Add" and len(operation._inbound_nodes[0].input_tensors) == 2
 
 
@@ -209,7 +209,7 @@ def _read_into(theirs: "keras.Model", content: bytes) -> None:
     """Give a network the weights in a Keras .h5, layer by layer, as Keras does.
 
     Raises:
-        ValueError: they are of another network.
+        ValueError: the weights are of another network.
     """
     with parse_hdf5(content) as file:
         stored = stored_layers(file)

@@ -71,7 +71,7 @@ class LayeredBackbone:
 
     @property
     def weight_shapes(self) -> Mapping[str, tuple[tuple[int, ...], ...]]:
-        """Of all layers that have weights, from the photo upwards."""
+        """Shapes of the weights of each layer that has any, from the photo upwards."""
         return self._smallest.weight_shapes
 
     @cached_property

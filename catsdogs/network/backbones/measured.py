@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measurement:
-    """How many photos a classifier named rightly that chose nothing about it.
+    """How many photos a classifier named rightly, of photos that had no part in its making.
 
     Attributes:
         num_right: of them.

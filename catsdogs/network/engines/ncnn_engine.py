@@ -15,7 +15,7 @@ from pathlib import Path
 import ncnn
 import numpy as np
 
-from catsdogs.data.threads import num_decode_threads
+from catsdogs.data.batches import num_decode_threads
 from catsdogs.errors import DataError
 from catsdogs.network.engines.ncnn_text import INPUT_NAME, as_ncnn
 from catsdogs.network.network import Network
@@ -74,7 +74,7 @@ class NcnnEngine:
 
 
 def _compute_in_float32(options: "ncnn.Option") -> None:
-    """Otherwise it takes 16 bits wherever the processor has them, and threads inside a photo."""
+    """Keep ncnn from computing in 16 bits, and from using threads inside a photo."""
     options.num_threads = 1
     options.use_vulkan_compute = False
     options.use_fp16_packed = False
@@ -85,7 +85,7 @@ def _compute_in_float32(options: "ncnn.Option") -> None:
 
 
 def _hand_over(net: "ncnn.Net", weights: bytes) -> None:
-    """By a file: ncnn reads weights in memory where they are, and for as long as it lives."""
+    """Give the weights in a file: from memory, ncnn reads them in place, as long as it lives."""
     try:
         if hasattr(os, "memfd_create"):  # Linux: a file in memory, which needs no folder
             with open(os.memfd_create("catsdogs"), "wb") as file:  # noqa: PTH123 - a descriptor

@@ -29,7 +29,7 @@ from catsdogs.network.layers import (
 from catsdogs.network.network import Network
 
 INPUT_NAME = "b0"
-"""Of what is put in, in the text."""
+"""The name of the network's input in the text."""
 
 _MAGIC = 7767517  # ncnn's sign of its text format
 _IN_FLOAT32 = bytes(4)

@@ -43,7 +43,7 @@ class Place:
 
 
 @dataclass
-class Survey:
+class FolderListing:
     """What lies in a data folder.
 
     Attributes:
@@ -67,7 +67,7 @@ class Survey:
         return found
 
 
-def survey_folder(asked: Path) -> Survey:
+def list_data_folder(asked: Path) -> FolderListing:
     """Find all files in a folder as `train` would see it, and what is odd about their places.
 
     Raises:
@@ -75,82 +75,84 @@ def survey_folder(asked: Path) -> Survey:
     """
     require_folder(asked)
     layout = find_layout(asked)
-    survey = Survey(asked)
+    listing = FolderListing(asked)
     for note in layout.notes:
-        survey.findings.append(Finding("odd_layout", (asked,), note))
+        listing.findings.append(Finding("odd_layout", (asked,), note))
     named = {folder for folders in layout.splits.values() for folder in folders}
     if TRAIN in layout.splits:
-        _look_beside(layout, named, survey)
+        _look_beside(layout, named, listing)
     else:  # the class folders themselves, and perhaps a folder to test or validate with
-        _look_at_split(layout.root, TRAIN, named, survey)
+        _look_at_split(layout.root, TRAIN, named, listing)
     for split, folders in layout.splits.items():
         for folder in folders.values():
-            _look_at_split(folder, split, set(), survey)
+            _look_at_split(folder, split, set(), listing)
         if len(folders) > 1:
-            survey.findings.append(
+            listing.findings.append(
                 Finding("layout", tuple(folders), f"both are {split}: keep one of them")
             )
-    if not survey.photos:
+    if not listing.photos:
         raise DataError(
             f"{layout.root} has no class folders with photos: expected one folder per class, "
             f"e.g. {layout.root / 'cats'}"
         )
-    survey.photos.sort(key=lambda place: place.path)
-    _compare_classes(survey)
-    return survey
+    listing.photos.sort(key=lambda place: place.path)
+    _compare_classes(listing)
+    return listing
 
 
-def _look_beside(layout: Layout, named: set[Path], survey: Survey) -> None:
+def _look_beside(layout: Layout, named: set[Path], listing: FolderListing) -> None:
     """What lies beside the split folders, where nothing is used."""
-    for found in _scan(layout.root, survey):
+    for found in _scan(layout.root, listing):
         path = Path(found.path)
         if path in layout.beside:
             count = sum(f.kind == PHOTO for f in Walker([path]).walk(path))
             kind, detail = "odd_file", "a folder that is no split"
             if count:
                 kind, detail = "layout", f"{detail}, with {counted(count, 'photo')}"
-            survey.findings.append(Finding(kind, (path,), detail))
+            listing.findings.append(Finding(kind, (path,), detail))
         elif path not in named:
-            survey.findings.append(Finding("odd_file", (path,), "beside the split folders"))
+            listing.findings.append(Finding("odd_file", (path,), "beside the split folders"))
 
 
-def _scan(folder: Path, survey: Survey) -> list[Found]:
+def _scan(folder: Path, listing: FolderListing) -> list[Found]:
     """What lies in a folder; says why where it cannot be read."""
     try:
         return scan(folder)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        survey.findings.append(Finding("unreadable", (folder,), reason))
+        listing.findings.append(Finding("unreadable", (folder,), reason))
         return []
 
 
-def _look_at_split(folder: Path, split: str, other_splits: set[Path], survey: Survey) -> None:
-    """Survey the class folders in a folder."""
+def _look_at_split(
+    folder: Path, split: str, other_splits: set[Path], listing: FolderListing
+) -> None:
+    """List the class folders in a folder."""
     class_folders = []
-    for found in _scan(folder, survey):
+    for found in _scan(folder, listing):
         path = Path(found.path)
         if path in other_splits:
             continue
         if found.kind != PHOTO:
-            survey.findings.append(_left_out(found))
+            listing.findings.append(_left_out(found))
         elif found.is_folder:
             class_folders.append(path)
         else:
-            survey.findings.append(Finding("layout", (path,), "a photo in no class folder"))
+            listing.findings.append(Finding("layout", (path,), "a photo in no class folder"))
     walker = Walker(class_folders)
     names: dict[str, Path] = {}
     for place in class_folders:
-        count = len(survey.photos)
+        count = len(listing.photos)
         name = class_name(place)
         for found in walker.walk(place):
             if found.kind == PHOTO:
-                survey.photos.append(Place(Path(found.path), split, name))
+                listing.photos.append(Place(Path(found.path), split, name))
             else:
-                survey.findings.append(_left_out(found))
-        if len(survey.photos) == count:
-            survey.findings.append(Finding("layout", (place,), "holds no photos"))
+                listing.findings.append(_left_out(found))
+        if len(listing.photos) == count:
+            listing.findings.append(Finding("layout", (place,), "holds no photos"))
         elif twin := names.get(name):
-            survey.findings.append(
+            listing.findings.append(
                 Finding("layout", (twin, place), "the same name, but for its Unicode form")
             )
         names.setdefault(name, place)
@@ -168,24 +170,24 @@ def _left_out(found: Found) -> Finding:
     return Finding("odd_file", (Path(found.path),), detail)
 
 
-def _compare_classes(survey: Survey) -> None:
+def _compare_classes(listing: FolderListing) -> None:
     """Classes that some splits lack, and classes that are much smaller than others."""
-    counts = survey.counts()
+    counts = listing.counts()
     names = {name for classes in counts.values() for name in classes}
     if len(names) == 1:
-        survey.findings.append(
-            Finding("layout", (survey.root,), f"only the class {min(names)}: two are needed")
+        listing.findings.append(
+            Finding("layout", (listing.root,), f"only the class {min(names)}: two are needed")
         )
     if TRAIN not in counts:
-        survey.findings.append(Finding("layout", (survey.root,), "no photos to train on"))
+        listing.findings.append(Finding("layout", (listing.root,), "no photos to train on"))
     for split, classes in counts.items():
         missing = sorted(names - set(classes))
         if missing and split != TEST:
             detail = f"no {split} photos of {', '.join(missing)}"
-            survey.findings.append(Finding("layout", (survey.root,), detail))
+            listing.findings.append(Finding("layout", (listing.root,), detail))
         largest, smallest = (pick(classes, key=lambda n: classes[n]) for pick in (max, min))
         if classes[largest] > _MAX_IMBALANCE * classes[smallest]:
             detail = (
                 f"{split}: {classes[largest]:,} of {largest}, {classes[smallest]:,} of {smallest}"
             )
-            survey.findings.append(Finding("imbalance", (survey.root,), detail))
+            listing.findings.append(Finding("imbalance", (listing.root,), detail))

@@ -1,0 +1,102 @@
+"""What short commands did, as lines."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from catsdogs.evaluation.score import Score
+from catsdogs.text import counted, printable
+
+
+class ExplainedPhoto(Protocol):
+    """The result of an explanation."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def class_name(self) -> str: ...
+    @property
+    def probability(self) -> float: ...
+    @property
+    def output_path(self) -> Path | None: ...
+    @property
+    def error(self) -> str: ...
+
+
+class WrittenReport(Protocol):
+    """The result of a report."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def score(self) -> Score: ...
+    @property
+    def num_unreadable(self) -> int: ...
+    @property
+    def num_bytes(self) -> int: ...
+
+
+class UnpackedSample(Protocol):
+    """The result of unpacking the built-in photos."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def num_photos(self) -> int: ...
+    @property
+    def num_written(self) -> int: ...
+
+
+def explanation_line(photo: ExplainedPhoto) -> str:
+    """The photo, what was seen in it, how probable that is, and where the picture is."""
+    path = printable(str(photo.path))
+    if photo.error:
+        return f"{path}\terror\t{printable(photo.error)}"
+    name, picture = printable(photo.class_name), printable(str(photo.output_path))
+    return f"{path}\t{name}\t{photo.probability:.4f}\t{picture}"
+
+
+def report_lines(report: WrittenReport) -> Iterator[str]:
+    """Photos that are not counted, the score, and where the page is."""
+    if report.num_unreadable:
+        verb = "is" if report.num_unreadable == 1 else "are"
+        photos = counted(report.num_unreadable, "photo")
+        yield f"{photos} could not be read and {verb} not counted"
+    yield str(report.score)
+    yield f"saved {printable(str(report.path))} ({report.num_bytes / 1e6:.1f} MB)"
+
+
+def sample_line(sample: UnpackedSample) -> str:
+    """Where the built-in photos are, and how many."""
+    written = f"{sample.num_written:,} written" if sample.num_written else "all there already"
+    folder = printable(str(sample.folder))
+    return f"{folder}: {sample.num_photos:,} photos of cats and dogs, {written}"
+
+
+def moved_lines(
+    moved: Sequence[object] | None, unmoved: Sequence[tuple[Path, str]], folder: Path | None
+) -> Iterator[str]:
+    """What went into a quarantine, and how it comes back.
+
+    Args:
+        moved: the files that were moved; None where none were to be.
+        unmoved: those that could not be moved, with the reason.
+        folder: the quarantine.
+    """
+    for path, reason in unmoved:
+        yield f"{printable(str(path))} could not be moved: {reason}"
+    if moved is not None:
+        place = printable(str(folder))
+        undone = f"; `catsdogs check --restore {place}` brings them back" if moved else ""
+        yield f"{counted(len(moved), 'file')} moved to {place}{undone}"
+
+
+def left_lines(left: Sequence[tuple[Path, str]]) -> Iterator[str]:
+    """What did not come back from a quarantine, with the reason."""
+    for path, reason in left:
+        yield f"{printable(str(path))} stays where it is: {printable(reason)}"
+
+
+def restored_line(restored: Sequence[object], folder: Path) -> str:
+    """How many files came back from a quarantine."""
+    return f"{counted(len(restored), 'file')} brought back from {printable(str(folder))}"
