@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from PIL import Image
 
-from catsdogs.config import Config, ModelConfig, config_keys, flatten, load_config
+from catsdogs.config import Config, ModelConfig, config_keys, flatten
+from catsdogs.config_file import load_config
 from catsdogs.console import Console
 from catsdogs.data.images import Photo
 from catsdogs.errors import DataError

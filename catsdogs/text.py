@@ -49,3 +49,16 @@ def csv_cell(text: str) -> str:
 def csv_text(cell: str) -> str:
     """The text of a cell that `csv_cell` made."""
     return cell.removeprefix("'")
+
+
+MOST_SHOWN = 200
+"""Characters of a wrong key or value that a message repeats."""
+
+
+def shown_value(value: object) -> str:
+    """A value as a message repeats it: in one line, however large it is."""
+    try:
+        text = printable(repr(value))
+    except (ValueError, RecursionError):  # a number of thousands of digits
+        return "what is too large to show"
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"

@@ -456,7 +456,7 @@ def checkpoint_target():
 
 def record_target():
     from catsdogs.commands.runs import runs
-    from catsdogs.config import load_config
+    from catsdogs.config_file import load_config
     from catsdogs.reporting.run_table import format_json, format_table
     from catsdogs.run import RunDir
 

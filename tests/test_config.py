@@ -4,16 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from catsdogs.config import (
-    INPUTS,
-    Config,
-    ModelConfig,
-    assignments,
-    config_keys,
-    differences,
-    load_config,
-    parse_assignment,
-)
+from catsdogs.config import INPUTS, Config, ModelConfig, config_keys, differences
+from catsdogs.config_file import assignments, load_config, parse_assignment
 from catsdogs.errors import ConfigError
 from catsdogs.network.backbones import backbone_names
 

@@ -5,7 +5,8 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catsdogs.config import Config, assignments, config_keys, load_config, parse_assignment
+from catsdogs.config import Config, config_keys
+from catsdogs.config_file import assignments, load_config, parse_assignment
 from catsdogs.errors import ConfigError
 from catsdogs.text import printable
 

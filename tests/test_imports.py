@@ -15,6 +15,7 @@ FLOORS = [
     "files",
     "untrusted",
     "config",
+    "config_file",
     "console",
     "evaluation",  # a run's record holds a score
     "run",

@@ -20,7 +20,7 @@ from catsdogs.cli import main
 from catsdogs.cli.stop_signal import StopSignal
 from catsdogs.commands.finetune import finetune
 from catsdogs.commands.train import train
-from catsdogs.config import load_config
+from catsdogs.config_file import load_config
 from catsdogs.console import Console
 from catsdogs.model.metadata import read_metadata
 from catsdogs.run import list_run_dirs

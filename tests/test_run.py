@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catsdogs.config import Config, load_config
+from catsdogs.config import Config
+from catsdogs.config_file import load_config
 from catsdogs.errors import DataError
 from catsdogs.evaluation.score import Score
 from catsdogs.run import RunDir, RunMetrics, create_run_dir, list_run_dirs

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from catsdogs.commands.runs import runs
-from catsdogs.config import load_config
+from catsdogs.config_file import load_config
 from catsdogs.errors import DataError
 from catsdogs.reporting.run_table import format_json, format_table
 from catsdogs.run import RunDir, RunMetrics

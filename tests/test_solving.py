@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from catsdogs.config import Config, HeadConfig, ModelConfig, load_config
+from catsdogs.config import Config, HeadConfig, ModelConfig
+from catsdogs.config_file import load_config
 from catsdogs.errors import ConfigError
 from catsdogs.model.metadata import read_metadata
 from catsdogs.training.history import Epoch, Progress

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catsdogs.config import load_config
+from catsdogs.config_file import load_config
 from catsdogs.console import Console
 from catsdogs.data.batches import shuffled
 from catsdogs.data.dataset import load_dataset

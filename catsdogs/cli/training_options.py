@@ -95,14 +95,14 @@ def find_request(command: "Command", flags: dict[str, Any]) -> "tuple[Config, Ru
 
 def configuration(flags: dict[str, Any], fixed_model: "ModelConfig | None" = None) -> "Config":
     """The configuration of a command: file, then --set, then the flags."""
-    from catsdogs.config import load_config
+    from catsdogs.config_file import load_config
 
     return load_config(flags["config_path"], _overrides(flags), fixed_model)
 
 
 def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
     """Whole keys to values: --set, then the flags."""
-    from catsdogs.config import assignments
+    from catsdogs.config_file import assignments
 
     context = click.get_current_context()
     return assignments(flags["settings"]) | {

@@ -16,7 +16,8 @@ from catsdogs.commands.run_lookup import (
     is_of_run,
     stands_on,
 )
-from catsdogs.config import Config, differences, load_config
+from catsdogs.config import Config, differences
+from catsdogs.config_file import load_config
 from catsdogs.console import Console
 from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.evaluation.figures import Mistake

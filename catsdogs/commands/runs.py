@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from catsdogs.config import load_config
+from catsdogs.config_file import load_config
 from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.run import RunDir, RunMetrics, list_run_dirs
 from catsdogs.untrusted.boundary import foreign_bytes

@@ -6,7 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catsdogs.config import Config, RunConfig, flatten, free_keys, load_config
+from catsdogs.config import Config, RunConfig, flatten, free_keys
+from catsdogs.config_file import load_config
 from catsdogs.errors import ConfigError, DataError
 from catsdogs.files import exists
 from catsdogs.run import Command, RunDir, list_run_dirs
