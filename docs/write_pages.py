@@ -75,7 +75,8 @@ _HEAD = "| key | default | what it is |\n|---|---|---|"
 
 def _row(key: str, value: Any, text: str) -> str:
     value = list(value) if isinstance(value, tuple) else value
-    return f"| `{key}` | `{json.dumps(value)}` | {' '.join(text.split()).replace('|', chr(92) + '|')} |"
+    text = " ".join(text.split()).replace("|", chr(92) + "|")
+    return f"| `{key}` | `{json.dumps(value)}` | {text} |"
 
 
 def _attribute_docstrings() -> dict[str, dict[str, str]]:
