@@ -1,14 +1,15 @@
 """Train an image classifier you can trust from a folder of photos per class.
 
 The Python API is `load`, `train` and `finetune`; see docs/python-api.md. They import the network's
-engine when they are first used: `import catsdogs` alone is immediate.
+engine when they are first used: `import catsdogs` alone is immediate. It imports nothing at all,
+since the command line runs this before it can see to a Ctrl-C.
 """
 
-from typing import TYPE_CHECKING, Any
-
-from catsdogs import errors
-
+TYPE_CHECKING = False  # type checkers know the name; typing itself takes milliseconds
 if TYPE_CHECKING:
+    from typing import Any
+
+    from catsdogs import errors
     from catsdogs.api import Explanation, Model, Prediction, finetune, load, train
     from catsdogs.config import Config
 
@@ -17,7 +18,11 @@ __version__ = "0.2.0"
 __all__ = ["Config", "Explanation", "Model", "Prediction", "errors", "finetune", "load", "train"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    if name == "errors":
+        from importlib import import_module
+
+        return import_module("catsdogs.errors")
     if name == "Config":
         from catsdogs.config import Config
 

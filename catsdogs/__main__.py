@@ -30,9 +30,12 @@ def _open_closed_streams() -> None:
 
 def run() -> None:
     """Run the command line."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _stop_at_once)
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, _stop_at_once)
+    except KeyboardInterrupt:
+        os._exit(130)
     from catsdogs.cli import main
     from catsdogs.cli.streams import run_with_any_streams
 

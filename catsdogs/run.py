@@ -318,13 +318,13 @@ def create_run_dir(parent: Path, command: Command) -> RunDir:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        path = next(parent / name for name in names if not (parent / name).exists())
+        path = next(parent / name for name in names if not exists(parent / name))
         path.mkdir()
     except OSError as error:
         raise not_writable(parent, error, "run.dir") from None
     for other in _run_dirs(parent):
         remove_abandoned_parts(other.path)
-        if other.metrics_path.exists():
+        if exists(other.metrics_path):
             other.remove_checkpoint()
     return RunDir(path)
 

@@ -18,6 +18,7 @@ from catsdogs.cli.options import (
 )
 from catsdogs.cli.streams import loss_of_answer
 from catsdogs.errors import CatsdogsError, ConfigError
+from catsdogs.files import exists
 from catsdogs.text import printable
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class _Output:
             )
         if resume and output is None:
             raise ConfigError("--resume goes on with a file: give --output FILE")
-        if output is not None and output.exists() and not resume:
+        if output is not None and exists(output) and not resume:
             raise ConfigError(
                 f"{output} exists: give --resume to go on with it, or another --output"
             )

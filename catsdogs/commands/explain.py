@@ -11,7 +11,7 @@ from catsdogs.console import Console
 from catsdogs.data.images import open_any
 from catsdogs.data.photo_paths import find_photos
 from catsdogs.errors import ConfigError
-from catsdogs.files import check_writable, replacing
+from catsdogs.files import check_writable, is_dir, real_path, replacing
 from catsdogs.model.gradcam import Explanation, explain_photos
 from catsdogs.model.predictor import Predictor
 from catsdogs.reporting.overlay import LONG_SIDE, draw_explanation
@@ -80,7 +80,7 @@ def name_outputs(paths: Sequence[Path], output: Path | None) -> list[Path]:
     Raises:
         ConfigError: one file for several photos, or a picture would replace a photo.
     """
-    if output is not None and output.suffix.lower() == ".png" and not output.is_dir():
+    if output is not None and output.suffix.lower() == ".png" and not is_dir(output):
         if len(paths) > 1:
             raise ConfigError(
                 f"{output} is one file for {len(paths):,} photos: choose a folder", key="output"
@@ -98,9 +98,9 @@ def name_outputs(paths: Sequence[Path], output: Path | None) -> list[Path]:
                 name = f"{stem}-{number}{_SUFFIX}"
             names.add(name.casefold())
             chosen.append(folder / name)
-    photos = {path.resolve() for path in paths}
+    photos = {real_path(path) for path in paths}
     for path in chosen:
-        if path.resolve() in photos:
+        if real_path(path) in photos:
             raise ConfigError(
                 f"{path} is a photo and would be replaced: choose another place", key="output"
             )

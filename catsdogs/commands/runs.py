@@ -6,6 +6,7 @@ from pathlib import Path
 
 from catsdogs.config_file import load_config
 from catsdogs.errors import CatsdogsError, DataError
+from catsdogs.files import is_dir
 from catsdogs.run import RunDir, RunMetrics, list_run_dirs
 from catsdogs.untrusted.boundary import foreign_bytes
 
@@ -47,7 +48,7 @@ def runs(parent: Path, best: bool) -> list[RunSummary]:
     Raises:
         DataError: there is no such folder.
     """
-    if not parent.is_dir():
+    if not is_dir(parent):
         raise DataError(
             f"no folder {parent}: run `catsdogs train` first, or give another", key="folder"
         )

@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from catsdogs.errors import DataError
+from catsdogs.files import is_file
 
 ARCHIVE_NAME = "cats_and_dogs_pets.zip"
 """See the README beside it for where the photos come from, and for their licence."""
@@ -45,7 +46,7 @@ def sample(folder: Path) -> SampleResult:
 
 
 def _is_whole(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+    return is_file(path) and path.stat().st_size == size
 
 
 def _refuse_strangers(folder: Path, names: set[str]) -> None:
@@ -53,7 +54,7 @@ def _refuse_strangers(folder: Path, names: set[str]) -> None:
     for path in sorted(folder.rglob("*")):
         place = path.relative_to(folder)
         is_hidden = any(part.startswith(".") for part in place.parts)
-        if path.is_file() and not is_hidden and place.as_posix() not in names:
+        if is_file(path) and not is_hidden and place.as_posix() not in names:
             raise DataError(
                 f"{folder} holds other photos ({path}): choose another folder, "
                 "e.g. `catsdogs sample sample_photos`"

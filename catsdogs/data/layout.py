@@ -217,7 +217,7 @@ def _holds_photos(folder: Path) -> bool:
 
 def _has_own_photos(folder: Path) -> bool:
     try:
-        return any(is_photo(path) and not path.is_dir() for path in folder.iterdir())
+        return any(is_photo(path) and not is_dir(path) for path in folder.iterdir())
     except OSError:
         return False
 

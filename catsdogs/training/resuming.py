@@ -31,9 +31,9 @@ def unfinished_run(command: Command, overrides: Mapping[str, Any]) -> RunDir:
     runs = [run for run in reversed(list_run_dirs(parent)) if run.command == command]
     problems = []
     for run in runs:
-        if run.metrics_path.exists():
+        if exists(run.metrics_path):
             problems.append(f"{run.path} came to its end: there is nothing to resume")
-        elif not run.checkpoint_path.exists():
+        elif not exists(run.checkpoint_path):
             problems.append(f"{run.path} left no checkpoint to go on from: start anew")
         else:
             try:

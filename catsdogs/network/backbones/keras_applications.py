@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from catsdogs.errors import WeightsError
+from catsdogs.files import is_file
 from catsdogs.network.weights import KerasFile, Weights, read_given_file
 from catsdogs.untrusted.boundary import foreign_bytes
 from catsdogs.untrusted.hdf5 import parse_hdf5, read_array, stored_layers
@@ -98,7 +99,7 @@ class KerasBackbone:
         if setting != "auto":
             path, content = read_given_file(setting, self.ways_out)
             source = str(path)
-        elif (path := self.file.path).is_file():
+        elif is_file(path := self.file.path):
             content, source = self.file.read(), "Keras' file"
         else:
             content, source = self.file.download(self.ways_out), "Keras' download"
@@ -107,7 +108,7 @@ class KerasBackbone:
         return Weights(dict(_named_weights(theirs)), source, hashlib.sha256(content).hexdigest())
 
     def describe_source(self) -> str:
-        if self.file.path.is_file():
+        if is_file(self.file.path):
             return f"Keras' file {self.file.path}"
         return f"none on this machine: downloaded from {self.file.url}"
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from catsdogs.errors import WeightsError
+from catsdogs.files import is_file
 from catsdogs.network.backbones.layered import LayeredBackbone, LayerStack
 from catsdogs.network.layers import Convolution as ConvolutionLayer
 from catsdogs.network.layers import MaxPooling, Rescaling
@@ -98,14 +99,14 @@ class _VGG16(LayeredBackbone):
             path, content = read_given_file(setting, WAYS_OUT)
             return self._read_keras_file(path, content, str(path))
         path = KERAS_FILE.path
-        if path.is_file():
+        if is_file(path):
             return self._read_keras_file(path, KERAS_FILE.read(), "Keras' file")
         if (package_path := PACKAGE_FILE.find()) is not None:
             return self._read_package_file(package_path)
         return self._read_keras_file(path, KERAS_FILE.download(WAYS_OUT), "Keras' download")
 
     def describe_source(self) -> str:
-        if KERAS_FILE.path.is_file():
+        if is_file(KERAS_FILE.path):
             return f"Keras' file {KERAS_FILE.path}"
         if (package_path := PACKAGE_FILE.find()) is not None:
             return f"package {PACKAGE_FILE.requirement}, {package_path}"
