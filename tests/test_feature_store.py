@@ -283,6 +283,31 @@ def test_store_that_is_cut_while_in_use_is_a_store_error(tmp_path, name):
     store.close()
 
 
+def test_store_that_another_program_cuts_and_fills_with_zeros_gives_no_zeros(tmp_path):
+    store = DiskStore(tmp_path, card(), 64 * MIB)
+    shape = (4, 4, 256)
+    store.write(keys_of(range(20)), np.ones((20, *shape), np.float16))
+    store.read(keys_of(range(20)), shape)
+    database = tmp_path / card().fingerprint / "data.mdb"
+    size = database.stat().st_size
+    os.truncate(database, size // 2)
+    os.truncate(database, size)
+    with pytest.raises(StoreError, match="damaged"):
+        store.read(keys_of(range(20)), shape)
+    store.close()
+
+
+def test_values_are_found_in_trees_of_all_depths(store):
+    numbers = [7 * number % 2003 for number in range(2000)]
+    for start in range(0, 2000, 100):
+        some = numbers[start : start + 100]
+        features = np.array(some, np.float16)[:, None, None, None] * np.ones(SHAPE, np.float16)
+        store.write(keys_of(some), features)
+    read = store.read(keys_of(numbers), SHAPE)
+    np.testing.assert_array_equal(read[:, 0, 0, 0], np.array(numbers, np.float16))
+    assert store.missing(keys_of(range(2003))) == set(keys_of(range(2003))) - set(keys_of(numbers))
+
+
 def test_store_that_is_moved_or_cleared_while_in_use_is_still_read(tmp_path):
     folder = filled(tmp_path)
     store = DiskStore(tmp_path, card(), 64 * MIB)
@@ -301,7 +326,7 @@ def test_read_only_folder_is_a_store_error(read_only_folder):
 
 
 def disk_store(folder, warn=lambda _: None):
-    return DiskStore(folder, TrunkCard("tiny", "pool", "", (8, 8), "f", "w"), 64 * 2**20, warn)
+    return DiskStore(folder, card(), 64 * MIB, warn)
 
 
 def test_a_value_that_has_changed_is_never_read(tmp_path):

@@ -22,13 +22,16 @@ from catsdogs.errors import CatsdogsError
 from catsdogs.files import is_dir
 from catsdogs.text import counted
 from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
-from catsdogs.untrusted.lmdb_file import check_lmdb
+from catsdogs.untrusted.lmdb_file import Place, check_lmdb, find_value, newest_transaction
 
 _CONTENTS_VERSION = 2
 """Raised whenever the same file gives other pixels, or a feature is kept in another way, so that
 no old feature is used for them."""
 
 _CHECKSUM_BYTES = 4
+_MOST_CHANGES = 20
+"""Of the file by other processes while one value is looked up."""
+
 _FLOAT16_EXPONENT = 0x7C00
 _DATABASE_NAME, _LOCK_NAME = "data.mdb", "lock.mdb"  # LMDB's own names
 _CARD_NAME = "trunk.json"
@@ -122,7 +125,8 @@ class DiskStore:
         self._card = card
         self._max_bytes = max_bytes
         self._warn = warn
-        self._sound: set[bytes] = set()
+        self._places: dict[bytes, tuple[Place, bytes]] = {}
+        """Of values that were sound, with their checksums."""
         self._damaged: set[bytes] = set()
         self._drop_if_damaged()
         self._open()
@@ -173,24 +177,53 @@ class DiskStore:
                 os.truncate(file.fileno(), size)
         return is_cut
 
+    def _refuse_cut(self) -> None:
+        self._was_cut = self._make_up_length() or self._was_cut
+        if self._was_cut:
+            raise StoreError(f"{self._dir} was cut by another program")
+
     @contextmanager
-    def _transaction(self, verb: str, write: bool = False) -> Iterator[lmdb.Transaction]:
-        """Look into the files, as long as they are as long as they were.
+    def _writing(self) -> Iterator[lmdb.Transaction]:
+        """Write to the files, as long as they are as long as they were.
 
         LMDB maps them into memory, where reading beyond their end would end the process.
 
         Raises:
             StoreError: that failed, or another program has cut them.
         """
-        self._was_cut = self._make_up_length() or self._was_cut
-        if self._was_cut:
-            raise StoreError(f"{self._dir} was cut by another program")
+        self._refuse_cut()
         try:
-            with self._env.begin(write=write, buffers=True) as transaction:
+            with self._env.begin(write=True, buffers=True) as transaction:
                 yield transaction
         except lmdb.Error as error:
-            raise StoreError(f"{self._dir} cannot be {verb} ({_reason(error)})") from None
+            raise StoreError(f"{self._dir} cannot be written ({_reason(error)})") from None
         self._sizes = self._sizes_now()
+
+    def _value(self, key: bytes) -> bytes | None:
+        """What is kept under a key, sound or not; None where there is nothing.
+
+        It is read, not looked up in LMDB's map: another program may cut the file at any moment.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        file = self._files[0].fileno()
+        if known := self._places.get(key):
+            place, checksum = known
+            value = os.pread(file, place.num_bytes, place.start)
+            if len(value) == place.num_bytes and value[-_CHECKSUM_BYTES:] == checksum:
+                return value
+            del self._places[key]  # another process has used the page for something else
+        for _ in range(_MOST_CHANGES):
+            with foreign_bytes(self._dir / _DATABASE_NAME, StoreError):
+                found, transaction = find_value(file, key)
+                value = os.pread(file, found.num_bytes, found.start) if found else b""
+                if found and _is_sound(value):
+                    self._places[key] = found, value[-_CHECKSUM_BYTES:]
+                    return value
+                if newest_transaction(file) == transaction:
+                    return value if found else None
+        raise StoreError(f"{self._dir} is written to without a pause")
 
     def close(self) -> None:
         """Let go of the files."""
@@ -200,11 +233,15 @@ class DiskStore:
             file.close()
 
     def missing(self, keys: Sequence[bytes]) -> set[bytes]:
-        with self._transaction("read") as transaction:
-            found = {key: transaction.get(key) for key in keys if key not in self._sound}
-            damaged = {k for k, v in found.items() if v is not None and not _is_sound(v)}
-            missing = {key for key, value in found.items() if value is None}
-        self._sound |= found.keys() - missing - damaged
+        self._refuse_cut()
+        missing, damaged = set(), set()
+        for key in keys:
+            if key not in self._places:
+                value = self._value(key)
+                if value is None:
+                    missing.add(key)
+                elif key not in self._places:
+                    damaged.add(key)
         if damaged - self._damaged:
             self._warn(
                 f"feature store: {counted(len(damaged - self._damaged), 'feature')} in "
@@ -231,31 +268,31 @@ class DiskStore:
         if excess > 0:
             self.close()
             drop_store(self._dir)
-            self._sound.clear()
+            self._places.clear()
             self._open()
 
     def write(self, keys: Sequence[bytes], features: np.ndarray) -> None:
-        with self._transaction("written", write=True) as transaction:
+        with self._writing() as transaction:
             for key, feature in zip(keys, features, strict=True):
                 content = feature.tobytes()
                 value = content + zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "little")
                 transaction.put(key, value, overwrite=key in self._damaged)
+                self._places.pop(key, None)
         self._damaged.difference_update(keys)
-        self._sound.update(keys)
 
     def read(self, keys: Sequence[bytes], shape: tuple[int, ...]) -> np.ndarray:
         features = np.empty((len(keys), *shape), np.float16)
         num_bytes = 2 * math.prod(shape)
-        with self._transaction("read") as transaction:
-            for index, key in enumerate(keys):
-                value = transaction.get(key)
-                if value is None:
-                    raise StoreError(f"{self._dir} was emptied by another process")
-                if key not in self._sound and not _is_sound(value):
-                    raise StoreError(f"{self._dir} holds damaged features")
-                if len(value) != num_bytes + _CHECKSUM_BYTES:
-                    raise StoreError(f"{self._dir} holds features of another shape")
-                features[index] = np.frombuffer(value[:num_bytes], np.float16).reshape(shape)
+        self._refuse_cut()
+        for index, key in enumerate(keys):
+            value = self._value(key)
+            if value is None:
+                raise StoreError(f"{self._dir} was emptied by another process")
+            if key not in self._places:
+                raise StoreError(f"{self._dir} holds damaged features")
+            if len(value) != num_bytes + _CHECKSUM_BYTES:
+                raise StoreError(f"{self._dir} holds features of another shape")
+            features[index] = np.frombuffer(value, np.float16, num_bytes // 2).reshape(shape)
         return features
 
 

@@ -1,14 +1,18 @@
-"""LMDB files that may be damaged: looked through before the library maps them into memory.
+"""LMDB files that may be damaged: looked through before the library maps them into memory, and
+values read without its map.
 
 LMDB believes every number in its file. A page number or size that leads out of the file makes
 it read where nothing is, which ends the process by a signal that no handler can turn into an
-error. So all pages that can be reached are read and compared first, the ordinary way.
+error. So all pages that can be reached are read and compared first, the ordinary way. That
+cannot help where another program cuts the file later, so values are looked up the same way: a read
+beyond the end of a file is an error, where a look into its map is a signal.
 
 Layout of version 0.9 on 64-bit machines of little-endian order, as in its `mdb.c`.
 """
 
 import os
 import struct
+from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +28,7 @@ _PAGE_HEADER = struct.Struct("<QHHHH")  # number, padding, flags, lower and uppe
 _META_BODY = struct.Struct("<IIQQ 6s10x24xQ 6s10x24xQ QQ")
 _NODE = struct.Struct("<HHHH")  # low and high half of a size, flags, size of the key
 _MOST_DEPTH = 32
+_MOST_PAGES = 2**40
 _MOST_CHANGES = 20
 """Of the file by other processes while it is looked through, before it is taken for sound."""
 
@@ -95,6 +100,81 @@ def _read_meta(page: bytes, page_number: int) -> _State:
     return _State(page_size, free_root, main_root, last_page, transaction)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a value lies in a file. Attributes: its first byte, and how many it has."""
+
+    start: int
+    num_bytes: int
+
+
+def find_value(file: int, key: bytes) -> tuple[Place | None, int]:
+    """Look an entry up; other processes may write meanwhile, and use its pages for others.
+
+    So the answer is to be believed where the value proves sound, or where the file's state, asked
+    for again by `newest_transaction`, is the one that was looked into.
+
+    Args:
+        file: descriptor.
+        key: of the entry.
+
+    Returns:
+        Where it is, None where there is none; and the number of the state looked into.
+
+    Raises:
+        ValueError: the file is damaged, or was written to.
+    """
+    state = _read_state(file)
+    number, size = state.main_root, state.page_size
+    for _ in range(_MOST_DEPTH):
+        if number == _NO_PAGE:
+            break
+        page, kind, places = _read_page(file, number, size)
+        at = bisect_right(places, key, lo=kind == _BRANCH, key=lambda at: _key_at(page, at)) - 1
+        if at < 0:
+            break
+        low, high, flags, key_size = _NODE.unpack_from(page, places[at])
+        if kind == _BRANCH:
+            number = low | high << 16 | flags << 32
+            continue
+        if _key_at(page, places[at]) != key:
+            break
+        start, num_bytes = places[at] + 8 + key_size, low | high << 16
+        if flags & _BIG_VALUE:
+            number, start = struct.unpack_from("<Q", page, start)[0], 16
+        if number > state.last_page:
+            raise ValueError("a value lies beyond its end")
+        return Place(number * size + start, num_bytes), state.transaction
+    return None, state.transaction
+
+
+def newest_transaction(file: int) -> int:
+    """The number of the newest state of a file. Raises: ValueError: it is damaged."""
+    return _read_state(file).transaction
+
+
+def _read_page(file: int, number: int, size: int) -> tuple[bytes, int, tuple[int, ...]]:
+    """A page of the tree, its kind, and where its entries lie in it."""
+    page = os.pread(file, size, number * size) if number < _MOST_PAGES else b""
+    if len(page) < size:
+        raise ValueError("it is cut off")
+    found, _, flags, lower, upper = _PAGE_HEADER.unpack_from(page)
+    kind = flags & _PAGE_FLAGS
+    if found != number or kind not in (_BRANCH, _LEAF) or not 16 <= lower <= upper <= size:
+        raise ValueError("a page is damaged")
+    if lower % 2 or (kind == _BRANCH and lower < 20):
+        raise ValueError("a page is damaged")
+    places = struct.unpack_from(f"<{(lower - 16) // 2}H", page, 16)
+    if any(at < upper or at + 8 > size for at in places):
+        raise ValueError("an entry lies outside of its page")
+    return page, kind, places
+
+
+def _key_at(page: bytes, at: int) -> bytes:
+    (key_size,) = struct.unpack_from("<H", page, at + 6)
+    return page[at + 8 : at + 8 + key_size]
+
+
 class _Walk:
     """Goes through all pages of one state of a file."""
 
@@ -127,19 +207,8 @@ class _Walk:
             raise ValueError("its tree is too deep")
         self._take(number)
         size = self._state.page_size
-        page = os.pread(self._file, size, number * size)
-        if len(page) < size:
-            raise ValueError("it is cut off")
-        found, _, flags, lower, upper = _PAGE_HEADER.unpack_from(page)
-        kind = flags & _PAGE_FLAGS
-        if found != number or kind not in (_BRANCH, _LEAF) or not 16 <= lower <= upper <= size:
-            raise ValueError("a page is damaged")
-        if lower % 2 or (kind == _BRANCH and lower < 20):
-            raise ValueError("a page is damaged")
-        places = struct.unpack_from(f"<{(lower - 16) // 2}H", page, 16)
+        page, kind, places = _read_page(self._file, number, size)
         for index, at in enumerate(places):
-            if at < upper or at + 8 > size:
-                raise ValueError("an entry lies outside of its page")
             low, high, flags, key_size = _NODE.unpack_from(page, at)
             end = at + 8 + key_size
             if end > size:
