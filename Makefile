@@ -30,7 +30,7 @@ dev: .venv/dev  ## add what tests, lint and releases need
 lock: .venv/dev ## write requirements.lock anew, with the newest versions
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-		--extra dev --extra jax --extra bench pyproject.toml --output-file requirements.lock
+		--extra dev --extra docs --extra jax --extra bench pyproject.toml --output-file requirements.lock
 
 demo: .venv/installed ## train, finetune, predict, evaluate, explain on the built-in photos, in demo/
 	mkdir -p demo

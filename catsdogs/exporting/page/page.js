@@ -14,7 +14,12 @@
   let working = false;
   let numAsked = 0;
 
-  const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)}%`;
+  /** Never all or nothing: that would be more than a network can know. */
+  const percent = (share) => {
+    if (share > 0.9999) return "> 99.99%";
+    if (share < 0.0001) return "< 0.01%";
+    return `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)}%`;
+  };
   const element = (tag, attributes = {}, ...children) => {
     const made = Object.assign(document.createElement(tag), attributes);
     made.append(...children);
