@@ -51,7 +51,7 @@ def trunk(settings: Settings) -> list[Row]:
     from catsdogs.network.engines.keras_engine import KerasEngine, forward_batch_size
     from catsdogs.network.precision import choose_precision
     from catsdogs.training.feature_store import MemoryStore
-    from catsdogs.training.features import FeatureSource, View
+    from catsdogs.training.features import CachedFeatures, View
 
     size = (settings.size, settings.size)
     batch_size = forward_batch_size(size)
@@ -73,7 +73,7 @@ def trunk(settings: Settings) -> list[Row]:
     def end_to_end() -> float:
         engine = KerasEngine(layers, precision.name, batch_size=batch_size)
         reader = ViewReader(size, AugmentConfig(), seed=0)
-        source = FeatureSource(engine, layers.output.shape[1:], MemoryStore(), reader)
+        source = CachedFeatures(engine, layers.output.shape[1:], MemoryStore(), reader)
         done = source.ensure(views, num_decode_threads(0), lambda _: None)
         return done.num_computed / done.seconds
 

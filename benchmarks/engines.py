@@ -19,7 +19,7 @@ from catsdogs.network.classifier import build_classifier, set_backbone_weights, 
 from catsdogs.network.engines.keras_engine import TRUNK_BATCH_SIZE, KerasEngine
 from catsdogs.network.precision import choose_precision
 from catsdogs.training.feature_store import MemoryStore
-from catsdogs.training.features import FeatureSource, View
+from catsdogs.training.features import CachedFeatures, View
 
 _NUM_PHOTOS = 320
 
@@ -71,7 +71,7 @@ def decode_threads(settings: Settings) -> list[Row]:
         bare.append(_rate(layers.predict_on_batch, TRUNK_BATCH_SIZE, settings.size))
         for count in counts:
             engine = KerasEngine(layers, precision.name)
-            source = FeatureSource(engine, layers.output.shape[1:], MemoryStore(), reader)
+            source = CachedFeatures(engine, layers.output.shape[1:], MemoryStore(), reader)
             done = source.ensure(views, count, lambda _: None)
             rates[count].append(done.num_computed / done.seconds)
             shares[count].append(rates[count][-1] / bare[-1])

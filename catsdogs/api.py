@@ -400,7 +400,7 @@ def _console(progress: ProgressListener | None) -> Console:
 def _is_one(photos: object) -> bool:
     if isinstance(photos, np.ndarray):
         return photos.ndim != 4
-    return isinstance(photos, str | Path | bytes | Image.Image)
+    return isinstance(photos, str | Path | bytes | Image.Image) or not isinstance(photos, Iterable)
 
 
 def _name(photos: Iterable[Photo]) -> str:

@@ -139,6 +139,9 @@ def _unknown_key(key: str) -> str:
     names = {k.rpartition(".")[2]: k for k in in_section}
     near = elsewhere or [names[n] for n in difflib.get_close_matches(name, names, n=1)]
     near = near or difflib.get_close_matches(key, known, n=1, cutoff=0.8)
+    if not near and not section:  # `epoch`: a last name, the first one of those that have it
+        last_names = {k.rpartition(".")[2]: k for k in reversed(known)}
+        near = [last_names[n] for n in difflib.get_close_matches(key, last_names, n=1, cutoff=0.8)]
     if near:
         return f"unknown key {key}. Did you mean {near[0]}?"
     return f"unknown key {key}. Known keys: {', '.join(in_section or known)}"

@@ -107,6 +107,14 @@ def test_a_photo_in_any_form_is_given_the_same_answer(tmp_path):
     assert model.predict([]) == []
 
 
+def test_what_is_no_photo_is_named():
+    model = catsdogs.load()
+    with pytest.raises(catsdogs.errors.DataError, match=r"^a photo given as int: int is no photo"):
+        model.predict(5)
+    (answer,) = model.predict([None])
+    assert answer.error.startswith("NoneType is no photo: ")
+
+
 def test_a_photo_that_cannot_be_read_is_an_error_alone_and_an_answer_among_others(tmp_path):
     model = catsdogs.load()
     with pytest.raises(catsdogs.errors.DataError, match=r"^missing.jpg: no such file"):

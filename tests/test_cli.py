@@ -19,7 +19,10 @@ from catsdogs.model.metadata import read_metadata
 from catsdogs.run import list_run_dirs
 from catsdogs.training.feature_store import list_stores
 
-NO_MODEL = "error: no model at models/catsdogs.h5: run `catsdogs train` first, or give --model FILE"
+NO_MODEL = (
+    "error: no model at models/catsdogs.h5: run `catsdogs train` first, "
+    "or give another by --model FILE"
+)
 SMALL = ["--set", "model.image_size=[32, 32]", "--set", "model.weights=random"]
 
 

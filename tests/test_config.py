@@ -78,6 +78,10 @@ def test_unknown_key_in_a_file_suggests_the_nearest(toml):
     assert refusal(toml("[model]\nhead_unit = 64\n")) == message
 
 
+def test_unknown_last_name_suggests_the_nearest():
+    assert refusal(None, {"epoch": 1}) == "unknown key epoch. Did you mean train.epochs?"
+
+
 def test_unknown_top_key_suggests_the_nearest():
     assert refusal(None, {"sed": 1}) == "unknown key sed. Did you mean seed?"
 

@@ -10,7 +10,7 @@ from catsdogs.data.images import read_photo
 from catsdogs.data.views import ViewReader
 from catsdogs.network.engines.keras_engine import KerasEngine
 from catsdogs.training.feature_store import MemoryStore, StoreError
-from catsdogs.training.features import FeatureSource, View, hash_weights
+from catsdogs.training.features import CachedFeatures, View, hash_weights
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def photos(tmp_path):
 def make_source(trunk, store, **bounds):
     views = ViewReader((8, 8), AugmentConfig(**bounds), seed=0)
     engine = KerasEngine(trunk, "float32", batch_size=3)
-    return FeatureSource(engine, trunk.output.shape[1:], store, views)
+    return CachedFeatures(engine, trunk.output.shape[1:], store, views)
 
 
 def ensure(source, views):
@@ -67,7 +67,7 @@ def test_what_cannot_be_kept_ahead_is_one_warning_and_stops_nothing(store, trunk
     lines = []
     both = keras.Model(trunk.input, [trunk.output, trunk.layers[1].output])
     engine, views = KerasEngine(both, "float32"), ViewReader((8, 8), AugmentConfig(), 0)
-    source = FeatureSource(engine, trunk.output.shape[1:], store, views, lines.append, FullStore())
+    source = CachedFeatures(engine, trunk.output.shape[1:], store, views, lines.append, FullStore())
     views = [View(photo, 0) for photo in photos]
     assert ensure(source, views).num_computed == 7
     assert source.count_missing(views) == 0

@@ -71,7 +71,9 @@ def test_learns_and_counts_every_epoch(capsys):
     assert history.epochs[3].validation_loss < history.epochs[0].validation_loss
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("epoch 1/4  loss 0.")
-    assert len(lines) == 4
+    assert [line.split("  ")[0] for line in lines[:4]] == [f"epoch {n}/4" for n in (1, 2, 3, 4)]
+    assert len(lines) == 5
+    assert lines[4].startswith("the validation loss was still falling: more than 4 epochs would")
 
 
 @pytest.mark.parametrize(("keep", "kept"), [("best", 2), ("last", 4)])

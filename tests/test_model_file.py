@@ -144,7 +144,7 @@ def test_missing_model_says_to_train_first(tmp_path):
     with pytest.raises(ModelFileError) as error:
         read_metadata(tmp_path / "m.h5")
     assert str(error.value) == (
-        f"no model at {tmp_path / 'm.h5'}: run `catsdogs train` first, or give --model FILE"
+        f"no model at {tmp_path / 'm.h5'}: run `catsdogs train` first, or give another"
     )
 
 

@@ -306,6 +306,10 @@ def open_any(photo: Photo, size: tuple[int, int]) -> Image.Image:
             else:
                 image = _to_rgb(photo)
             return image if turn is None else image.transpose(turn)
+    if not isinstance(photo, np.ndarray):
+        raise DataError(
+            f"{type(photo).__name__} is no photo: expected a path, bytes, Pillow image or array"
+        )
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or not photo.size:
         raise DataError(
             f"an array of {photo.dtype} {photo.shape}: expected uint8 (height, width, 3), RGB"

@@ -14,7 +14,7 @@ from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
 from catsdogs.data.skipping import drop_unreadable, warn_of_flat_photos
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
-from catsdogs.training.features import FeatureSource, View
+from catsdogs.training.features import CachedFeatures, View
 from catsdogs.training.fitting import Supervision
 from catsdogs.training.history import TrainingPlan
 from catsdogs.training.processes import ALONE, ProcessGroup
@@ -95,7 +95,7 @@ class FeatureEpochs:
         setup: photos and settings.
     """
 
-    def __init__(self, tail: keras.Model, features: FeatureSource, setup: TrainingSetup) -> None:
+    def __init__(self, tail: keras.Model, features: CachedFeatures, setup: TrainingSetup) -> None:
         self.model = tail
         self._features = features
         self._setup = setup

@@ -54,7 +54,7 @@ class Extraction:
     failures: list[tuple[Sample, str]]
 
 
-class FeatureSource:
+class CachedFeatures:
     """Features of any view of any photo: from the store, or through the trunk.
 
     Args:

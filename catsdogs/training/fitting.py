@@ -47,7 +47,7 @@ class Supervision:
             raise StopRequested
 
 
-class EpochSource(Protocol):
+class EpochBatches(Protocol):
     """Gives each epoch's batches.
 
     Attributes:
@@ -131,7 +131,7 @@ def giving_logits(model: keras.Model) -> Iterator[None]:
 
 
 def fit_epochs(
-    source: EpochSource,
+    batches: EpochBatches,
     plan: TrainingPlan,
     console: Console,
     supervision: Supervision | None = None,
@@ -139,7 +139,7 @@ def fit_epochs(
     """Train for the planned epochs and leave the kept epoch's weights in the model.
 
     Args:
-        source: the model and its batches.
+        batches: the model and its batches.
         plan: how to train.
         console: gets each step's and each epoch's figures.
         supervision: where the training goes on, and who may end it.
@@ -151,31 +151,31 @@ def fit_epochs(
     """
     supervision = supervision or Supervision()
     progress = supervision.progress
-    compile_for(source.model, plan.learning_rate, plan.class_weights)
+    compile_for(batches.model, plan.learning_rate, plan.class_weights)
     if progress.state is not None:
-        progress.state.restore(source.model)
+        progress.state.restore(batches.model)
     too_much = (
         f"for steps of {plan.batch_size} photos: give a smaller {plan.section}.batch_size, "
         f"for example {max(1, plan.batch_size // 2)}"
     )
     interrupted = False
     try:
-        with giving_logits(source.model), answering_out_of_memory(too_much):
-            _run_epochs(source, plan, console, supervision)
+        with giving_logits(batches.model), answering_out_of_memory(too_much):
+            _run_epochs(batches, plan, console, supervision)
     except StopRequested:
         if not progress.epochs:
             raise
         interrupted = True
-    for variable, value in zip(trained_weights(source.model), progress.kept_weights, strict=True):
+    for variable, value in zip(trained_weights(batches.model), progress.kept_weights, strict=True):
         variable.assign(value)
     return progress.history(plan, interrupted)
 
 
 def _run_epochs(
-    source: EpochSource, plan: TrainingPlan, console: Console, supervision: Supervision
+    batches: EpochBatches, plan: TrainingPlan, console: Console, supervision: Supervision
 ) -> None:
     """Run the epochs that are left, and keep in `supervision.progress` what they give."""
-    progress, model = supervision.progress, source.model
+    progress, model = supervision.progress, batches.model
     num_frozen, frozen_seconds = progress.num_frozen, progress.frozen_seconds
     first = progress.epochs[-1].number + 1 if progress.epochs else int(not plan.start_counts)
     for number in range(first, plan.epochs + 1):
@@ -186,10 +186,10 @@ def _run_epochs(
         keras.utils.set_random_seed(
             int(np.random.SeedSequence([plan.seed, number]).generate_state(1)[0])
         )
-        source.prepare(number)
+        batches.prepare(number)
         rate = plan.learning_rate * plan.rate_share(max(1, number))
-        training = _train_epoch(source, number, plan, rate, console, supervision) if number else {}
-        validation = _validate(source, supervision)
+        training = _train_epoch(batches, number, plan, rate, console, supervision) if number else {}
+        validation = _validate(batches, supervision)
         epoch = Epoch(
             number=number,
             learning_rate=rate if number else 0.0,
@@ -206,8 +206,8 @@ def _run_epochs(
         progress.state = state
         if plan.keep == "last" or progress.best is epoch:
             progress.kept_weights = progress.state.weights
-        progress.num_frozen = num_frozen + source.num_frozen
-        progress.frozen_seconds = frozen_seconds + source.frozen_seconds
+        progress.num_frozen = num_frozen + batches.num_frozen
+        progress.frozen_seconds = frozen_seconds + batches.frozen_seconds
         supervision.on_epoch(progress.history(plan))
     if progress.is_out_of_patience(plan):
         console.note(f"stopped early: {plan.patience} epochs without a better validation loss")
@@ -241,7 +241,7 @@ def _check_finite(epoch: Epoch, state: ModelState, plan: TrainingPlan) -> None:
 
 
 def _train_epoch(
-    source: EpochSource,
+    batches: EpochBatches,
     number: int,
     plan: TrainingPlan,
     rate: float,
@@ -249,15 +249,15 @@ def _train_epoch(
     supervision: Supervision,
 ) -> dict[str, float]:
     """One pass over the training photos; loss and accuracy over them."""
-    source.model.optimizer.learning_rate = rate
+    batches.model.optimizer.learning_rate = rate
     title = f"epoch {number}/{plan.epochs}"
-    with console.task(title, source.num_training, plan.batch_size) as task:
-        history = source.model.fit(
-            source.training_batches(number),
+    with console.task(title, batches.num_training, plan.batch_size) as task:
+        history = batches.model.fit(
+            batches.training_batches(number),
             shuffle=False,  # the batches come in the epoch's own seeded order
             verbose=0,
             callbacks=[
-                _StepFigures(task, plan.batch_size, source.num_training),
+                _StepFigures(task, plan.batch_size, batches.num_training),
                 _Stop(supervision),
             ],
         ).history
@@ -265,10 +265,13 @@ def _train_epoch(
     return {name: float(values[-1]) for name, values in history.items()}
 
 
-def _validate(source: EpochSource, supervision: Supervision) -> dict[str, float]:
+def _validate(batches: EpochBatches, supervision: Supervision) -> dict[str, float]:
     """Loss and accuracy over the validation photos."""
-    figures = source.model.evaluate(
-        source.validation_batches(), verbose=0, return_dict=True, callbacks=[_Stop(supervision)]
+    figures = batches.model.evaluate(
+        batches.validation_batches(),
+        verbose=0,
+        return_dict=True,
+        callbacks=[_Stop(supervision)],
     )
     supervision.stop_if_asked()
     return {name: float(value) for name, value in figures.items()}

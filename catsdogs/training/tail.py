@@ -29,7 +29,7 @@ from catsdogs.training.feature_store import (
     cache_dir,
     has_room,
 )
-from catsdogs.training.features import FeatureSource, hash_weights
+from catsdogs.training.features import CachedFeatures, hash_weights
 from catsdogs.training.fitting import compile_for, fit_epochs
 from catsdogs.training.heads.solving import solve_head
 from catsdogs.training.history import History
@@ -120,7 +120,7 @@ def _train_on_features(
             trained,
             boundary,
             setup,
-            lambda source: fit(source, setup.plan, setup.console, setup.supervision),
+            lambda batches: fit(batches, setup.plan, setup.console, setup.supervision),
         )
     except StoreError:
         if setup.plan.solved:
@@ -147,15 +147,15 @@ def _on_features(
     with setup.processes.forward_scope():
         # other than what is trained, it is on the devices of this process alone
         on_one = len(setup.processes.local_devices) < 2
-        forward = model if on_one else _twin(model, boundary, setup)
-    engines = TrunkEngines(forward, config, setup.processes, setup.console.warn)
+        frozen = model if on_one else _twin(model, boundary, setup)
+    engines = TrunkEngines(frozen, config, setup.processes, setup.console.warn)
     _, tail = split_at(trained, boundary)
     compile_for(tail, setup.plan.learning_rate, setup.plan.class_weights)
     start = ModelState.of(tail)
     shape = tuple(tail.input.shape[1:])
     problem = StoreError("the features can be kept nowhere")
-    for store, ahead in _stores(forward, boundary, setup, engines):
-        features = FeatureSource(
+    for store, ahead in _stores(frozen, boundary, setup, engines):
+        features = CachedFeatures(
             engines.make(boundary, ahead.boundary) if ahead else engines.make(boundary),
             shape,
             store,
