@@ -124,11 +124,16 @@ def _input_of(values: dict[str, Any]) -> _Input:
     return INPUTS.get(values.get("backbone", ""), INPUTS["vgg16"])
 
 
+AUTO_BACKBONE = "auto"
+"""In place of a backbone's name: those whose weights are there are compared on the photos."""
+
+
 class ModelConfig(_Section):
     """What makes the classifier; stored in the model file and fixed from then on."""
 
     backbone: str = "vgg16"
-    """`catsdogs backbones` lists them."""
+    """`catsdogs backbones` lists them. auto: compare those that are there, and take the quickest
+    that is not worse than the best by more than a standard error."""
     weights: PathText = "auto"
     """`auto`, `random` (for tests), or the path of a file like the one that `auto` takes."""
     image_size: tuple[Pixels, Pixels] = Field(
@@ -172,6 +177,11 @@ class TrainConfig(_Section):
     """Of a logistic head: so many parts in turn are answered for by heads that were solved on the
     others, which gives an accuracy over all photos; then the head is solved on all of them. 0: one
     part is set aside for validation."""
+    backbones: tuple[str, ...] = ()
+    """Those that `model.backbone = "auto"` compares; none named: all whose weights are on this
+    machine."""
+    backbone_photos: Count = Field(1000, ge=10)
+    """How many photos it compares them on, at most."""
 
 
 class FinetuneConfig(_Section):

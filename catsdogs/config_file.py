@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from catsdogs.config import Config, ModelConfig, config_keys
+from catsdogs.config import AUTO_BACKBONE, Config, ModelConfig, config_keys
 from catsdogs.errors import ConfigError, DataError
 from catsdogs.files import exists
 from catsdogs.text import MOST_SHOWN, printable, shown_value
@@ -57,7 +57,7 @@ def load_config(
 def _with_model(config: Config, fixed: ModelConfig) -> Config:
     for key in sorted(config.model.model_fields_set):
         wanted, is_set = getattr(config.model, key), getattr(fixed, key)
-        if wanted != is_set:
+        if wanted != is_set and (key, wanted) != ("backbone", AUTO_BACKBONE):
             raise ConfigError(
                 f"model.{key} is {is_set!r} in the trained model and cannot become {wanted!r}: "
                 "leave it out, or train a new model"

@@ -71,16 +71,21 @@ class Console:
 
     @contextmanager
     def task(
-        self, title: str, total: int | None = None, batch_size: int | None = None
+        self,
+        title: str,
+        total: int | None = None,
+        batch_size: int | None = None,
+        what: str = "photos",
     ) -> Iterator[Task]:
-        """Show the progress of some long work on photos; the bar goes when the work ends.
+        """Show the progress of some long work; the bar goes when the work ends.
 
         Args:
             title: what is being done.
             total: number of photos; None where it is not known.
             batch_size: photos in a step, where steps shall be counted instead of photos.
+            what: what is counted, where it is not photos.
         """
-        meter = _Meter(total, batch_size)
+        meter = _Meter(total, batch_size, what)
         if not self._rich.is_terminal or self._rich.is_dumb_terminal:
             yield _PlainTask(self, title, meter)
             return
@@ -96,8 +101,9 @@ class Console:
 class _Meter:
     """Counts and times; its text is the same on the bar and on the plain line."""
 
-    def __init__(self, total: int | None, batch_size: int | None) -> None:
+    def __init__(self, total: int | None, batch_size: int | None, what: str) -> None:
         self.total = total
+        self._what = what
         self._batch_size = batch_size
         self._start = time.monotonic()
         self.done = 0
@@ -119,9 +125,9 @@ class _Meter:
 
     def _count(self) -> str:
         if self.total is None:
-            return f"{self.done:,} photos"
+            return f"{self.done:,} {self._what}"
         if self._batch_size is None:
-            return f"{self.done:,}/{self.total:,} photos"
+            return f"{self.done:,}/{self.total:,} {self._what}"
         steps = math.ceil(self.done / self._batch_size)
         return f"step {steps:,}/{math.ceil(self.total / self._batch_size):,}"
 

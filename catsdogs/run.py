@@ -2,6 +2,7 @@
 
 runs/20261125-101530-train/
 ├── config.toml    the resolved configuration; `--config` takes it
+├── backbones.json what each network gave, where `model.backbone = "auto"` compared some
 ├── history.csv    an epoch a line, written as each one ends
 ├── log.txt        what the console said
 ├── curves.png     loss and accuracy over the epochs, drawn at the end
@@ -19,7 +20,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validat
 
 from catsdogs.config import Config
 from catsdogs.errors import DataError
+from catsdogs.evaluation.backbone_choice import BackboneTrial
 from catsdogs.evaluation.score import Score
 from catsdogs.files import exists, is_dir, not_writable, remove_abandoned_parts, replacing
 from catsdogs.text import csv_cell, csv_text
@@ -151,6 +153,7 @@ class RunDir:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config_path = path / "config.toml"
+        self.backbones_path = path / "backbones.json"
         self.history_path = path / "history.csv"
         self.log_path = path / "log.txt"
         self.skipped_path = path / "skipped.csv"
@@ -283,6 +286,23 @@ class RunDir:
         """Mark the run as finished, with its result."""
         with replacing(self.metrics_path, "run.dir") as part:
             part.write_text(json.dumps(metrics.model_dump(mode="json"), indent=1))
+
+    def write_backbones(self, trials: Sequence[BackboneTrial]) -> None:
+        """Keep what each of the networks gave that were compared."""
+        with replacing(self.backbones_path, "run.dir") as part:
+            part.write_text(json.dumps([t.model_dump(mode="json") for t in trials], indent=1))
+
+    def read_backbones(self) -> tuple[BackboneTrial, ...]:
+        """What each network gave; empty where none were compared.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        if not exists(self.backbones_path):
+            return ()
+        with foreign_bytes(self.backbones_path):
+            found = read_json(self.backbones_path)
+            return tuple(BackboneTrial.model_validate(trial) for trial in found)
 
     def write_curves(self, png: bytes) -> None:
         """Keep the picture of the epochs."""

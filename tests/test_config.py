@@ -98,7 +98,8 @@ def test_key_in_the_wrong_section_suggests_the_right_one():
 def test_key_near_to_none_lists_those_of_its_section():
     message = (
         "unknown key train.qqq. Known keys: train.epochs, train.batch_size, "
-        "train.learning_rate, train.patience, train.keep, train.folds"
+        "train.learning_rate, train.patience, train.keep, train.folds, "
+        "train.backbones, train.backbone_photos"
     )
     assert refusal(None, {"train.qqq": 1}) == message
 

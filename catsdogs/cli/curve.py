@@ -30,7 +30,7 @@ from catsdogs.cli.training_options import configuration
     cls=KeyOption,
     key="model.backbone",
     metavar="NAME",
-    help="The pretrained network; `catsdogs backbones` lists them.  [default: vgg16]",
+    help="The pretrained network; auto compares those of `catsdogs backbones`.  [default: vgg16]",
 )
 @click.option(
     "--set",

@@ -17,7 +17,7 @@ from catsdogs.cli.training_options import find_request, training_options
     cls=KeyOption,
     key="model.backbone",
     metavar="NAME",
-    help="The pretrained network; `catsdogs backbones` lists them.  [default: vgg16]",
+    help="The pretrained network; auto compares those of `catsdogs backbones`.  [default: vgg16]",
 )
 @click.option(
     "--folds",

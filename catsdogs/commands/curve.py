@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from catsdogs.commands.backbone_choice import backbones_to_compare, choose_backbone
 from catsdogs.commands.training_steps import read_photos
 from catsdogs.config import Config
 from catsdogs.console import Console
@@ -54,9 +55,11 @@ def curve(config: Config, console: Console, picture_path: Path | None = None) ->
     """
     if picture_path is not None:
         check_writable(picture_path, "output")
-    backbone = get_backbone(config.model.backbone)
+    backbones_to_compare(config)
     dataset = read_photos(config, console)
     dataset.in_one()
+    config, _ = choose_backbone(config, dataset, console)
+    backbone = get_backbone(config.model.backbone)
     precision = choose_precision(config.precision)
     weights = backbone.load_weights(config.model.weights, config.seed)
     num_classes = len(dataset.class_names)
@@ -65,7 +68,7 @@ def curve(config: Config, console: Console, picture_path: Path | None = None) ->
     setup = TrainingSetup(dataset, TrainingPlan.of_head(config, dataset), config, console)
     photos = photo_features(model, setup)
     num_folds = config.train.folds or NUM_FOLDS
-    with console.task("heads", num_folds * len(SHARES)) as task:
+    with console.task("solving", num_folds * len(SHARES), what="heads") as task:
         points = learning_curve(
             photos.features,
             photos.labels,

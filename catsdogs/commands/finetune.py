@@ -71,7 +71,15 @@ def finetune(
         if processes.is_leader:
             if metadata.stage == "train":
                 copy_model(model_path, head_path(path))
-            record = describe("finetune", config, dataset, history, metadata.weights, run.facts)
+            record = describe(
+                "finetune",
+                config,
+                dataset,
+                history,
+                metadata.weights,
+                run.facts,
+                metadata.compared,
+            )
             save_model(path, model, record)
         return run.finish(history)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from catsdogs.commands.backbone_choice import backbones_to_compare, choose_backbone
 from catsdogs.commands.training_steps import describe, read_photos, run_listeners
 from catsdogs.config import Config
 from catsdogs.console import Console
@@ -46,10 +47,16 @@ def train(
     path = Path(config.output)
     if processes.is_leader:
         check_writable(path)
-    backbone = get_backbone(config.model.backbone)
+    backbones_to_compare(config)  # before the photos are read, which takes longer
     dataset = read_photos(config, console)
     if config.train.folds:
         dataset.in_one()
+    config, compared = choose_backbone(config, dataset, console, processes)
+    if compared:
+        run.resolve(config)
+    elif resumed is not None:
+        compared = resumed.read_backbones()
+    backbone = get_backbone(config.model.backbone)
     photos = [sample.path for sample in dataset.splits[TRAIN]]
     if remark := note_on_small_photos(photos, config.model.image_size):
         console.note(remark)
@@ -63,9 +70,12 @@ def train(
     set_backbone_weights(model, weights)
     plan = TrainingPlan.of_head(config, dataset)
     with run.begin(dataset, model, POOLING_NAME, precision) as supervision:
+        if compared and processes.is_leader:
+            run.run_dir.write_backbones(compared)
         setup = TrainingSetup(dataset, plan, config, console, supervision, processes)
         history = train_above(model, POOLING_NAME, setup)
         record = WeightsRecord(source=weights.source, sha256=weights.sha256)
         if processes.is_leader:
-            save_model(path, model, describe("train", config, dataset, history, record, run.facts))
+            metadata = describe("train", config, dataset, history, record, run.facts, compared)
+            save_model(path, model, metadata)
         return run.finish(history)

@@ -1,10 +1,12 @@
 """The steps that `train` and `finetune` have in common."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
+from catsdogs.evaluation.backbone_choice import BackboneTrial
 from catsdogs.model.metadata import Metadata, WeightsRecord
 from catsdogs.reporting.curves import CurvesPicture
 from catsdogs.reporting.tensorboard import TensorBoardLog
@@ -49,6 +51,7 @@ def describe(
     history: History,
     weights: WeightsRecord,
     facts: RunFacts,
+    compared: Sequence[BackboneTrial] = (),
 ) -> Metadata:
     """What the model file says about itself."""
     return Metadata(
@@ -63,6 +66,7 @@ def describe(
         data_fingerprint=dataset.fingerprint(),
         num_photos={split: dataset.count(split) for split in dataset.splits},
         validation=history.kept_score(dataset),
+        compared=tuple(compared),
         run_id=facts.run_id,
         start_run_id=facts.start_run_id,
     )

@@ -19,6 +19,7 @@ from pydantic import (
 from catsdogs import __version__
 from catsdogs.config import ModelConfig
 from catsdogs.errors import ModelFileError
+from catsdogs.evaluation.backbone_choice import BackboneTrial
 from catsdogs.evaluation.score import Score
 from catsdogs.network.backend import backend_name
 from catsdogs.untrusted.boundary import foreign_bytes
@@ -55,6 +56,7 @@ class Metadata(_Record):
         data_fingerprint: SHA-256 of splits, class names and photo contents.
         num_photos: readable photos of each split.
         validation: how good the saved weights are on the validation photos.
+        compared: what each network gave, where several were compared to choose this one.
         run_id: of the run that wrote the file; empty in files of older versions.
         start_run_id: of the run whose model that one started from; empty where it trained anew.
         versions: of the packages that made the file.
@@ -73,6 +75,7 @@ class Metadata(_Record):
     data_fingerprint: str
     num_photos: dict[str, int]
     validation: Score
+    compared: tuple[BackboneTrial, ...] = ()
     run_id: str = ""
     start_run_id: str = ""
     versions: dict[str, str] = Field(default_factory=lambda: package_versions())

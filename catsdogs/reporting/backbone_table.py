@@ -62,6 +62,45 @@ def format_table(backbones: Sequence[Backbone]) -> list[str]:
     return [*lines, "", *(f"accuracy: {how}" for how in ways)]
 
 
+class Trial(Protocol):
+    """What a network gave in cross-validation; see `catsdogs.evaluation.backbone_choice`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def image_size(self) -> tuple[int, int]: ...
+    @property
+    def multiply_adds(self) -> int: ...
+    @property
+    def accuracy(self) -> float: ...
+    @property
+    def interval(self) -> tuple[float, float]: ...
+    @property
+    def num_photos(self) -> int: ...
+
+
+def format_trials(trials: Sequence[Trial], chosen: str) -> list[str]:
+    """A header and a line for each network, the quickest first; the chosen one is marked."""
+    rows = [("network", "multiply-adds", "photos", "cross-validated, 95%, photos")]
+    for trial in sorted(trials, key=lambda each: each.multiply_adds):
+        height, width = trial.image_size
+        low, high = trial.interval
+        rows.append(
+            (
+                trial.name,
+                f"{trial.multiply_adds / 1e9:,.2f} G",
+                f"{height} x {width}",
+                f"{trial.accuracy:.4f} ({low:.4f} to {high:.4f}, {trial.num_photos:,})"
+                + ("  chosen" if trial.name == chosen else ""),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return [
+        f"{name:{widths[0]}}  {macs:>{widths[1]}}  {size:{widths[2]}}  {accuracy}"
+        for name, macs, size, accuracy in rows
+    ]
+
+
 def _row(backbone: Backbone) -> tuple[str, ...]:
     height, width = backbone.image_size
     accuracy = ""

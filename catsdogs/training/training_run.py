@@ -118,6 +118,13 @@ class TrainingRun:
             self.begun, self._progress = checkpoint.facts, checkpoint.progress
         check_settings(processes, command, config, self.begun)
 
+    def resolve(self, config: Config) -> None:
+        """Take the configuration in which the photos have decided what was left to them.
+
+        Before `begin`.
+        """
+        self._config = config
+
     def choose_precision(self) -> Precision:
         """What the configuration asks for, or what the resumed run began in."""
         return choose_precision(self.begun.precision if self.begun else self._config.precision)

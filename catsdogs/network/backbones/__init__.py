@@ -1,6 +1,7 @@
 """The pretrained networks that a classifier can stand on, by name: one file each."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from catsdogs.errors import ConfigError
@@ -82,6 +83,9 @@ class Backbone(Protocol):
             WeightsError: none can be found, or a file is not what it should be; the message
                 names the ways out.
         """
+
+    def find_weights(self) -> Path | None:
+        """The file on this machine that `auto` would read; None where there is none."""
 
     def describe_source(self) -> str:
         """Where `auto` would take the weights from, without reading them."""

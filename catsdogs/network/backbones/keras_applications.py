@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,8 +108,11 @@ class KerasBackbone:
             _read_into(theirs, content)
         return Weights(dict(_named_weights(theirs)), source, hashlib.sha256(content).hexdigest())
 
+    def find_weights(self) -> Path | None:
+        return self.file.path if is_file(self.file.path) else None
+
     def describe_source(self) -> str:
-        if is_file(self.file.path):
+        if self.find_weights() is not None:
             return f"Keras' file {self.file.path}"
         return f"none on this machine: downloaded from {self.file.url}"
 

@@ -43,14 +43,17 @@ class PackagedBackbone(LayeredBackbone):
             path, content = read_given_file(setting, self.ways_out)
             layers = self._read(path, content)
             return Weights(layers, str(path), hashlib.sha256(content).hexdigest())
-        found = self.package.find()
+        found = self.find_weights()
         if found is None:
             raise WeightsError(f"no ImageNet weights of {self.name} here: {self.ways_out}")
         layers = self._read(found, self.package.read(found))
         return Weights(layers, f"package {self.package.requirement}", self.package.sha256)
 
+    def find_weights(self) -> Path | None:
+        return self.package.find()
+
     def describe_source(self) -> str:
-        if (found := self.package.find()) is not None:
+        if (found := self.find_weights()) is not None:
             return f"package {self.package.requirement}, {found}"
         return f"none on this machine: {self.ways_out}"
 

@@ -105,6 +105,9 @@ class _VGG16(LayeredBackbone):
             return self._read_package_file(package_path)
         return self._read_keras_file(path, KERAS_FILE.download(WAYS_OUT), "Keras' download")
 
+    def find_weights(self) -> Path | None:
+        return KERAS_FILE.path if is_file(KERAS_FILE.path) else PACKAGE_FILE.find()
+
     def describe_source(self) -> str:
         if is_file(KERAS_FILE.path):
             return f"Keras' file {KERAS_FILE.path}"

@@ -78,21 +78,8 @@ def solve_head(
 
 def _cross_validated(epoch: Epoch, photos: Photos, plan: TrainingPlan, console: Console) -> Epoch:
     """The epoch with the figures of the folds in place of those of photos that were trained on."""
-    begun = time.perf_counter()
-    features, labels, contents = photos.features, photos.labels, photos.contents
-    num_classes = len(photos.class_names)
-    folds = assign_folds(labels, contents, plan.folds)
-    if len(np.unique(folds)) < 2:
-        raise DataError("the photos are copies of one: no fold can be answered for by another")
-
-    def fit(known: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        groups = [contents[index] for index in known]
-        head = fit_logistic(
-            features[known], labels[known], num_classes, groups, bool(plan.class_weights)
-        )
-        return head.logits
-
-    logits = cross_validate(features, labels, folds, num_classes, fit)
+    begun, labels = time.perf_counter(), photos.labels
+    logits, folds = answer_in_folds(photos, plan.folds, bool(plan.class_weights))
     right = logits.argmax(axis=1) == labels
     of_folds = [f"{right[folds == fold].mean():.4f}" for fold in np.unique(folds)]
     console.note(f"accuracy of each fold: {', '.join(of_folds)}")
@@ -108,6 +95,35 @@ def _cross_validated(epoch: Epoch, photos: Photos, plan: TrainingPlan, console: 
         validation_accuracy=accuracy,
         seconds=epoch.seconds + time.perf_counter() - begun,
     )
+
+
+def answer_in_folds(
+    photos: Photos, num_folds: int, balanced: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Answer for every photo by a head that was solved without its fold, copies never split.
+
+    Args:
+        photos: their features.
+        num_folds: two or more.
+        balanced: every class weighs the same in the loss.
+
+    Returns:
+        Logits, float64 `(n, classes)`; and the fold of each photo, int `(n,)`.
+
+    Raises:
+        DataError: all photos are copies of one.
+    """
+    features, labels, contents = photos.features, photos.labels, photos.contents
+    num_classes = len(photos.class_names)
+    folds = assign_folds(labels, contents, num_folds)
+    if len(np.unique(folds)) < 2:
+        raise DataError("the photos are copies of one: no fold can be answered for by another")
+
+    def fit(known: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        groups = [contents[index] for index in known]
+        return fit_logistic(features[known], labels[known], num_classes, groups, balanced).logits
+
+    return cross_validate(features, labels, folds, num_classes, fit), folds
 
 
 def _assign(model: keras.Model, weights: Values) -> None:
