@@ -330,7 +330,10 @@ def make_input(kind, seed, number, corpus):
 
 def photo_target():
     from catsdogs.data.images import decode_photo, fit_to, read_header
+    from catsdogs.data.quiet import quieten_decoders
     from catsdogs.errors import DataError
+
+    quieten_decoders()  # as the command line does
 
     def try_photo(content, name, number):
         answers = []

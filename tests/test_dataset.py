@@ -1,5 +1,6 @@
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -479,3 +480,16 @@ def test_class_folder_that_is_not_named_in_utf8_is_one_line(class_folders):
     with pytest.raises(DataError) as error:
         load_dataset(DataConfig(dir=str(class_folders)), 0)
     assert str(error.value) == f"{folder} is not named in UTF-8: rename the folder"
+
+
+def test_classes_that_differ_in_letter_case_alone_are_kept_apart_with_a_note(class_folders):
+    train = class_folders / "train"
+    shutil.copytree(train / "cats", train / "Cats")
+    if len(list(train.iterdir())) < 3:
+        pytest.skip("a file system that does not tell letter case")
+    dataset = load_dataset(DataConfig(dir=str(train)), 0)
+    assert dataset.class_names == ("Cats", "cats", "dogs")
+    assert (
+        f"{train / 'Cats'} and {train / 'cats'} are different classes, named the same but for "
+        "upper and lower case"
+    ) in dataset.notes

@@ -13,6 +13,7 @@ from catsdogs.data.layout import (
     class_name,
     find_layout,
     require_folder,
+    same_but_for_case,
 )
 from catsdogs.data.walking import (
     HIDDEN,
@@ -156,6 +157,11 @@ def _look_at_split(
                 Finding("layout", (twin, place), "the same name, but for its Unicode form")
             )
         names.setdefault(name, place)
+    for group in same_but_for_case(names):
+        first, *others = (names[name] for name in group)
+        for other in others:
+            detail = f"another class than {first}, named the same but for upper and lower case"
+            listing.findings.append(Finding("odd_layout", (other,), detail))
 
 
 def _left_out(found: Found) -> Finding:

@@ -19,6 +19,7 @@ from catsdogs.data.layout import (
     class_name,
     find_layout,
     require_folder,
+    same_but_for_case,
 )
 from catsdogs.data.walking import PHOTO, Tally, Walker, photos_below, scan, visible_folders
 from catsdogs.errors import DataError
@@ -204,6 +205,11 @@ def list_classes(
                 "its letters are put together in Unicode: put their photos into one folder"
             )
         classes[name], places[name] = photos, place
+    notes.extend(
+        f"{' and '.join(str(places[name]) for name in names)} are different classes, named the "
+        "same but for upper and lower case"
+        for names in same_but_for_case(classes)
+    )
     loose = 0
     for found in scan(folder):
         if found.kind != PHOTO:

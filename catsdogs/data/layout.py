@@ -7,7 +7,7 @@ other ones do. Folders that hold nothing but one folder of such folders are look
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -196,6 +196,14 @@ def class_name(folder: Path) -> str:
 def _key(name: str) -> str:
     """What names of the same class have in common in different splits."""
     return unicodedata.normalize("NFC", name).casefold()
+
+
+def same_but_for_case(names: Iterable[str]) -> list[list[str]]:
+    """Groups of names that differ in upper and lower case alone."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(_key(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _class_keys(folder: Path) -> set[str]:

@@ -213,9 +213,9 @@ class TrainingRun:
         except StopRequested:
             raise StopRequested(f"stopped before the first epoch had ended{self._way_on}") from None
         except CatsdogsError as error:
-            # a training that diverged would do so again
-            is_of_use = self._progress.epochs and not isinstance(error, DivergedError)
-            if is_of_use and self._way_on:
+            if isinstance(error, DivergedError):  # it would do so again
+                self.run_dir.remove_checkpoint()
+            elif self._progress.epochs and self._way_on:
                 error.sequel = f"`{self._resume_command}` carries on {self._reached}"
             raise
         finally:

@@ -12,13 +12,14 @@ from . import (
     names,
     outputs,
     photos,
+    records,
     training,
     working_folder,
 )
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "robustness.md"
 
-SECTIONS = [photos, training, interruptions, outputs, models, configuration, names]
+SECTIONS = [photos, training, interruptions, outputs, models, records, configuration, names]
 
 HEAD = """# What can go wrong, and what is said then
 

@@ -78,6 +78,14 @@ def save_custom(folder: Path) -> None:
         file.attrs["model_config"] = text
 
 
+def save_for_texts(folder: Path) -> None:
+    save_plain()
+    with h5py.File("plain.h5", "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        config["config"]["layers"][0]["config"]["dtype"] = "string"
+        file.attrs["model_config"] = json.dumps(config)
+
+
 PLAIN = "catsdogs predict photo.png --model plain.h5"
 OURS = "catsdogs predict photo.png"
 
@@ -90,6 +98,11 @@ SITUATIONS = [
     Situation("an empty file", OURS, lambda folder: os.truncate(own_model(folder), 0)),
     Situation("another kind of file", "catsdogs predict photo.png --model photo.png"),
     Situation("half a file", OURS, truncate),
+    Situation(
+        "a terabyte of nothing behind it",
+        OURS,
+        lambda folder: os.truncate(own_model(folder), 2**40),
+    ),
     Situation("a format of the future", OURS, edit_metadata(format_version=2)),
     Situation("metadata with something missing", OURS, edit_metadata(validation={"accuracy": 7})),
     Situation("a class without a name", OURS, edit_metadata(class_names=["cats", ""])),
@@ -143,6 +156,16 @@ SITUATIONS = [
         "a Keras file of weights alone",
         "catsdogs predict photo.png --model plain.weights.h5 --classes cats,dogs",
         save_weights_alone,
+    ),
+    Situation(
+        "a Keras file that takes texts",
+        f"{PLAIN} --classes cats,dogs",
+        save_for_texts,
+    ),
+    Situation(
+        "a Keras file whose layers take more than a computer has",
+        f"{PLAIN} --classes cats,dogs",
+        lambda folder: save_plain(layers.ZeroPadding2D(37_000)),
     ),
     Situation("other names than the model's own", f"{OURS} --classes dogs,cats"),
 ]

@@ -63,4 +63,16 @@ SITUATIONS = [
         "catsdogs predict photo.png --format jsonl",
         name_class("<script>alert(1)</script>"),
     ),
+    Situation(
+        "a class called `error`, and a photo that cannot be read",
+        "catsdogs predict bad.jpg",
+        lambda folder: (name_class("error")(folder), (folder / "bad.jpg").touch()),
+        shows="bad.jpg",
+    ),
+    Situation(
+        "… in CSV",
+        "catsdogs predict photo.png --format csv",
+        name_class("error"),
+        shows="path",
+    ),
 ]

@@ -133,6 +133,12 @@ SITUATIONS = [
         shows="even.png",
     ),
     Situation(
+        "two classes that differ in letter case alone",
+        "catsdogs check",
+        lambda folder: shutil.copytree(folder / "data/train/cats", folder / "data/train/Cats"),
+        shows="upper and lower case",
+    ),
+    Situation(
         "a quarantine whose manifest is a stranger's",
         "catsdogs check --restore bad",
         strangers_quarantine,
