@@ -9,6 +9,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from catsdogs.training.cross_validation import assign_folds, splits
 
@@ -78,6 +79,19 @@ def fit_logistic(
         groups: of each photo, what must not be split between folds; None: nothing.
         balanced: every class weighs the same in the loss, however many photos it has.
     """
+    # matrices so small are multiplied sooner than threads have found each other: 37 classes with
+    # 296 photos took 2.4 s with one and 75 s with two, beside other processes on two cores
+    with threadpool_limits(1, user_api="blas"):
+        return _fit(features, labels, num_classes, groups, balanced)
+
+
+def _fit(
+    features: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    groups: Sequence[Hashable] | None,
+    balanced: bool,
+) -> LinearHead:
     mean = features.mean(axis=0, dtype=np.float64)
     spread = feature_spreads(features)
     standard = (features - mean) / spread
