@@ -32,7 +32,7 @@ lock: .venv/dev ## write requirements.lock anew, with the newest versions
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		--extra dev --extra docs --extra jax --extra bench pyproject.toml --output-file requirements.lock
 
-demo: .venv/installed ## train, finetune, predict, evaluate, explain on the built-in photos, in demo/
+demo: .venv/installed ## train, finetune, predict, explain, report on the built-in photos, in demo/
 	mkdir -p demo
 	cd demo && ../$(BIN)/catsdogs sample
 	cp demo/data/test/cats/Bengal_16.jpg demo/image.jpg
@@ -40,8 +40,7 @@ demo: .venv/installed ## train, finetune, predict, evaluate, explain on the buil
 	  catsdogs train --subsample 20 --epochs 1 && \
 	  catsdogs finetune --epochs 2 && \
 	  catsdogs predict image.jpg
-	cd demo && ../$(BIN)/catsdogs train
-	cd demo && ../$(BIN)/catsdogs evaluate
+	cd demo && ../$(BIN)/catsdogs predict data/test/*/b*.jpg data/test/*/B*.jpg
 	cd demo && ../$(BIN)/catsdogs explain image.jpg
 	cd demo && ../$(BIN)/catsdogs report
 

@@ -111,13 +111,13 @@ class Model:
         *,
         precision: str = "auto",
         class_names: Iterable[str] | None = None,
+        engine: str = "auto",
     ) -> None:
-        import_backend()
         from catsdogs.model.predictor import Predictor
 
         self.path = Path(path)
         names = None if class_names is None else list(class_names)
-        self._predictor = Predictor(self.path, precision, names)
+        self._predictor = Predictor(self.path, precision, names, engine)
         self.class_names: tuple[str, ...] = self._predictor.class_names
         self.image_size: tuple[int, int] = self._predictor.image_size
         self.metadata: Metadata | None = self._predictor.metadata
@@ -230,6 +230,7 @@ def load(
     *,
     precision: str = "auto",
     class_names: Iterable[str] | None = None,
+    engine: str = "auto",
 ) -> Model:
     """Load a trained classifier.
 
@@ -240,12 +241,14 @@ def load(
         path: a file that `train` or `finetune` wrote, or one of plain Keras.
         precision: `auto`, `float32`, `bfloat16` or `float16`.
         class_names: of a plain Keras file, in the order of its output; None for ours.
+        engine: `auto`, `keras` or `ncnn`, which needs no Keras; `docs/engines.md` says what auto
+            takes.
 
     Raises:
         ModelFileError: the file is missing, damaged, or not admitted.
         ConfigError: a setting is wrong.
     """
-    return Model(path, precision=precision, class_names=class_names)
+    return Model(path, precision=precision, class_names=class_names, engine=engine)
 
 
 def train(

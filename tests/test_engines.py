@@ -11,6 +11,7 @@ import pytest
 from catsdogs.errors import ConfigError
 from catsdogs.model.keras_config import OtherLayersError, network_of
 from catsdogs.model.predictor import Predictor
+from catsdogs.network import device, precision
 from catsdogs.network.engines import choice
 from catsdogs.network.engines.choice import FEW_PHOTOS, choose_engine
 from catsdogs.network.engines.ncnn_engine import NcnnEngine
@@ -128,27 +129,57 @@ def test_photos_may_be_files_bytes_pictures_or_arrays(unsure_model, tmp_path, ma
     assert bad.error == "an array of uint8 (4, 4): expected uint8 (height, width, 3), RGB"
 
 
-@pytest.mark.parametrize("command", ["predict", "evaluate", "compare"])
+BACKENDS_IMPORTED = (
+    "print([m for m in ('keras', 'tensorflow', 'jax', 'torch') if m in sys.modules])"
+)
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "compare", "explain"])
 def test_answers_by_ncnn_import_neither_keras_nor_tensorflow(command, make_model, class_folders):
     model = make_model(class_folders / "m.h5")
     arguments = {
         "predict": ["predict", str(class_folders), f"--model={model}"],
         "evaluate": ["evaluate", str(class_folders), f"--model={model}"],
         "compare": ["compare", str(model), str(model), str(class_folders)],
+        "explain": ["explain", str(next(class_folders.rglob("*.png"))), f"--model={model}"],
     }[command]
     code = (
         "import sys; from catsdogs.cli import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit as end: print(end.code)\n"
-        "print([m for m in ('keras', 'tensorflow', 'jax', 'torch') if m in sys.modules])"
-    )
+    ) + BACKENDS_IMPORTED
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments, "--engine", "ncnn"],
+        cwd=class_folders,
         capture_output=True,
         text=True,
         check=True,
     )
     assert done.stdout.splitlines()[-2:] == ["0", "[]"], done.stderr
+
+
+@pytest.mark.parametrize("name", ["report", "evaluate", "compare", "explain", "predict"])
+def test_commands_that_only_ask_a_model_are_imported_without_keras(name):
+    code = f"import sys, catsdogs.commands.{name}\n{BACKENDS_IMPORTED}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_python_api_answers_by_ncnn_without_keras(make_model, class_folders):
+    model = make_model(class_folders / "m.h5")
+    photo = next(class_folders.rglob("*.png"))
+    code = (
+        "import sys, catsdogs\n"
+        "model = catsdogs.load(sys.argv[1], engine='ncnn')\n"
+        "model.predict(sys.argv[2]); model.evaluate(sys.argv[3]); model.explain(sys.argv[2])\n"
+    ) + BACKENDS_IMPORTED
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(model), str(photo), str(class_folders)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize(
@@ -170,6 +201,22 @@ def test_engine_follows_the_machine_and_the_configuration(monkeypatch, flags, ar
     monkeypatch.setattr(choice, "backend_name", lambda: "tensorflow")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert choose_engine(**arguments).name == expected
+
+
+@pytest.mark.parametrize(
+    ("vendor", "flags", "expected"),
+    [
+        ("AuthenticAMD", "avx512_bf16", "bfloat16"),
+        ("GenuineIntel", "avx512_bf16", "float32"),  # slower in bfloat16, where AMX is hidden
+        ("GenuineIntel", "avx512_bf16 amx_bf16", "bfloat16"),
+        ("AuthenticAMD", "avx2", "float32"),
+    ],
+)
+def test_precision_is_what_the_processor_is_quicker_in(monkeypatch, vendor, flags, expected):
+    monkeypatch.setattr(device, "cpuinfo", lambda: f"vendor_id : {vendor}\nflags : {flags}\n")
+    monkeypatch.setattr(precision, "backend_name", lambda: "tensorflow")
+    monkeypatch.setattr(precision, "gpu_compute_capability", lambda: None)
+    assert precision.choose_precision("auto").name == expected
 
 
 def test_another_backend_is_asked_for_to_compute(monkeypatch):

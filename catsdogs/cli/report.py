@@ -35,9 +35,6 @@ def report(run: Path | None, output: Path | None, data: Path | None, model: Path
     \b
     catsdogs report
     """
-    from catsdogs.network.backend import import_backend
-
-    import_backend()
     from catsdogs.commands.report import report
     from catsdogs.console import Console
     from catsdogs.reporting.result_lines import report_lines

@@ -79,7 +79,10 @@ def compare(
         CatsdogsError: a model or the folder cannot be used, the models know different
             classes, or no photo can be read.
     """
-    first, second = (Predictor(path, precision, class_names, engine) for path in (path_a, path_b))
+    first, second = (
+        Predictor(path, precision, class_names, engine, can_explain=False)
+        for path in (path_a, path_b)
+    )
     names = first.class_names
     if set(names) != set(second.class_names):
         raise DataError(

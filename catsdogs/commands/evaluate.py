@@ -56,7 +56,7 @@ def evaluate(
     """
     if predictions_path is not None:
         check_writable(predictions_path, _KEY)
-    predictor = Predictor(model_path, precision, class_names, engine)
+    predictor = Predictor(model_path, precision, class_names, engine, can_explain=False)
     return measure(predictor, model_path, root, predictions_path, console)
 
 

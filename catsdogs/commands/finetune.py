@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from catsdogs.commands.run_lookup import head_path
 from catsdogs.commands.training_steps import describe, read_photos, run_listeners
 from catsdogs.config import Config
 from catsdogs.console import Console
@@ -59,7 +60,7 @@ def finetune(
     model, metadata = load_model(model_path, precision.policy)
     dataset = read_photos(config, console, metadata.class_names)
     console.note(
-        f"{model_path}, {block} and above unfrozen, in {precision.name} ({precision.reason})"
+        f"{model_path}, {block} and above trained in {precision.name} ({precision.reason})"
     )
     plan = TrainingPlan.of_finetuning(config, dataset)
     with run.begin(
@@ -82,8 +83,3 @@ def finetune(
             )
             save_model(path, model, record)
         return run.finish(history)
-
-
-def head_path(path: Path) -> Path:
-    """Where the head-only model stays when its fine-tuned successor is written to `path`."""
-    return path.with_name(f"{path.stem}.head{path.suffix}")

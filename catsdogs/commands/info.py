@@ -11,7 +11,7 @@ from catsdogs.files import is_dir
 from catsdogs.model.metadata import package_versions
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.device import device_memory, device_name, gpu_names
-from catsdogs.network.engines.choice import choose_engine
+from catsdogs.network.engines.choice import EngineChoice, choose_engine
 from catsdogs.network.precision import Precision, choose_precision
 from catsdogs.training.feature_store import StoreError, cache_dir, list_stores
 
@@ -25,9 +25,10 @@ def info() -> dict[str, str]:
         "backend": keras.backend.backend(),
         "device": device_name(),
         "memory": f"{memory / 2**30:,.1f} GiB" if memory else "not known",
-        "precision": f"{precision.name} ({precision.reason})",
-        "engine": f"{engine.name} ({engine.reason})",
-        **_what_is_slow(precision),
+        "engine": f"{engine.name} ({engine.reason}), for answers and frozen layers in "
+        f"{'float32' if engine.name == 'ncnn' else precision.name}",
+        "precision": f"{precision.name} ({precision.reason}), for all that Keras computes",
+        **_what_is_slow(precision, engine),
         "decode threads": str(num_decode_threads(0)),
         "weights": get_backbone(ModelConfig().backbone).describe_source(),
         **_feature_store(),
@@ -54,12 +55,11 @@ def _free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def _what_is_slow(precision: Precision) -> dict[str, str]:
+def _what_is_slow(precision: Precision, engine: EngineChoice) -> dict[str, str]:
     """Remarks on what holds this machine back, each with the way out."""
-    remarks = {}
-    if not gpu_names() and precision.name == "float32":
-        remarks["slow here"] = (
-            "no GPU, and no processor that convolves faster in bfloat16: a smaller "
-            "model.image_size costs least accuracy"
-        )
-    return remarks
+    if engine.warning:
+        return {"slow here": engine.warning}
+    if not gpu_names() and (engine.name == "ncnn" or precision.name == "float32"):
+        remark = "no GPU and no AMX: a smaller model.image_size costs least accuracy"
+        return {"slow here": remark}
+    return {}

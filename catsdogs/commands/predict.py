@@ -102,7 +102,7 @@ def predict(
     left_out = Tally()
     selected, num_asked = selection.select(arguments, left_out)
     num_photos = len(selected) if isinstance(selected, list) else None
-    predictor = Predictor(model_path, precision, class_names, engine, num_asked)
+    predictor = Predictor(model_path, precision, class_names, engine, num_asked, can_explain=False)
     asked: deque[str] = deque()
 
     def photos() -> Iterator[Path]:

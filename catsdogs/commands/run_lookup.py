@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from catsdogs.commands.finetune import head_path
 from catsdogs.config import RunConfig
 from catsdogs.console import Console
 from catsdogs.errors import DataError, ModelFileError
@@ -103,3 +102,8 @@ def find_model(run: RunDir, metrics: RunMetrics) -> tuple[Path, Metadata]:
 def is_of_run(metadata: Metadata, metrics: RunMetrics) -> bool:
     """Tell whether a model file is the one that a run saved; no where that was not recorded."""
     return bool(metrics.run_id) and metadata.run_id == metrics.run_id
+
+
+def head_path(path: Path) -> Path:
+    """Where the head-only model stays when its fine-tuned successor is written to `path`."""
+    return path.with_name(f"{path.stem}.head{path.suffix}")

@@ -19,6 +19,7 @@ from catsdogs.training.history import TrainingPlan
 from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.tail import train_above
 from catsdogs.training.training_run import StopSignal, TrainingRun, TrainResult
+from catsdogs.training.trunk import choose_trunk_engine
 
 
 def train(
@@ -62,12 +63,13 @@ def train(
         console.note(remark)
     precision = run.choose_precision()
     weights = backbone.load_weights(config.model.weights, config.seed)
-    console.note(
-        f"{backbone.name} with weights from {weights.source}, "
-        f"in {precision.name} ({precision.reason})"
-    )
     model = build_classifier(config.model, len(dataset.class_names), precision.policy, config.seed)
     set_backbone_weights(model, weights)
+    arithmetic = f"in {precision.name} ({precision.reason})"
+    engine, _ = choose_trunk_engine(model, config)
+    if engine.name == "ncnn" and config.augment.views:  # 0: Keras computes all of it, each time
+        arithmetic = f"in float32 by ncnn ({engine.reason})"
+    console.note(f"{backbone.name} with weights from {weights.source}, {arithmetic}")
     plan = TrainingPlan.of_head(config, dataset)
     with run.begin(dataset, model, POOLING_NAME, precision) as supervision:
         if compared and processes.is_leader:

@@ -86,6 +86,7 @@ class Predictor:
             is Keras' to compute.
         num_photos: how many will be asked for in all, for the choice of engine and for what is
             computed together; None: many.
+        can_explain: keeps what `engine_for` and `head` need: the weights once more in memory.
 
     Attributes:
         metadata: what the file says about itself; None for a plain Keras file.
@@ -113,6 +114,7 @@ class Predictor:
         class_names: Sequence[str] | None = None,
         engine: str = "auto",
         num_photos: int | None = None,
+        can_explain: bool = True,
     ) -> None:
         self._path = model_path
         self._warn: Callable[[str], None] = lambda _: None
@@ -127,8 +129,7 @@ class Predictor:
         self.metadata, self.class_names = opened.metadata, opened.class_names
         self.image_size = opened.image_size
         self.fit = self.metadata.architecture.fit if self.metadata else "stretch"
-        self._make_engine = opened.make_engine
-        self._read_head = opened.head
+        self._opened = opened if can_explain else None
         self._engine = opened.make_engine((), num_photos)
         if self.metadata is None:
             self._try(opened.is_turned)
@@ -149,7 +150,13 @@ class Predictor:
 
     def engine_for(self, *names: str) -> Engine:
         """An engine, the same that answers, for the outputs of some layers, photo by photo."""
-        return self._make_engine(names, 1)
+        return self._kept.make_engine(names, 1)
+
+    @property
+    def _kept(self) -> OpenedFile:
+        if self._opened is None:
+            raise ValueError("this predictor was made for answers alone")
+        return self._opened
 
     @cached_property
     def head(self) -> tuple[str, Network]:
@@ -159,7 +166,7 @@ class Predictor:
             ModelFileError: it has layers that are not in our list.
         """
         try:
-            return self._read_head()
+            return self._kept.head()
         except OtherLayersError as error:
             raise ModelFileError(f"the head of {self._path} has other layers: {error}") from None
 

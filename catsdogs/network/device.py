@@ -73,6 +73,14 @@ def cpuinfo() -> str:
     return path.read_text() if path.is_file() else ""
 
 
+def cpu_vendor() -> str:
+    """The maker as Linux has it from the processor, e.g. `GenuineIntel`; empty elsewhere."""
+    for line in cpuinfo().splitlines():
+        if line.startswith("vendor_id"):
+            return line.partition(":")[2].strip()
+    return ""
+
+
 def cpu_flags() -> set[str]:
     """What the processor can do, as Linux calls it; empty on other systems."""
     for line in cpuinfo().splitlines():

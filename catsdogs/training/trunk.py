@@ -11,7 +11,23 @@ from catsdogs.network.classifier import backbone_policy
 from catsdogs.network.engines.choice import EngineChoice, choose_engine
 from catsdogs.network.engines.engine import Engine
 from catsdogs.network.engines.keras_engine import KerasEngine, forward_batch_size
+from catsdogs.network.network import Network
 from catsdogs.training.processes import ProcessGroup
+
+
+def choose_trunk_engine(model: keras.Model, config: Config) -> tuple[EngineChoice, Network | None]:
+    """Which engine computes a classifier's frozen layers.
+
+    Returns:
+        The choice, and the network for ncnn; None where it is Keras.
+    """
+    choice = choose_engine(config.engine, config.precision)
+    if choice.name != "ncnn":
+        return choice, None
+    try:
+        return choice, network_of(model)
+    except OtherLayersError as error:
+        return EngineChoice("keras", f"layers that only Keras has: {error}"), None
 
 
 class TrunkEngines:
@@ -40,16 +56,10 @@ class TrunkEngines:
         self._config = config
         self._processes = processes
         self._warn = warn
-        self.choice = choose_engine(config.engine, config.precision)
-        self.precision: str = backbone_policy(model).compute_dtype
+        self.choice, self._network = choose_trunk_engine(model, config)
+        self.precision: str = "float32" if self._network else backbone_policy(model).compute_dtype
         if self.choice.warning:
             warn(self.choice.warning)
-        if self.choice.name == "ncnn":
-            try:
-                self._network = network_of(model)
-                self.precision = "float32"
-            except OtherLayersError as error:
-                self.choice = EngineChoice("keras", f"layers that only Keras has: {error}")
 
     @property
     def fingerprint(self) -> str:
@@ -66,7 +76,7 @@ class TrunkEngines:
         Raises:
             DataError: there is no room for the temporary file that ncnn reads weights from.
         """
-        if self.choice.name == "ncnn":
+        if self._network is not None:
             from catsdogs.network.engines.ncnn_engine import NcnnEngine
 
             return NcnnEngine(self._network.up_to(*names))

@@ -11,6 +11,7 @@ import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import ncnn
 import numpy as np
@@ -84,24 +85,34 @@ def _compute_in_float32(options: "ncnn.Option") -> None:
     options.use_bf16_storage = False
 
 
-def _hand_over(net: "ncnn.Net", weights: bytes) -> None:
-    """Give the weights in a file: from memory, ncnn reads them in place, as long as it lives."""
+def _hand_over(net: "ncnn.Net", weights: list[np.ndarray]) -> None:
+    """Give the weights in a file: from memory, ncnn reads them in place, as long as it lives.
+
+    An array at a time, so that they are not in memory once more in one piece.
+    """
     try:
         if hasattr(os, "memfd_create"):  # Linux: a file in memory, which needs no folder
             with open(os.memfd_create("catsdogs"), "wb") as file:  # noqa: PTH123 - a descriptor
-                file.write(weights)
+                _write(weights, file)
                 file.flush()
                 failed = net.load_model(f"/proc/self/fd/{file.fileno()}")
         else:
             with tempfile.TemporaryDirectory(prefix="catsdogs-") as folder:
                 path = Path(folder) / "weights.bin"
-                path.write_bytes(weights)
+                with path.open("wb") as file:
+                    _write(weights, file)
                 failed = net.load_model(str(path))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
+        num_bytes = sum(array.nbytes for array in weights)
         raise DataError(
-            f"the network's weights, {len(weights) / 2**20:.0f} MiB, find no room in a temporary "
+            f"the network's weights, {num_bytes / 2**20:.0f} MiB, find no room in a temporary "
             f"file ({reason}): make room, or set TMPDIR to another folder"
         ) from None
     if failed:
         raise ValueError("ncnn does not take the weights")
+
+
+def _write(weights: list[np.ndarray], file: BinaryIO) -> None:
+    for array in weights:
+        file.write(np.ascontiguousarray(array).data)

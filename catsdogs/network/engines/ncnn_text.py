@@ -1,4 +1,4 @@
-"""A network in ncnn's own form: a text of its layers, and the bytes of their weights."""
+"""A network in ncnn's own form: a text of its layers, and their weights in its order."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ INPUT_NAME = "b0"
 """The name of the network's input in the text."""
 
 _MAGIC = 7767517  # ncnn's sign of its text format
-_IN_FLOAT32 = bytes(4)
+_IN_FLOAT32 = np.zeros(4, np.uint8)
 """Stands before a kernel, and says that its numbers are float32 as they are."""
 
 _FUSED: dict[ActivationName, str] = {
@@ -53,15 +53,16 @@ _ALONE: dict[ActivationName, str] = {
 }
 
 
-def as_ncnn(network: Network) -> tuple[str, bytes, list[str]]:
+def as_ncnn(network: Network) -> tuple[str, list[np.ndarray], list[str]]:
     """Translate a network.
 
     Args:
         network: with all its weights.
 
     Returns:
-        ncnn's text, its weights, and the names in it of the outputs, in the order of the
-        network's. Pictures come out of it with channels first.
+        ncnn's text; its weights, to be written one after the other, most of them views of the
+        network's own; and the names in the text of the outputs, in the order of the network's.
+        Pictures come out of it with channels first.
     """
     return _Writer(fold(network)).result()
 
@@ -72,18 +73,18 @@ class _Writer:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._lines: list[str] = []
-        self._weights: list[bytes] = []
+        self._weights: list[np.ndarray] = []
         self._num_blobs = 0
         self._waiting: dict[str, Iterator[str]] = {}
         self._uses = Counter(name for layer in network.layers for name in layer.inputs)
         self._uses.update(network.outputs)
 
-    def result(self) -> tuple[str, bytes, list[str]]:
+    def result(self) -> tuple[str, list[np.ndarray], list[str]]:
         for layer in self._network.layers:
             self._write(layer)
         outputs = [next(self._waiting[name]) for name in self._network.outputs]
         lines = [str(_MAGIC), f"{len(self._lines)} {self._num_blobs}", *self._lines]
-        return "\n".join(lines) + "\n", b"".join(self._weights), outputs
+        return "\n".join(lines) + "\n", self._weights, outputs
 
     def _write(self, layer: Layer) -> None:
         inputs = [next(self._waiting[name]) for name in layer.inputs]
@@ -121,7 +122,7 @@ class _Writer:
                 num_channels = shapes[0][-1]
                 for numbers in (layer.scale, layer.offset):
                     values = np.broadcast_to(np.array(numbers, np.float32), num_channels)
-                    self._weights.append(values.tobytes())
+                    self._weights.append(values)
                 yield f"Scale 0={num_channels} 1=1"
             case Convolution():
                 self._keep(arrays, (3, 2, 0, 1))
@@ -170,7 +171,7 @@ class _Writer:
 
     def _keep(self, arrays: tuple[np.ndarray, ...], order: tuple[int, ...]) -> None:
         kernel, bias = arrays
-        self._weights += [_IN_FLOAT32, kernel.transpose(order).tobytes(), bias.tobytes()]
+        self._weights += [_IN_FLOAT32, kernel.transpose(order), bias]
 
 
 def _window(layer: Window) -> str:
