@@ -119,7 +119,7 @@ def test_two_processes_give_the_history_of_one_and_one_of_them_writes(
         sorted(count_features(path.parent) for path in folder.glob(f"cache-{index}/**/data.mdb"))
         for index in (0, 1)
     ]
-    assert kept == [[60, 60], [60, 60]]
+    assert kept == [[20, 20], [20, 20]]
 
 
 def test_a_killed_process_ends_the_other_in_a_line_and_the_run_can_be_resumed(

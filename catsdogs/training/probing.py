@@ -37,6 +37,13 @@ def bring_up_head(model: keras.Model, setup: TrainingSetup) -> None:
     if not config.finetune.head_epochs or progress.epochs:
         return
     solved = sum(isinstance(layer, keras.layers.Dense) for layer in head_layers(model)) == 1
+    # what is drawn afterwards shall not depend on which copy of the head was trained: on several
+    # devices it is a twin, whose dropout draws for itself
+    drawn = [
+        (layer.seed_generator.state, keras.ops.copy(layer.seed_generator.state))
+        for layer in head_layers(model)
+        if isinstance(layer, keras.layers.Dropout) and layer.rate
+    ]
     setup.console.note("the head alone first, on stored features")
     history = train_above(
         model,
@@ -51,6 +58,8 @@ def bring_up_head(model: keras.Model, setup: TrainingSetup) -> None:
             supervision=Supervision(should_stop=setup.supervision.should_stop),
         ),
     )
+    for state, before in drawn:
+        state.assign(before)
     setup.supervision.stop_if_asked()
     if history.kept.number:
         progress.as_it_was = history.epochs[0]
