@@ -1,9 +1,12 @@
-"""The frozen layers alone: other ways to run them, and what decoding beside them costs."""
+"""The frozen layers alone: every engine that is installed, and what decoding beside them costs."""
 
 import importlib.util
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -14,45 +17,113 @@ from catsdogs.config import AugmentConfig, DataConfig, ModelConfig
 from catsdogs.data.batches import num_decode_threads
 from catsdogs.data.dataset import load_dataset
 from catsdogs.data.views import ViewReader
+from catsdogs.model.keras_config import network_of
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
+from catsdogs.network.engines.choice import choose_engine
 from catsdogs.network.engines.keras_engine import TRUNK_BATCH_SIZE, KerasEngine
+from catsdogs.network.folding import fold
 from catsdogs.network.precision import choose_precision
 from catsdogs.training.feature_store import MemoryStore
 from catsdogs.training.features import CachedFeatures, View
 
 _NUM_PHOTOS = 320
+_NUM_BUSY = 2
 
 Forward = Callable[[np.ndarray], Any]
 """Runs the frozen layers on images uint8 `(n, height, width, 3)`."""
 
 
 def engines(settings: Settings) -> list[Row]:
-    """Bare forward throughput: ours, in other batch sizes, frozen, in float32, in OpenVINO."""
-    precision = choose_precision()
-    ours = _make_trunk(settings, precision.policy)
-    variants: dict[str, tuple[Forward, int]] = {
-        f"Keras, {precision.name}, batch {size}": (ours.predict_on_batch, size)
-        for size in (8, 16, 32, 64)
-    }
-    reference = f"Keras, {precision.name}, batch {TRUNK_BATCH_SIZE}"
+    """Bare forward throughput of each engine and precision, idle and beside busy processes.
+
+    Compared with is what `engine = "auto"` takes here; each round asks all of them in turn.
+    """
+    variants = dict(_variants(settings))
+    reference = _reference()
+    rows = []
+    for num_busy in (0, _NUM_BUSY):
+        rates: dict[str, list[float]] = {name: [] for name in variants}
+        with _busy(num_busy):
+            for _ in range(settings.repeats + 1):  # the first is not counted: graphs are made
+                for name, forward in variants.items():
+                    rates[name].append(_rate(forward, TRUNK_BATCH_SIZE, settings))
+        rates = {name: values[1:] for name, values in rates.items()}
+        condition = f" beside {num_busy} busy processes" if num_busy else ""
+        rows += [
+            Row.of_rates(
+                f"bare forward{condition}: {name}", list(zip(rates[reference], values, strict=True))
+            )
+            for name, values in rates.items()
+        ]
+    return rows
+
+
+def _reference() -> str:
+    if choose_engine().name == "ncnn":
+        return "ncnn, float32"
+    return f"Keras, {choose_precision().name}"
+
+
+def _variants(settings: Settings) -> Iterator[tuple[str, Forward]]:
+    """Every engine that can be imported, by name and precision."""
     float32 = _make_trunk(settings, keras.DTypePolicy("float32"))
-    variants["Keras, float32"] = (float32.predict_on_batch, TRUNK_BATCH_SIZE)
-    if keras.backend.backend() == "tensorflow":
-        variants[f"frozen graph, {precision.name}"] = (_freeze(ours, settings), TRUNK_BATCH_SIZE)
+    yield "Keras, float32", float32.predict_on_batch
+    bfloat16 = _make_trunk(settings, keras.DTypePolicy("mixed_bfloat16"))
+    yield "Keras, bfloat16", bfloat16.predict_on_batch
+    if (best := choose_precision()).name == "float16":
+        yield "Keras, float16", _make_trunk(settings, best.policy).predict_on_batch
+    if importlib.util.find_spec("ncnn"):
+        from catsdogs.network.engines.ncnn_engine import NcnnEngine
+
+        yield "ncnn, float32", NcnnEngine(network_of(float32)).outputs
+    if not importlib.util.find_spec("onnx") or not importlib.util.find_spec("onnxruntime"):
+        return
+    from catsdogs.exporting.onnx import onnx_model, quantised, write_onnx
+
+    network = fold(network_of(float32))
+    # the quantiser changes the graph that it is given
+    in_bytes = quantised(onnx_model(network, None), list(_images(settings, 8)))
+    graphs = {"float32": onnx_model(network, None), "int8": in_bytes}
+    for name, model in graphs.items():
+        path = settings.work / f"trunk-{name}.onnx"
+        write_onnx(path, model)
+        yield f"ONNX Runtime, {name}", _in_onnxruntime(str(path))
+        if importlib.util.find_spec("openvino"):
+            yield f"OpenVINO, {name}", _in_openvino(str(path), "f32")
     if importlib.util.find_spec("openvino"):
-        for name in ("f32", "bf16"):
-            forward = _compile_openvino(float32, settings, name)
-            variants[f"OpenVINO, {name}"] = (forward, TRUNK_BATCH_SIZE)
-    rates: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(settings.repeats + 1):  # the first of each is not counted: graphs are made
-        for name, (forward, size) in variants.items():
-            rates[name].append(_rate(forward, size, settings.size))
-    rates = {name: values[1:] for name, values in rates.items()}
-    return [
-        Row.of_rates(f"bare forward: {name}", list(zip(values, rates[reference], strict=True)))
-        for name, values in rates.items()
-    ]
+        yield "OpenVINO, bfloat16", _in_openvino(str(settings.work / "trunk-float32.onnx"), "bf16")
+
+
+def _in_onnxruntime(path: str) -> Forward:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda images: session.run(None, {name: images})
+
+
+def _in_openvino(path: str, precision: str) -> Forward:
+    """With all cores on one batch, as Keras has."""
+    import openvino
+
+    compiled = openvino.Core().compile_model(
+        path, "CPU", {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    )
+    return lambda images: compiled(images)
+
+
+@contextmanager
+def _busy(num_processes: int) -> Iterator[None]:
+    """So many processes that compute all the time."""
+    command = [sys.executable, "-c", "while True: pass"]
+    processes = [subprocess.Popen(command) for _ in range(num_processes)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def decode_threads(settings: Settings) -> list[Row]:
@@ -63,12 +134,12 @@ def decode_threads(settings: Settings) -> list[Row]:
     views = [View(sample, 0) for sample in samples]
     reader = ViewReader((settings.size, settings.size), AugmentConfig(), seed=0)
     counts = (1, 2, 4, 8)
-    _rate(layers.predict_on_batch, TRUNK_BATCH_SIZE, settings.size)
+    _rate(layers.predict_on_batch, TRUNK_BATCH_SIZE, settings)
     shares: dict[int, list[float]] = {count: [] for count in counts}
     rates: dict[int, list[float]] = {count: [] for count in counts}
     bare = []
     for _ in range(settings.repeats):
-        bare.append(_rate(layers.predict_on_batch, TRUNK_BATCH_SIZE, settings.size))
+        bare.append(_rate(layers.predict_on_batch, TRUNK_BATCH_SIZE, settings))
         for count in counts:
             engine = KerasEngine(layers, precision.name)
             source = CachedFeatures(engine, layers.output.shape[1:], MemoryStore(), reader)
@@ -94,40 +165,17 @@ def _make_trunk(settings: Settings, policy: keras.DTypePolicy) -> keras.Model:
     return split_at(model, "pooling")[0]
 
 
-def _rate(forward: Forward, batch_size: int, size: int) -> float:
+def _rate(forward: Forward, batch_size: int, settings: Settings) -> float:
     """Photos per second on prepared batches."""
-    shape = (batch_size, size, size, 3)
-    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    num_batches = max(1, _NUM_PHOTOS // batch_size)
+    images = _images(settings, batch_size)
+    num_batches = max(1, min(_NUM_PHOTOS, settings.num_training) // batch_size)
     start = time.perf_counter()
     for _ in range(num_batches):
         forward(images)
     return num_batches * batch_size / (time.perf_counter() - start)
 
 
-def _freeze(layers: keras.Model, settings: Settings) -> Forward:
-    """The layers as one TensorFlow graph with its weights folded in as constants."""
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
-
-    signature = tf.TensorSpec((None, settings.size, settings.size, 3), tf.uint8)
-    graph = tf.function(lambda images: layers(images, training=False), [signature])
-    frozen = convert_variables_to_constants_v2(graph.get_concrete_function())
-    return lambda images: frozen(tf.constant(images))[0].numpy()
-
-
-def _compile_openvino(layers: keras.Model, settings: Settings, precision: str) -> Forward:
-    """The layers in OpenVINO, from a SavedModel, with all cores on one batch, as ours have."""
-    import openvino
-
-    path = settings.work / "trunk"
-    if not path.exists():
-        layers.export(path, verbose=False)
-    compiled = openvino.Core().compile_model(
-        openvino.convert_model(path),
-        "CPU",
-        {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"},
-    )
-    return lambda images: compiled(images.astype(np.float32))
+def _images(settings: Settings, count: int) -> np.ndarray:
+    """Noise, uint8 `(count, size, size, 3)`."""
+    shape = (count, settings.size, settings.size, 3)
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
