@@ -136,8 +136,8 @@ def test_csv_with_a_line_break_in_a_name_is_resumed(folder):
         ),
         (
             ["--output", "there", "--resume"],
-            "there, record 1, is no answer in the format text: give the --format that it was "
-            "written in, or another --output",
+            "there, record 1, is no answer in the format text: choose the format that it was "
+            "written in, or another file by --output FILE",
         ),
         (
             ["--shard", "1/2", "--format", "json"],
