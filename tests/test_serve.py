@@ -23,8 +23,9 @@ from catsdogs.commands.serve import ServeRequest, name_models, serve
 from catsdogs.console import Console
 from catsdogs.errors import ConfigError, ModelFileError
 from catsdogs.model.predictor import Predictor
-from catsdogs.serving.app import Access, Limits, create_app
+from catsdogs.serving.app import Access, create_app
 from catsdogs.serving.served_models import ServedModels
+from catsdogs.serving.uploads import Limits
 from catsdogs.serving.waiting_line import LineFull, WaitingLine
 
 
@@ -189,6 +190,19 @@ def test_page_and_documentation_load_nothing(client):
     for text in (page, client.get("/docs").text):
         assert "src=" not in text.replace("src: ", "")
         assert "https://" not in text.partition("<script>")[0]
+
+
+def test_explanation_is_a_picture(client):
+    response = client.post("/explain", content=png(0))
+    assert response.headers["content-type"] == "image/png"
+    picture = Image.open(io.BytesIO(response.content))
+    assert picture.format == "PNG"
+    assert picture.width > 2 * 48
+    response = client.post("/explain", content=b"no picture")
+    assert (response.status_code, response.json()) == (
+        400,
+        {"error": "not a picture, or damaged at its start"},
+    )
 
 
 def test_facts_about_the_model(client):

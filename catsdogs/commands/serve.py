@@ -1,6 +1,7 @@
 """`catsdogs serve`: models behind an HTTP interface, with the page."""
 
 import importlib.util
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catsdogs.console import Console
-from catsdogs.errors import ConfigError
+from catsdogs.errors import ConfigError, DataError
 from catsdogs.exporting.model_writer import exported_network, page_facts
 from catsdogs.exporting.page import page
 from catsdogs.model.predictor import Predictor
@@ -81,7 +82,7 @@ def serve(request: ServeRequest, console: Console) -> "FastAPI":
         hosts.add(request.host)
     elif not request.allowed_hosts:
         hosts = {"*"}
-    return create_app(models, _pages(), Access(sorted(hosts), request.token))
+    return create_app(models, _pages(), _explained, Access(sorted(hosts), request.token))
 
 
 def _pages() -> Callable[["ServedModel"], str]:
@@ -93,3 +94,21 @@ def _pages() -> Callable[["ServedModel"], str]:
         return page(network, page_facts(served.predictor, "float16"))
 
     return made
+
+
+def _explained(served: "ServedModel", content: bytes) -> bytes:
+    """A photo and its heat, as `catsdogs explain` draws it.
+
+    Raises:
+        DataError: the photo cannot be read.
+        ConfigError: the model cannot explain.
+    """
+    from catsdogs.commands.explain import picture_of
+    from catsdogs.model.gradcam import explain_photos
+
+    (found,) = explain_photos(served.predictor, [content])
+    if found.heat is None:
+        raise DataError(found.answer.error)
+    buffer = io.BytesIO()
+    picture_of(found, found.heat).save(buffer, "PNG")
+    return buffer.getvalue()

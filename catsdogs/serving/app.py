@@ -14,33 +14,15 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 
 from catsdogs import __version__
-from catsdogs.errors import DataError
+from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.serving.served_models import ServedModel, ServedModels
+from catsdogs.serving.uploads import Limits, uploaded_photos
 from catsdogs.serving.waiting_line import LineFull, WaitingLine
 
 _RETRY_SECONDS = 1
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a request may ask for.
-
-    Attributes:
-        max_bytes: of a request's body.
-        max_photos: in a request.
-        timeout_seconds: from a request's arrival to its answer.
-        waiting: photos in line for the network; one more is answered with 503.
-    """
-
-    max_bytes: int = 64 * 2**20
-    max_photos: int = 64
-    timeout_seconds: float = 60.0
-    waiting: int = 256
 
 
 @dataclass(frozen=True)
@@ -128,17 +110,20 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 def create_app(
     models: ServedModels,
     page: Callable[[ServedModel], str] | None = None,
-    access: Access = Access(),
-    limits: Limits = Limits(),
+    explain: Callable[[ServedModel, bytes], bytes] | None = None,
+    access: Access | None = None,
+    limits: Limits | None = None,
 ) -> FastAPI:
     """Make the application.
 
     Args:
         models: what answers.
         page: gives the HTML page of a model; None: there is no page.
-        access: who may ask.
-        limits: what a request may ask for.
+        explain: draws where in a photo its class was seen, as PNG; raises CatsdogsError.
+        access: who may ask; None: this machine alone.
+        limits: what a request may ask for; None: the defaults.
     """
+    access, limits = access or Access(), limits or Limits()
     line = WaitingLine(limits.waiting)
 
     @asynccontextmanager
@@ -191,7 +176,7 @@ def create_app(
     async def predict(request: Request, model: _Name = None) -> Answers:
         """Name what is in photos: files of a multipart form, or one as the bare body."""
         served = find(model)
-        photos = await _photos(request, limits)
+        photos = await uploaded_photos(request, limits)
         predictor = served.predictor
         decoded = await asyncio.gather(
             *(run_in_threadpool(_decoded, predictor, content) for _, content in photos)
@@ -238,6 +223,24 @@ def create_app(
     async def docs() -> str:
         return _documentation(app.openapi())
 
+    if explain is not None:
+
+        @app.post(
+            "/explain",
+            response_class=Response,
+            responses={200: {"content": {"image/png": {}}}, **_PROBLEMS},
+            openapi_extra=_TAKES_PHOTOS,
+        )
+        async def explained(request: Request, model: _Name = None) -> Response:
+            """Draw where in a photo its class was seen: the photo and its heat, as PNG."""
+            served = find(model)
+            (_, content), *_ = await uploaded_photos(request, limits)
+            try:
+                picture = await run_in_threadpool(explain, served, content)
+            except CatsdogsError as error:
+                raise HTTPException(400, error.message) from None
+            return Response(picture, media_type="image/png")
+
     if page is not None:
 
         @app.get("/", response_class=HTMLResponse, include_in_schema=False)
@@ -272,44 +275,6 @@ _TAKES_PHOTOS: dict[str, Any] = {
 
 def _problem(status: int, text: str, headers: Any = None) -> JSONResponse:
     return JSONResponse({"error": text}, status, headers)
-
-
-async def _photos(request: Request, limits: Limits) -> list[tuple[str, bytes]]:
-    """Names and contents of the photos in a request, no more of either than is allowed."""
-    too_large = HTTPException(
-        413, f"a request may have {limits.max_bytes // 2**20} MiB: send fewer or smaller photos"
-    )
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or len(length) > 15:
-        raise HTTPException(400, "Content-Length is no number of bytes")
-    if int(length) > limits.max_bytes:
-        raise too_large
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > limits.max_bytes:
-            raise too_large
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        if not body:
-            raise HTTPException(400, "expected a photo as the body, or files of a multipart form")
-        return [("", bytes(body))]
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": bytes(body), "more_body": False}
-
-    try:
-        form = await Request(request.scope, receive).form(
-            max_files=limits.max_photos, max_fields=limits.max_photos
-        )
-    except (MultiPartException, HTTPException) as error:
-        reason = getattr(error, "message", None) or getattr(error, "detail", "")
-        raise HTTPException(400, f"the multipart form cannot be read: {reason}") from None
-    files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-    if not files:
-        raise HTTPException(400, "the multipart form has no file in it")
-    photos = [(file.filename or "", await file.read()) for file in files]
-    await form.close()
-    return photos
 
 
 def _decoded(predictor: Any, content: bytes) -> np.ndarray | str:
