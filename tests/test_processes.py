@@ -101,7 +101,7 @@ def test_four_devices_give_the_history_of_one(tmp_path_factory, photos, alone):
     folder = make_folder(tmp_path_factory, photos)
     end(start(folder, [*TRAIN, "--devices=all"], devices=4))
     end(start(folder, [*FINETUNE, "--devices=4"], devices=4))
-    np.testing.assert_allclose(histories(folder), histories(alone), atol=1e-4)
+    np.testing.assert_allclose(histories(folder), histories(alone), rtol=1e-3, atol=1e-4)
 
 
 def test_two_processes_give_the_history_of_one_and_one_of_them_writes(
@@ -112,7 +112,7 @@ def test_two_processes_give_the_history_of_one_and_one_of_them_writes(
         leader, other = [end(process) for process in start_pair(folder, arguments)]
         assert leader[0].splitlines()[-1].startswith("saved models/catsdogs.h5 (epoch ")
         assert other == ("", "")
-    np.testing.assert_allclose(histories(folder), histories(alone), atol=1e-4)
+    np.testing.assert_allclose(histories(folder), histories(alone), rtol=1e-3, atol=1e-4)
     assert len(list(folder.glob("runs/*"))) == 2
     # either computed its half, and got the other from the other
     kept = [
