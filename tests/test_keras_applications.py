@@ -129,7 +129,7 @@ def test_other_content_than_published_is_refused_and_not_kept(
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     backbone = served(get_backbone("xception"), url, b"what was published")
     (folder / backbone.file.name).write_bytes(content)
-    with pytest.raises(WeightsError, match="gave a damaged file: set model.weights to the path of"):
+    with pytest.raises(WeightsError, match="gave a damaged file: set"):
         backbone.load_weights("auto")
     assert list((tmp_path / "keras" / "models").iterdir()) == []
 
