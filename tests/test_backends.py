@@ -28,12 +28,12 @@ BACKENDS = [
 
 SMALL = ["--set=model.image_size=[32, 32]", "--set=model.weights=random", "--set=precision=float32"]
 
+pytestmark = pytest.mark.slow
+
 EVERY_COMMAND = """
 import json, sys
 from click.testing import CliRunner
 from catsdogs.cli import main
-
-pytestmark = pytest.mark.slow
 
 def call(*arguments):
     result = CliRunner().invoke(main, arguments)

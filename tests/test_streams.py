@@ -55,6 +55,7 @@ def test_what_is_not_printed_is_done_all_the_same(checked):
 
 
 def test_a_file_that_is_opened_never_takes_the_place_of_a_closed_stream(checked):
+    (checked / "data" / "train" / "cats" / "bad.png").write_bytes(b"no picture")
     code, out, _ = shell("<&- >&- 2>&-", "check --fast data --quarantine aside", checked)
     assert (code, out) == (1, "")
     assert (checked / "aside" / "manifest.csv").read_text().startswith("from,")

@@ -71,7 +71,8 @@ def find_range(values: np.ndarray, declared: Range | None) -> Range:
         declared: as `declared_range` says.
     """
     flat = values.reshape(-1)
-    flat = flat[:: max(1, flat.size // _MOST_SAMPLES)].astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is no number is left out below
+        flat = flat[:: max(1, flat.size // _MOST_SAMPLES)].astype(np.float64)
     flat = flat[np.isfinite(flat)]
     if not flat.size:
         return 0.0, 1.0
