@@ -38,7 +38,7 @@ def test_train_finetune_predict_evaluate_and_explain(folder, call):
     assert "18 features  efficientnet_lite0 to block5c_add, 32 x 32" in shown
 
     tuned = call("finetune", "--epochs=1", "--set=finetune.learning_rate=1e-3")
-    assert "block6 and above unfrozen" in tuned.stderr
+    assert "block6 and above trained in" in tuned.stderr
     assert "frozen layers" not in tuned.stderr  # computed ahead by train
 
     recorded = read_metadata(folder / "models" / "catsdogs.h5").validation
