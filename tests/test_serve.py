@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -69,6 +70,13 @@ def test_bare_body_is_one_photo(client):
     answer = client.post("/predict", content=png(0)).json()
     assert answer["model"] == "pets"
     assert answer["answers"][0]["class_name"] in ("cats", "dogs")
+
+
+def test_no_photo_is_written_to_a_disk(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    large = png(0) + bytes(2**21)  # behind the picture's end
+    response = client.post("/predict", files=[("photos", ("large.png", large))])
+    assert response.json()["answers"][0]["error"] is None
 
 
 def test_bad_photo_beside_good_ones_is_an_answer_with_a_reason(client):

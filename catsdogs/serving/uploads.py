@@ -1,11 +1,12 @@
 """Photos in a request: no more bytes and no more photos than are allowed."""
 
+import sys
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 
@@ -24,6 +25,12 @@ class Limits:
     max_photos: int = 64
     timeout_seconds: float = 60.0
     waiting: int = 256
+
+
+class _InMemory(MultiPartParser):
+    """A form whose files are never put into temporary files, however large: no photo on a disk."""
+
+    spool_max_size = sys.maxsize
 
 
 async def uploaded_photos(request: Request, limits: Limits) -> list[tuple[str, bytes]]:
@@ -50,16 +57,15 @@ async def uploaded_photos(request: Request, limits: Limits) -> list[tuple[str, b
             raise HTTPException(400, "expected a photo as the body, or files of a multipart form")
         return [("", bytes(body))]
 
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": bytes(body), "more_body": False}
+    async def received() -> AsyncGenerator[bytes, None]:
+        yield bytes(body)
 
     try:
-        form = await Request(request.scope, receive).form(
-            max_files=limits.max_photos, max_fields=limits.max_photos
-        )
-    except (MultiPartException, HTTPException) as error:
-        reason = getattr(error, "message", None) or getattr(error, "detail", "")
-        raise HTTPException(400, f"the multipart form cannot be read: {reason}") from None
+        form = await _InMemory(
+            request.headers, received(), max_files=limits.max_photos, max_fields=limits.max_photos
+        ).parse()
+    except MultiPartException as error:
+        raise HTTPException(400, f"the multipart form cannot be read: {error.message}") from None
     files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
     if not files:
         raise HTTPException(400, "the multipart form has no file in it")
