@@ -1,6 +1,6 @@
-"""The least that a prediction needs: import the backend and open the model, nothing else.
+"""The least that a prediction with Keras needs: import it, and open the model if one is named.
 
-python -m benchmarks.opening models/catsdogs.h5
+python -m benchmarks.opening [models/catsdogs.h5]
 """
 
 import os
@@ -10,4 +10,5 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import keras
 
-keras.models.load_model(sys.argv[1], compile=False)
+for path in sys.argv[1:]:
+    keras.models.load_model(path, compile=False)

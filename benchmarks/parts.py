@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.ceiling import ceiling
 from benchmarks.engines import decode_threads, engines
 from benchmarks.measure import Cost, run, run_classic
+from benchmarks.serving import serving
 from benchmarks.settings import Row, Settings
 from catsdogs.data.walking import list_photos
 from catsdogs.run import list_run_dirs
@@ -113,28 +114,36 @@ def predict(settings: Settings) -> list[Row]:
     photos = list_photos(settings.data / "validation")
     classic_count = min(100, len(photos))
     folder = str(settings.data / "validation")
-    many, one = [], []
+    peak_mib = 0.0
+    many, one, alone = [], [], []
     for _ in range(settings.repeats):
         classic = run_classic(
             "predict", settings.data, settings.work, photos=classic_count, size=settings.size
         )
         ours = run("catsdogs", "predict", folder, folder=settings.work)
         many.append((ours, classic["seconds"] / classic_count * len(photos)))
-        one.append(
-            (
-                run("catsdogs", "predict", str(photos[0]), folder=settings.work).seconds,
-                run("benchmarks.opening", "models/catsdogs.h5", folder=settings.work).seconds,
-            )
-        )
+        single = run("catsdogs", "predict", str(photos[0]), folder=settings.work)
+        peak_mib = max(peak_mib, single.peak_mib)
+        opening = run("benchmarks.opening", "models/catsdogs.h5", folder=settings.work)
+        one.append((single.seconds, opening.seconds))
+        importing = run("benchmarks.opening", folder=settings.work)
+        alone.append((single.seconds, importing.seconds))
     return [
         _row(f"predict {len(photos):,} photos", many),
-        Row(
-            "predict one photo, against import and load_model",
-            f"{statistics.median(o for o, _ in one):.1f} s",
-            f"{statistics.median(c for _, c in one):.1f} s",
-            statistics.median(o / c for o, c in one),
-        ),
+        _share("predict one photo, against importing Keras and load_model", one),
+        _share("predict one photo, against importing Keras alone", alone),
+        Row("predict one photo, peak memory", f"{peak_mib:,.0f} MiB"),
     ]
+
+
+def _share(what: str, pairs: list[tuple[float, float]]) -> Row:
+    """Medians of our seconds, of the other ones and of ours as a share of them, pair by pair."""
+    return Row(
+        what,
+        f"{statistics.median(ours for ours, _ in pairs):.1f} s",
+        f"{statistics.median(other for _, other in pairs):.1f} s",
+        statistics.median(ours / other for ours, other in pairs),
+    )
 
 
 def scaling(settings: Settings) -> list[Row]:
@@ -217,6 +226,6 @@ def _row(what: str, pairs: list[tuple[Cost, float]]) -> Row:
     )
 
 
-_ORDER = (generator, ceiling, engines, decode_threads, train, finetune, predict, scaling)
+_ORDER = (generator, ceiling, engines, decode_threads, train, finetune, predict, serving, scaling)
 
 PARTS = {part.__name__.replace("_", "-"): part for part in _ORDER}
