@@ -282,7 +282,10 @@ def train(
         DivergedError: the loss became no number; what was saved before is unchanged.
     """
     chosen = _configuration("train", data, config, settings)
-    import_backend()
+    from catsdogs.training.new_classifier import may_need_no_backend
+
+    if not may_need_no_backend(chosen):
+        import_backend()
     from catsdogs.commands.train import train
 
     with _random_state_kept():

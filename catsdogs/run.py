@@ -5,7 +5,7 @@ runs/20261125-101530-train/
 ├── backbones.json what each network gave, where `model.backbone = "auto"` compared some
 ├── history.csv    an epoch a line, written as each one ends
 ├── log.txt        what the console said
-├── curves.png     loss and accuracy over the epochs, drawn at the end
+├── curves.png     loss and accuracy over the epochs, drawn at the end where there are several
 ├── tensorboard/   event files, with `run.tensorboard`
 ├── skipped.csv    photos that could not be used, with the reason
 ├── checkpoint.npz what `--resume` goes on from; gone when the run has come to its end

@@ -17,7 +17,7 @@ from catsdogs.commands.train import train
 from catsdogs.config_file import load_config
 from catsdogs.console import Console
 from catsdogs.model.metadata import read_metadata
-from catsdogs.training.fitting import StopRequested
+from catsdogs.training.supervision import StopRequested
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +43,19 @@ def test_a_solved_head_goes_on_from_where_its_features_were_stopped():
     call("train", "--resume")
     assert newest_run().path == stopped.path
     assert epochs_of(stopped) == history
+    assert_same_weights(MODEL, expected)
+
+
+@pytest.mark.parametrize("folds", [0, 3])
+def test_a_head_is_stopped_while_it_is_solved(folds):
+    config = SOLVED if not folds else load_config(None, {**SMALL, "train.folds": folds})
+    train(config, Console())
+    expected = weights_of(MODEL)
+    MODEL.unlink()
+    with pytest.raises(StopRequested, match="`catsdogs train --resume` carries on"):
+        train(config, Console(), AskedOften(20))  # the features are there: the solver asks
+    assert not MODEL.exists()
+    call("train", "--resume")
     assert_same_weights(MODEL, expected)
 
 

@@ -25,7 +25,7 @@ from catsdogs.console import Console
 from catsdogs.model.metadata import read_metadata
 from catsdogs.run import list_run_dirs
 from catsdogs.training.checkpoint import read_checkpoint, write_checkpoint
-from catsdogs.training.fitting import StopRequested
+from catsdogs.training.supervision import StopRequested
 
 pytestmark = pytest.mark.slow
 

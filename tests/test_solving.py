@@ -1,6 +1,8 @@
 """A classifier whose head is solved: trained, saved, resumed, explained and fine-tuned."""
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -64,6 +66,42 @@ def test_train_solve_and_answer(call, tmp_path):
         kernels = [file[path][()] if path in file else None for file in (one, other)]
     if kernels[0] is not None:
         np.testing.assert_array_equal(*kernels)
+
+
+def imported_by(*arguments):
+    """Which of the heavy packages a command imports, in a process of its own."""
+    code = (
+        "import sys; from catsdogs.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print([m for m in ('keras', 'tensorflow', 'matplotlib', 'ncnn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+def test_a_head_is_solved_without_keras_unless_keras_has_to_compute_its_features(call, tmp_path):
+    solved = ("train", "--set=head.kind=logistic", *TINY)
+    by_ncnn = (*solved, "--set=engine=ncnn")
+    assert imported_by(*by_ncnn) == "['ncnn']"
+    by_keras = (*solved, "--set=engine=keras")
+    assert imported_by(*by_keras) == "['keras', 'tensorflow']"
+    assert imported_by(*by_keras) == "[]"
+    call(*by_keras, "--output", "again.h5")
+    answers = [
+        keras.models.load_model(path, compile=False).get_weights()
+        for path in ("models/catsdogs.h5", "again.h5")
+    ]
+    for one, other in zip(*answers, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert imported_by("curve", "--set=engine=keras", *TINY) == "[]"
+
+
+def test_features_that_a_dense_head_left_are_found_by_a_solved_one(call):
+    call("train", "--epochs=1", "--set=engine=keras", *TINY)
+    shown = call("train", "--set=head.kind=logistic", "--set=engine=keras", *TINY)
+    assert "frozen layers" not in shown.stderr
 
 
 def test_finetune_starts_from_a_solved_head(call, tmp_path):

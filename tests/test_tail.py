@@ -11,9 +11,9 @@ from catsdogs.errors import DataError
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights
 from catsdogs.network.precision import choose_precision
-from catsdogs.training.epochs import TrainingSetup
 from catsdogs.training.feature_store import cache_dir, count_features, list_stores
 from catsdogs.training.history import TrainingPlan
+from catsdogs.training.photo_features import TrainingSetup
 from catsdogs.training.tail import train_above
 
 pytestmark = pytest.mark.slow

@@ -47,9 +47,10 @@ def curve(output: Path | None, **flags: Any) -> None:
     catsdogs curve --output curve.png
     """
     config = configuration(flags)
-    from catsdogs.network.backend import import_backend
+    from catsdogs.network.backend import BACKENDS, backend_name, import_backend
 
-    import_backend()
+    if backend_name() != BACKENDS[0]:  # which is imported where it has to compute
+        import_backend()
     from catsdogs.commands.curve import curve
     from catsdogs.console import Console
     from catsdogs.reporting.curve_picture import curve_lines

@@ -98,7 +98,7 @@ class ProcessFlags:
 
     @contextmanager
     def joined(self, command: "Command", config: "Config") -> Iterator["ProcessGroup"]:
-        """Import the backend and join the others; gives all of them.
+        """Import the backend, if it is sure to be needed, and join the others; gives all of them.
 
         Of several processes, each is watched by a parent of its own: JAX' runtime aborts the
         process where another one is gone, and nothing within it could say so in a line.
@@ -106,9 +106,13 @@ class ProcessFlags:
         from catsdogs.network.backend import import_backend
 
         if not self.several:
-            import_backend()
-            from catsdogs.training.processes import join_processes
+            from catsdogs.training.new_classifier import may_need_no_backend
+            from catsdogs.training.processes import ALONE, join_processes
 
+            if command == "train" and self.devices in (None, "1") and may_need_no_backend(config):
+                yield ALONE
+                return
+            import_backend()
             yield join_processes(self.devices)
             return
         way_on = _WayOn(command, config, time.time())

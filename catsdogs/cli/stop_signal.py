@@ -65,7 +65,7 @@ def ending_gently(several: bool) -> Iterator[StopSignal | None]:
     if several:
         yield None
         return
-    from catsdogs.training.fitting import StopRequested
+    from catsdogs.training.supervision import StopRequested
 
     stop = StopSignal()
     try:

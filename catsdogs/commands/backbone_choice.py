@@ -6,14 +6,14 @@ from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
 from catsdogs.errors import ConfigError, WeightsError
 from catsdogs.evaluation.backbone_choice import BackboneTrial, choose_trial
 from catsdogs.network.backbones import backbone_names, get_backbone
-from catsdogs.network.classifier import build_classifier, set_backbone_weights
 from catsdogs.network.precision import choose_precision
 from catsdogs.reporting.backbone_table import format_trials
-from catsdogs.training.epochs import TrainingSetup
 from catsdogs.training.heads.solving import answer_in_folds
 from catsdogs.training.history import TrainingPlan
+from catsdogs.training.photo_features import TrainingSetup
 from catsdogs.training.processes import ALONE, ProcessGroup
-from catsdogs.training.tail import photo_features
+from catsdogs.training.stored_features import photo_features
+from catsdogs.training.trunk import new_trunk
 
 _NUM_FOLDS = 5
 """Where the configuration does not say."""
@@ -117,9 +117,8 @@ def _try(
     """What a logistic head on a network gives. Photos that cannot be read leave the sample."""
     backbone = get_backbone(config.model.backbone)
     weights = backbone.load_weights(config.model.weights, config.seed)
-    policy = choose_precision(config.precision).policy
-    model = build_classifier(config.model, len(sample.class_names), policy, config.seed)
-    set_backbone_weights(model, weights)
+    precision = choose_precision(config.precision).name
+    trunk = new_trunk(config, weights, precision, len(sample.class_names), processes)
     # what a fine-tuning would need is kept once the network is known
     cache = config.cache.model_copy(update={"ahead": False})
     setup = TrainingSetup(
@@ -129,7 +128,7 @@ def _try(
         console,
         processes=processes,
     )
-    photos = photo_features(model, setup)
+    photos = photo_features(trunk, setup)
     logits, _ = answer_in_folds(
         photos, config.train.folds or _NUM_FOLDS, config.head.class_weights == "balanced"
     )

@@ -9,10 +9,8 @@ from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.files import check_writable, replacing
 from catsdogs.network.backbones import get_backbone
-from catsdogs.network.classifier import build_classifier, set_backbone_weights
 from catsdogs.network.precision import choose_precision
 from catsdogs.reporting.curve_picture import curve_png
-from catsdogs.training.epochs import TrainingSetup
 from catsdogs.training.history import TrainingPlan
 from catsdogs.training.learning_curve import (
     SHARES,
@@ -21,7 +19,9 @@ from catsdogs.training.learning_curve import (
     fit_power_law,
     learning_curve,
 )
-from catsdogs.training.tail import photo_features
+from catsdogs.training.photo_features import TrainingSetup
+from catsdogs.training.stored_features import photo_features
+from catsdogs.training.trunk import new_trunk
 
 NUM_FOLDS = 5
 """Where the configuration does not say."""
@@ -60,13 +60,12 @@ def curve(config: Config, console: Console, picture_path: Path | None = None) ->
     dataset.in_one()
     config, _ = choose_backbone(config, dataset, console)
     backbone = get_backbone(config.model.backbone)
-    precision = choose_precision(config.precision)
+    precision = choose_precision(config.precision).name
     weights = backbone.load_weights(config.model.weights, config.seed)
     num_classes = len(dataset.class_names)
-    model = build_classifier(config.model, num_classes, precision.policy, config.seed)
-    set_backbone_weights(model, weights)
+    trunk = new_trunk(config, weights, precision, num_classes)
     setup = TrainingSetup(dataset, TrainingPlan.of_head(config, dataset), config, console)
-    photos = photo_features(model, setup)
+    photos = photo_features(trunk, setup)
     num_folds = config.train.folds or NUM_FOLDS
     with console.task("solving", num_folds * len(SHARES), what="heads") as task:
         points = learning_curve(

@@ -10,11 +10,11 @@ from catsdogs.files import check_writable
 from catsdogs.model.model_file import copy_model, load_model, save_model
 from catsdogs.network.backbones import finetuned_block, get_backbone
 from catsdogs.run import RunDir
-from catsdogs.training.epochs import TrainingSetup
 from catsdogs.training.history import TrainingPlan
+from catsdogs.training.photo_features import TrainingSetup
 from catsdogs.training.probing import bring_up_head
 from catsdogs.training.processes import ALONE, ProcessGroup
-from catsdogs.training.tail import train_above
+from catsdogs.training.tail import hashes_of, train_above
 from catsdogs.training.training_run import StartModel, StopSignal, TrainingRun, TrainResult
 
 
@@ -63,9 +63,9 @@ def finetune(
         f"{model_path}, {block} and above trained in {precision.name} ({precision.reason})"
     )
     plan = TrainingPlan.of_finetuning(config, dataset)
-    with run.begin(
-        dataset, model, boundary, precision, StartModel(model_path, metadata.run_id)
-    ) as supervision:
+    hashes = hashes_of(model, boundary)
+    start = StartModel(model_path, metadata.run_id)
+    with run.begin(dataset, hashes, precision, start) as supervision:
         setup = TrainingSetup(dataset, plan, config, console, supervision, processes)
         bring_up_head(model, setup)
         history = train_above(model, boundary, setup)

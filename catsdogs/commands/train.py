@@ -10,16 +10,13 @@ from catsdogs.data.dataset import TRAIN
 from catsdogs.data.photo_sizes import note_on_small_photos
 from catsdogs.files import check_writable
 from catsdogs.model.metadata import WeightsRecord
-from catsdogs.model.model_file import save_model
 from catsdogs.network.backbones import get_backbone
-from catsdogs.network.classifier import POOLING_NAME, build_classifier, set_backbone_weights
 from catsdogs.run import RunDir
-from catsdogs.training.epochs import TrainingSetup
 from catsdogs.training.history import TrainingPlan
+from catsdogs.training.new_classifier import new_classifier
+from catsdogs.training.photo_features import TrainingSetup
 from catsdogs.training.processes import ALONE, ProcessGroup
-from catsdogs.training.tail import train_above
 from catsdogs.training.training_run import StopSignal, TrainingRun, TrainResult
-from catsdogs.training.trunk import choose_trunk_engine
 
 
 def train(
@@ -63,21 +60,21 @@ def train(
         console.note(remark)
     precision = run.choose_precision()
     weights = backbone.load_weights(config.model.weights, config.seed)
-    model = build_classifier(config.model, len(dataset.class_names), precision.policy, config.seed)
-    set_backbone_weights(model, weights)
-    arithmetic = f"in {precision.name} ({precision.reason})"
-    engine, _ = choose_trunk_engine(model, config)
-    if engine.name == "ncnn" and config.augment.views:  # 0: Keras computes all of it, each time
+    num_classes = len(dataset.class_names)
+    classifier = new_classifier(config, num_classes, weights, precision, processes)
+    arithmetic, engine = f"in {precision.name} ({precision.reason})", classifier.trunk.choice
+    # with no views, Keras computes all of it, each time
+    if engine.name == "ncnn" and (config.augment.views or config.head.kind == "logistic"):
         arithmetic = f"in float32 by ncnn ({engine.reason})"
     console.note(f"{backbone.name} with weights from {weights.source}, {arithmetic}")
     plan = TrainingPlan.of_head(config, dataset)
-    with run.begin(dataset, model, POOLING_NAME, precision) as supervision:
+    with run.begin(dataset, classifier.hashes, precision) as supervision:
         if compared and processes.is_leader:
             run.run_dir.write_backbones(compared)
         setup = TrainingSetup(dataset, plan, config, console, supervision, processes)
-        history = train_above(model, POOLING_NAME, setup)
+        history = classifier.train(setup)
         record = WeightsRecord(source=weights.source, sha256=weights.sha256)
         if processes.is_leader:
             metadata = describe("train", config, dataset, history, record, run.facts, compared)
-            save_model(path, model, metadata)
+            classifier.save(path, metadata)
         return run.finish(history)

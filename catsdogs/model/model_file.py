@@ -1,8 +1,6 @@
 """The .h5 file: the whole classifier for plain Keras, and what it is in one attribute."""
 
 import logging
-import os
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,9 +9,8 @@ from pathlib import Path
 
 import h5py
 import keras
-import numpy as np
 
-from catsdogs.errors import ConfigError, DivergedError, ModelFileError
+from catsdogs.errors import ConfigError, ModelFileError
 from catsdogs.files import replacing
 from catsdogs.model.metadata import (
     ATTRIBUTE,
@@ -22,6 +19,7 @@ from catsdogs.model.metadata import (
     no_metadata,
     problem_of_names,
 )
+from catsdogs.model.network_file import check_finite, hdf5_errors_by_number
 from catsdogs.model.plain_keras_file import load_keras_model
 from catsdogs.model.stored_network import build_and_read
 from catsdogs.network.classifier import build_classifier
@@ -44,12 +42,8 @@ def save_model(path: Path, model: keras.Model, metadata: Metadata) -> None:
         metadata.architecture, len(metadata.class_names), keras.DTypePolicy("float32")
     )
     float32.set_weights(model.get_weights())
-    for layer in float32.layers:
-        if not all(np.isfinite(array).all() for array in layer.get_weights()):
-            raise DivergedError(
-                f"{path} is not written: weights of its layer {layer.name} are NaN or infinite"
-            )
-    with replacing(path) as part, _hdf5_errors_by_number():
+    check_finite(path, {layer.name: layer.get_weights() for layer in float32.layers})
+    with replacing(path) as part, hdf5_errors_by_number():
         with _without_legacy_warning():
             float32.save(part, include_optimizer=False)
         with h5py.File(part, "r+") as file:
@@ -162,22 +156,6 @@ def _check_names(class_names: Sequence[str]) -> None:
             f"{', '.join(class_names)!r} are no classes of a model ({problem}): name others",
             key="class_names",
         )
-
-
-@contextmanager
-def _hdf5_errors_by_number() -> Iterator[None]:
-    """Turn HDF5's account of a failed write into the system's error that is named in it.
-
-    On a full disk HDF5 raises OSError or RuntimeError, with a text of several lines.
-    """
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        found = re.search(r"errno = (\d+)", str(error))
-        if found is None:
-            raise
-        number = int(found[1])
-        raise OSError(number, os.strerror(number)) from None
 
 
 @contextmanager

@@ -1,8 +1,12 @@
-"""A .h5 model file as a network of our own layers: read by h5py alone, without Keras."""
+"""A .h5 model file as a network of our own layers: read and written by h5py, without Keras."""
 
 import json
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +14,15 @@ import h5py
 import numpy as np
 
 from catsdogs.config import MAX_PIXELS_A_SIDE
+from catsdogs.errors import DivergedError
+from catsdogs.files import replacing
 from catsdogs.model.admission import admit
 from catsdogs.model.keras2_config import as_keras3, is_keras2
 from catsdogs.model.keras_config import OtherLayersError, network_from_config
-from catsdogs.model.metadata import Metadata, metadata_of, problem_of_names
+from catsdogs.model.keras_description import describe_network
+from catsdogs.model.metadata import ATTRIBUTE, Metadata, metadata_of, problem_of_names
+from catsdogs.network.backend import backend_name
+from catsdogs.network.layers import BatchNormalization, Layer
 from catsdogs.network.network import Network
 from catsdogs.untrusted.hdf5 import open_hdf5, read_array, read_text, stored_layers
 
@@ -110,3 +119,72 @@ def _is_classifier(network: Network, num_classes: int, metadata: Metadata | None
     if metadata is not None:
         return shape[:2] == metadata.image_size and outputs[0] == (num_classes,)
     return outputs[0] == (num_classes,) or (outputs[0][0], num_classes) == (1, 2)
+
+
+def save_network(path: Path, network: Network, metadata: Metadata) -> None:
+    """Write a classifier as one float32 .h5 file, as Keras 3 would: plain Keras opens it.
+
+    It is written beside the old one and renamed over it.
+
+    Args:
+        path: ends in .h5; its folder is made where it is missing.
+        network: classifier with all its weights.
+        metadata: what it is.
+
+    Raises:
+        DataError: the file cannot be written; an old one is still whole.
+        DivergedError: a weight is NaN or infinite; likewise.
+    """
+    check_finite(path, network.weights)
+    written_by = {"keras_version": version("keras"), "backend": backend_name()}
+    with replacing(path) as part, hdf5_errors_by_number(), h5py.File(part, "w") as file:
+        file.attrs.update(written_by)
+        file.attrs["model_config"] = json.dumps(describe_network(network, "catsdogs"))
+        weights = file.create_group("model_weights")
+        weights.attrs.update(written_by)
+        weights.attrs["layer_names"] = [layer.name for layer in network.layers]
+        for layer in network.layers:
+            group = weights.create_group(layer.name)
+            arrays = network.weights.get(layer.name, ())
+            names = [f"{layer.name}/{name}" for name in _array_names(layer)[: len(arrays)]]
+            group.attrs["weight_names"] = names
+            for name, array in zip(names, arrays, strict=True):
+                group.create_dataset(name, data=array)
+        weights.create_group("top_level_model_weights").attrs["weight_names"] = []
+        file.attrs[ATTRIBUTE] = metadata.model_dump_json()
+
+
+def _array_names(layer: Layer) -> tuple[str, ...]:
+    """What Keras calls the weights of a layer, in its order."""
+    if isinstance(layer, BatchNormalization):
+        return "gamma", "beta", "moving_mean", "moving_variance"
+    return "kernel", "bias"
+
+
+def check_finite(path: Path, weights: Mapping[str, Sequence[np.ndarray]]) -> None:
+    """Refuse to save weights, by layer, that are NaN or infinite.
+
+    Raises:
+        DivergedError: some are.
+    """
+    for name, arrays in weights.items():
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise DivergedError(
+                f"{path} is not written: weights of its layer {name} are NaN or infinite"
+            )
+
+
+@contextmanager
+def hdf5_errors_by_number() -> Iterator[None]:
+    """Turn HDF5's account of a failed write into the system's error that is named in it.
+
+    On a full disk HDF5 raises OSError or RuntimeError, with a text of several lines.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        found = re.search(r"errno = (\d+)", str(error))
+        if found is None:
+            raise
+        number = int(found[1])
+        raise OSError(number, os.strerror(number)) from None

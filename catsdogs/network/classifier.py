@@ -3,11 +3,9 @@
 import keras
 
 from catsdogs.config import ModelConfig
-from catsdogs.errors import ConfigError
 from catsdogs.network.backbones import get_backbone
+from catsdogs.network.classifier_network import OUTPUT_NAME, POOLING_NAME, check_image_size
 from catsdogs.network.weights import Weights
-
-POOLING_NAME = "pooling"
 
 _POOLINGS = {
     "average": keras.layers.GlobalAveragePooling2D,
@@ -37,13 +35,8 @@ def build_classifier(
         ConfigError: the image size is too small for the backbone.
     """
     backbone = get_backbone(config.backbone)
-    height, width = config.image_size
-    if min(height, width) < backbone.minimum_size:
-        raise ConfigError(
-            f"model.image_size should be at least {backbone.minimum_size} x "
-            f"{backbone.minimum_size} for {backbone.name}, got {height} x {width}"
-        )
-    images = keras.Input((height, width, 3), name="images")
+    check_image_size(backbone, config.image_size)
+    images = keras.Input((*config.image_size, 3), name="images")
     x = backbone.build(images, policy)
     x = _POOLINGS[config.pooling](name=POOLING_NAME, dtype="float32")(x)
     x = _build_head(x, config, num_classes, seed)
@@ -69,7 +62,7 @@ def _build_head(
         activation="softmax",
         kernel_initializer=keras.initializers.GlorotUniform(seed + 1),
         dtype="float32",
-        name="probabilities",
+        name=OUTPUT_NAME,
     )(x)
 
 

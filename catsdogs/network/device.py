@@ -3,16 +3,24 @@
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from catsdogs.errors import OutOfMemoryError
-from catsdogs.network.backend import backend_name
+from catsdogs.network.backend import backend_name, import_backend
 
 
 def gpu_names() -> list[str]:
-    """Every GPU that the backend computes on, as its driver names it; empty without one."""
+    """Every GPU that the backend computes on, as its driver names it; empty without one.
+
+    The backend, which takes seconds to import, is asked only where it may find one.
+    """
+    if "keras" not in sys.modules:
+        if not may_have_gpu():
+            return []
+        import_backend()
     match backend_name():
         case "tensorflow":
             import tensorflow as tf
@@ -33,6 +41,14 @@ def gpu_names() -> list[str]:
 
             count = torch.cuda.device_count() if torch.cuda.is_available() else 0
             return [torch.cuda.get_device_name(index) for index in range(count)]
+
+
+def may_have_gpu() -> bool:
+    """Whether the system has a device that can be a GPU, and it is not hidden."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
+        return False
+    devices = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+    return any(Path(device).exists() for device in devices)
 
 
 def gpu_compute_capability() -> tuple[int, int] | None:

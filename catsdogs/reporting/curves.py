@@ -105,12 +105,14 @@ def _value(figure: float | None) -> float:
 
 
 class CurvesPicture(RunListener):
-    """Leaves the curves of a run in its directory when it has come to its end."""
+    """Leaves the curves of a run of several epochs in its directory at its end."""
 
     def begin(self, run_dir: RunDir) -> None:
         self._run_dir = run_dir
 
     def finish(self, history: "History") -> None:
+        if len(history.epochs) < 2:  # no curve, and nothing that the record does not say
+            return
         rows = [asdict(epoch) for epoch in history.epochs]
         run = RunEpochs(self._run_dir.path.name, rows, history.kept.number)
         self._run_dir.write_curves(curves_png(run))

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
-from catsdogs.data.batches import WHOLE_BATCH, BatchPart, decode_ahead
+from catsdogs.data.batches import decode_ahead
 from catsdogs.data.dataset import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError, DivergedError
@@ -18,6 +18,9 @@ from catsdogs.network.engines.engine import Engine, answer_batches
 from catsdogs.training.feature_exchange import complete_store, gather_found, raise_together
 from catsdogs.training.feature_store import FeatureStore, StoreError
 from catsdogs.training.processes import ALONE, ProcessGroup
+
+if TYPE_CHECKING:  # features are read and computed without Keras
+    from catsdogs.training.feature_batches import FeatureBatches
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,10 @@ class View:
     number: int
 
 
-def hash_weights(model: keras.Model) -> str:
-    """A hash (hex) of all weights of a model, in the order of its layers."""
+def hash_weights(weights: Iterable[np.ndarray]) -> str:
+    """A hash (hex) of weights, in the order of their layers."""
     digest = hashlib.sha256()
-    for weight in model.get_weights():
+    for weight in weights:
         digest.update(str(weight.shape).encode())
         digest.update(np.ascontiguousarray(weight).data)
     return digest.hexdigest()
@@ -155,6 +158,8 @@ class CachedFeatures:
     ) -> dict[bytes, str]:
         """Run the trunk over views and keep the features; keys of failures, with the reason."""
         keys = list(wanted)
+        if not keys:  # the trunk need not even be made
+            return {}
 
         def read(position: int) -> np.ndarray:
             *others, last = wanted[keys[position]]
@@ -220,6 +225,8 @@ class CachedFeatures:
 
     def batches(self, views: Sequence[View], batch_size: int) -> "FeatureBatches":
         """Batches of features that `ensure` has put into the store, in the order of `views`."""
+        from catsdogs.training.feature_batches import FeatureBatches
+
         labels = np.array([view.sample.label for view in views], np.int32)
         part = self._processes.batch_part
         return FeatureBatches(self._store, self.keys(views), labels, self.shape, batch_size, part)
@@ -229,39 +236,3 @@ def _as_float16(outputs: np.ndarray) -> np.ndarray:
     """Features as a store keeps them; numbers beyond its range become its largest."""
     largest = np.finfo(np.float16).max
     return np.clip(outputs.astype(np.float32), -largest, largest).astype(np.float16)
-
-
-class FeatureBatches(keras.utils.PyDataset):
-    """Features and labels as `fit` and `evaluate` take them, streamed from a store.
-
-    Item `i` is `(features, labels)`: float16 `(n, …)` and int32 `(n,)`, and weights float32
-    `(n,)` where batches are spread over devices.
-    """
-
-    def __init__(
-        self,
-        store: FeatureStore,
-        keys: Sequence[bytes],
-        labels: np.ndarray,
-        shape: tuple[int, ...],
-        batch_size: int,
-        part: BatchPart = WHOLE_BATCH,
-    ) -> None:
-        super().__init__()
-        self._part = part
-        self._store = store
-        self._keys = keys
-        self._labels = labels
-        self._shape = shape
-        self._batch_size = batch_size
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._keys) / self._batch_size)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
-        start = index * self._batch_size
-        keys = self._keys[start : start + self._batch_size]
-        rows, weights = self._part.rows(len(keys))
-        features = self._store.read([keys[row] for row in rows], self._shape)
-        batch = features, self._labels[start + rows]
-        return batch if weights is None else (*batch, weights)

@@ -1,11 +1,14 @@
 """What training changes in a compiled model, as plain arrays: to go back to, or to keep."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from catsdogs.errors import CatsdogsError
+
+if TYPE_CHECKING:  # what a solved head leaves is plain arrays from the start
+    import keras
 
 Values = list[np.ndarray]
 """The values of a list of variables, in its order."""
@@ -26,12 +29,14 @@ class ModelState:
     """
 
     weights: Values
-    optimizer: Values
-    seeds: Values
+    optimizer: Values = field(default_factory=list)
+    seeds: Values = field(default_factory=list)
 
     @classmethod
-    def of(cls, model: keras.Model) -> "ModelState":
+    def of(cls, model: "keras.Model") -> "ModelState":
         """Copy the state of a compiled model."""
+        import keras
+
         return cls(
             *(
                 [np.array(keras.ops.convert_to_numpy(v)) for v in group]
@@ -39,7 +44,7 @@ class ModelState:
             )
         )
 
-    def restore(self, model: keras.Model) -> None:
+    def restore(self, model: "keras.Model") -> None:
         """Give a compiled model of the same architecture this state.
 
         Raises:
@@ -55,12 +60,12 @@ class ModelState:
                 variable.assign(value)
 
 
-def trained_weights(model: keras.Model) -> list[keras.Variable]:
+def trained_weights(model: "keras.Model") -> "list[keras.Variable]":
     """What changes while a model is trained: besides what is learned, statistics of batches."""
     return [weight for layer in model.layers if layer.trainable for weight in layer.weights]
 
 
-def _variables(model: keras.Model) -> tuple[list[keras.Variable], ...]:
+def _variables(model: "keras.Model") -> "tuple[list[keras.Variable], ...]":
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     weights = {id(variable) for variable in model.weights}

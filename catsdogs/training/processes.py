@@ -4,14 +4,16 @@ import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from catsdogs.data.batches import WHOLE_BATCH, BatchPart
 from catsdogs.errors import ConfigError, ProcessError
-from catsdogs.network.engines.keras_engine import Placement
+from catsdogs.network.backend import backend_name
+
+if TYPE_CHECKING:  # a process that is alone may need no Keras
+    from catsdogs.network.engines.keras_engine import Placement
 
 HEARTBEAT_TIMEOUT_SECONDS = 30
 """A process that says nothing for so long is taken for dead, and ends the others."""
@@ -60,8 +62,10 @@ class ProcessGroup:
         """Where variables are kept on every device of this process alone."""
         return _scope(self.local_devices)
 
-    def placement(self) -> Placement:
+    def placement(self) -> "Placement":
         """Spreads photos over this process's devices, for a model made in `forward_scope`."""
+        from catsdogs.network.engines.keras_engine import Placement
+
         if len(self.local_devices) < 2:
             return Placement()
         import jax
@@ -101,6 +105,8 @@ def _name(device: Any) -> str:
 def _scope(devices: tuple[str, ...]) -> AbstractContextManager[Any]:
     if len(devices) < 2:
         return nullcontext()
+    import keras
+
     return keras.distribution.DataParallel(devices=list(devices), auto_shard_dataset=False).scope()
 
 
@@ -130,7 +136,7 @@ def join_processes(
         ConfigError: the backend cannot do it, or there are fewer devices.
         ProcessError: the others cannot be reached.
     """
-    backend = keras.backend.backend()
+    backend = backend_name()
     if backend != "jax":
         if not several and devices in (None, "1"):
             return ALONE

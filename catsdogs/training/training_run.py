@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import keras
-
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import VALIDATION, Dataset
@@ -17,18 +15,17 @@ from catsdogs.data.skipping import describe_skipped, drop_unreadable
 from catsdogs.errors import CatsdogsError, DataError, DivergedError
 from catsdogs.evaluation.score import Score, no_better_than_one_answer
 from catsdogs.files import remove_abandoned_parts
-from catsdogs.network.classifier import split_at
+from catsdogs.network.backend import backend_name
 from catsdogs.network.precision import Precision, choose_precision
 from catsdogs.run import Command, RunDir, create_run_dir, utc_now
 from catsdogs.training.agreement import check_found, check_settings
 from catsdogs.training.checkpoint import RunFacts, read_checkpoint
-from catsdogs.training.features import hash_weights
-from catsdogs.training.fitting import StopRequested, Supervision
 from catsdogs.training.history import History, Progress
 from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.resuming import check_same, resume_command
 from catsdogs.training.run_listener import RunListener
 from catsdogs.training.run_recorder import RunRecorder
+from catsdogs.training.supervision import StopRequested, Supervision
 
 
 class StopSignal(Protocol):
@@ -69,6 +66,19 @@ class StartModel:
 
     path: Path
     run_id: str
+
+
+@dataclass(frozen=True)
+class WeightHashes:
+    """What a classifier's weights are before the first epoch, as hashes (hex).
+
+    Attributes:
+        frozen: of the layers that are not trained.
+        start: of all.
+    """
+
+    frozen: str
+    start: str
 
 
 class TrainingRun:
@@ -133,8 +143,7 @@ class TrainingRun:
     def begin(
         self,
         dataset: Dataset,
-        model: keras.Model,
-        boundary: str,
+        hashes: WeightHashes,
         precision: Precision,
         start: StartModel | None = None,
     ) -> Iterator[Supervision]:
@@ -144,8 +153,7 @@ class TrainingRun:
 
         Args:
             dataset: the photos.
-            model: the classifier before the first epoch.
-            boundary: name of its last frozen layer.
+            hashes: of the classifier before the first epoch.
             precision: what it computes in.
             start: where it was read from; None where it is new.
 
@@ -159,12 +167,12 @@ class TrainingRun:
         self.facts = facts = RunFacts(
             started=self.begun.started if self.begun else self._started,
             seconds=self.begun.seconds if self.begun else 0.0,
-            backend=keras.backend.backend(),
+            backend=backend_name(),
             precision=precision.name,
             model=str(start.path) if start else "",
             photos=dataset.order_fingerprint(),
-            frozen_weights=hash_weights(split_at(model, boundary)[0]),
-            start_weights=hash_weights(model),
+            frozen_weights=hashes.frozen,
+            start_weights=hashes.start,
             run_id=(self.begun and self.begun.run_id) or uuid.uuid4().hex,
             start_run_id=start.run_id if start else "",
         )

@@ -1,13 +1,11 @@
 """Which engine computes answers and frozen layers on this machine, and why."""
 
-import os
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 
 from catsdogs.errors import ConfigError
-from catsdogs.network.backend import backend_name, import_backend
-from catsdogs.network.device import cpu_flags, gpu_names
+from catsdogs.network.backend import backend_name
+from catsdogs.network.device import cpu_flags, gpu_names, may_have_gpu
 
 FEW_PHOTOS = 32
 """So many are answered by ncnn while Keras and TensorFlow are still being imported."""
@@ -69,10 +67,8 @@ def _choose(precision: str, num_photos: int | None) -> EngineChoice:
         return EngineChoice("keras", f"KERAS_BACKEND is {backend_name()}")
     if num_photos is not None and num_photos <= FEW_PHOTOS:
         return EngineChoice("ncnn", f"up to {FEW_PHOTOS} photos")
-    if _may_have_gpu():
-        import_backend()
-        if gpu_names():
-            return EngineChoice("keras", "GPU")
+    if may_have_gpu() and gpu_names():
+        return EngineChoice("keras", "GPU")
     if "amx_bf16" in cpu_flags() and precision == "auto":
         return EngineChoice("keras", "CPU with AMX")
     return EngineChoice("ncnn", f"{platform.machine()} CPU")
@@ -84,11 +80,3 @@ def _has_ncnn() -> bool:
     except (ImportError, OSError):  # not there, or for another system
         return False
     return True
-
-
-def _may_have_gpu() -> bool:
-    """Whether it is worth asking the backend, which takes seconds to import."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
-        return False
-    devices = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-    return any(Path(device).exists() for device in devices)

@@ -1,7 +1,8 @@
 """What every engine gives, and the pass of many batches through one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -40,6 +41,34 @@ class Engine(Protocol):
         Raises:
             OutOfMemoryError: the device's memory is too small for a single photo.
         """
+
+
+class LazyEngine:
+    """An engine that is made when it is first asked: where nothing is, it need not be.
+
+    See `Engine`.
+
+    Args:
+        name: of the engine.
+        fingerprint: likewise.
+        make: makes it.
+    """
+
+    def __init__(self, name: str, fingerprint: str, make: Callable[[], Engine]) -> None:
+        self.name = name
+        self.fingerprint = fingerprint
+        self._make = make
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return self._make()
+
+    @property
+    def batch_size(self) -> int:
+        return self._engine.batch_size
+
+    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
+        return self._engine.outputs(images)
 
 
 def answer_batches(

@@ -5,12 +5,14 @@ cross-validation on the training photos alone, so that validation photos choose 
 their accuracy is clean. What comes out is one dense layer with a softmax.
 """
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from catsdogs.data.batches import num_decode_threads
 from catsdogs.training.cross_validation import assign_folds, splits
 
 STRENGTHS = tuple(float(f"{10.0**exponent:.3g}") for exponent in np.arange(-5, 1.01, 0.5))
@@ -69,6 +71,7 @@ def fit_logistic(
     num_classes: int,
     groups: Sequence[Hashable] | None = None,
     balanced: bool = False,
+    stop_if_asked: Callable[[], None] = lambda: None,
 ) -> LinearHead:
     """Solve the head on features, with the regularisation that cross-validates best.
 
@@ -78,31 +81,53 @@ def fit_logistic(
         num_classes: two or more; a class without photos gets a low score everywhere.
         groups: of each photo, what must not be split between folds; None: nothing.
         balanced: every class weighs the same in the loss, however many photos it has.
+        stop_if_asked: called in every step, from several threads; ends the work by what it
+            raises.
     """
+    mean = features.mean(axis=0, dtype=np.float64)
+    spread = feature_spreads(features)
     # matrices so small are multiplied sooner than threads have found each other: 37 classes with
     # 296 photos took 2.4 s with one and 75 s with two, beside other processes on two cores
     with threadpool_limits(1, user_api="blas"):
-        return _fit(features, labels, num_classes, groups, balanced)
-
-
-def _fit(
-    features: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    groups: Sequence[Hashable] | None,
-    balanced: bool,
-) -> LinearHead:
-    mean = features.mean(axis=0, dtype=np.float64)
-    spread = feature_spreads(features)
-    standard = (features - mean) / spread
-    axes = _principal_axes(standard)
-    inputs = standard @ axes
-    weights = balanced_weights(labels, num_classes)[labels] if balanced else np.ones(len(labels))
-    strength = _choose_strength(inputs, labels, num_classes, groups, weights)
-    solution = _solve(inputs, labels, num_classes, weights, strength, _FINAL_TOLERANCE)
+        standard = (features - mean) / spread
+        axes = _principal_axes(standard)
+        weights = np.ones(len(labels))
+        if balanced:
+            weights = balanced_weights(labels, num_classes)[labels]
+        photos = _Photos(standard @ axes, labels, weights, num_classes, stop_if_asked)
+        strength = _choose_strength(photos, groups)
+        solution = _solve(photos, strength, _FINAL_TOLERANCE)
     kernel, bias = axes @ solution[:-1] / spread[:, None], solution[-1]
     bias = bias - mean @ kernel
     return LinearHead(kernel.astype(np.float32), bias.astype(np.float32), strength)
+
+
+@dataclass(frozen=True)
+class _Photos:
+    """What a head is solved on.
+
+    Attributes:
+        inputs: float `(n, inputs)`, features along their principal axes.
+        labels: int `(n,)`.
+        weights: float64 `(n,)`, what each weighs in the loss.
+        num_classes: two or more.
+        stop_if_asked: called in every step.
+    """
+
+    inputs: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    num_classes: int
+    stop_if_asked: Callable[[], None]
+
+    def some(self, positions: np.ndarray, kind: type = np.float64) -> "_Photos":
+        """Those at some positions, their inputs as floats of some precision."""
+        return replace(
+            self,
+            inputs=self.inputs[positions].astype(kind),
+            labels=self.labels[positions],
+            weights=self.weights[positions],
+        )
 
 
 def feature_spreads(features: np.ndarray) -> np.ndarray:
@@ -155,44 +180,48 @@ def _principal_axes(standard: np.ndarray) -> np.ndarray:
     return standard.T @ (vectors[:, kept] / np.sqrt(values[kept]))
 
 
-def _choose_strength(
-    inputs: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    groups: Sequence[Hashable] | None,
-    weights: np.ndarray,
-) -> float:
+def _choose_strength(photos: _Photos, groups: Sequence[Hashable] | None) -> float:
     """The C with the best cross-validated log loss, the stronger regularisation of equals."""
-    # in float32: half the memory to go through, and far more exact than the folds are alike
     folds = [
-        (known, asked, inputs[known].astype(np.float32), inputs[asked])
-        for known, asked in splits(assign_folds(labels, groups, NUM_FOLDS))
+        _Fold(photos, known, asked)
+        for known, asked in splits(assign_folds(photos.labels, groups, NUM_FOLDS))
     ]
-    starts: list[np.ndarray | None] = [None] * len(folds)
     best, best_loss, since_best = STRENGTHS[len(STRENGTHS) // 2], np.inf, 0
     if len(folds) < 2:  # one group holds all photos: nothing can be compared
         return best
-    for strength in STRENGTHS:
-        total = 0.0
-        for index, (known, asked, known_inputs, asked_inputs) in enumerate(folds):
-            starts[index] = found = _solve(
-                known_inputs,
-                labels[known],
-                num_classes,
-                weights[known],
-                strength,
-                _CHOICE_TOLERANCE,
-                starts[index],
-            )
-            losses = log_losses(_apply(asked_inputs, found), labels[asked])
-            total += float(weights[asked] @ losses)
-        if total < best_loss:
-            best, best_loss, since_best = strength, total, 0
-        else:
-            since_best += 1
-            if since_best == _PATIENCE:
-                break
+    with ThreadPoolExecutor(num_decode_threads(0), thread_name_prefix="folds") as pool:
+        for strength in STRENGTHS:
+            losses = pool.map(lambda fold, at=strength: fold.loss(at), folds)
+            total = sum(losses)
+            if total < best_loss:
+                best, best_loss, since_best = strength, total, 0
+            else:
+                since_best += 1
+                if since_best == _PATIENCE:
+                    break
     return best
+
+
+class _Fold:
+    """A part of the photos, answered for by heads that are solved on all others.
+
+    Args:
+        photos: all of them.
+        known: positions of those to solve on.
+        asked: positions of those to answer for.
+    """
+
+    def __init__(self, photos: _Photos, known: np.ndarray, asked: np.ndarray) -> None:
+        # in float32: half the memory to go through, and far more exact than the folds are alike
+        self._known = photos.some(known, np.float32)
+        self._asked = photos.some(asked)
+        self._solution: np.ndarray | None = None
+
+    def loss(self, strength: float) -> float:
+        """The log loss over the photos asked for, weighed; the next one starts from its head."""
+        self._solution = _solve(self._known, strength, _CHOICE_TOLERANCE, self._solution)
+        losses = log_losses(_apply(self._asked.inputs, self._solution), self._asked.labels)
+        return float(self._asked.weights @ losses)
 
 
 def _apply(inputs: np.ndarray, solution: np.ndarray) -> np.ndarray:
@@ -210,13 +239,7 @@ def _log_sum_exp(logits: np.ndarray) -> np.ndarray:
 
 
 def _solve(
-    inputs: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    weights: np.ndarray,
-    strength: float,
-    tolerance: float,
-    start: np.ndarray | None = None,
+    photos: _Photos, strength: float, tolerance: float, start: np.ndarray | None = None
 ) -> np.ndarray:
     """Minimise the weighted mean log loss plus half the squared kernel over C times the weights.
 
@@ -229,14 +252,16 @@ def _solve(
     """
     from scipy.optimize import minimize
 
+    inputs, labels, weights = photos.inputs, photos.labels, photos.weights
     total = weights.sum()
     penalty = 1 / (strength * total)
-    shape = (inputs.shape[1] + 1, num_classes)
+    shape = (inputs.shape[1] + 1, photos.num_classes)
     rows = np.arange(len(labels))
     variances = np.append(np.square(inputs).mean(axis=0), 1.0)
     scale = np.sqrt(_CURVATURE * variances + penalty)[:, None]  # (inputs + 1, 1)
 
     def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        photos.stop_if_asked()
         solution = flat.reshape(shape) / scale
         logits = _apply(inputs, solution)
         sums = _log_sum_exp(logits)

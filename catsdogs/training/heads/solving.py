@@ -1,25 +1,25 @@
-"""Put a solved head into a classifier, with the record that a training in epochs leaves."""
+"""Solve a head on stored features, with the record that a training in epochs leaves."""
 
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import keras
 import numpy as np
 
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, VALIDATION
 from catsdogs.errors import DataError
 from catsdogs.training.cross_validation import assign_folds, cross_validate
-from catsdogs.training.epochs import FeatureEpochs, Photos
-from catsdogs.training.fitting import Supervision, compile_for
 from catsdogs.training.heads.logistic import LinearHead, fit_logistic, log_losses
 from catsdogs.training.history import Epoch, History, TrainingPlan
-from catsdogs.training.model_state import ModelState, Values, trained_weights
+from catsdogs.training.model_state import ModelState, Values
+from catsdogs.training.photo_features import PhotoFeatures, Photos
+from catsdogs.training.supervision import Supervision
 
 
 def solve_head(
-    source: FeatureEpochs,
+    source: PhotoFeatures,
+    start: Values,
     plan: TrainingPlan,
     console: Console,
     supervision: Supervision | None = None,
@@ -27,59 +27,64 @@ def solve_head(
     """Solve the one dense layer above the pooling, on the training photos as they are.
 
     What is solved counts as epoch 1. Where the start counts as well, the one of the two with the
-    better validation loss is left in the model.
+    better validation loss is kept: its kernel and bias stand in the progress.
 
     Args:
-        source: the photos' features; its model is a dense layer with a softmax.
+        source: the photos' features.
+        start: kernel float32 `(features, classes)` and bias float32 `(classes,)` before.
         plan: whether the start counts, and what the classes weigh.
         console: gets the figures.
         supervision: where an interrupted training goes on, and who may end it.
 
     Raises:
         StoreError: the features cannot be kept.
-        StopRequested: it was asked to stop before the features were there.
+        StopRequested: it was asked to stop before the head was solved.
     """
     supervision = supervision or Supervision()
-    progress, model = supervision.progress, source.model
-    compile_for(model, plan.learning_rate, plan.class_weights)
+    progress = supervision.progress
     if progress.state is not None:  # it had been solved before the break
-        _assign(model, progress.kept_weights)
         return progress.history(plan)
     begun = time.perf_counter()
     source.prepare(1)
     known, asked = source.photos(TRAIN), source.photos(VALIDATION)
-    kernel, bias = model.layers[-1].get_weights()
+    epochs: list[Epoch] = []
     if plan.start_counts:
-        as_it_was = LinearHead(kernel, bias, strength=0.0)
-        epoch = _epoch(0, as_it_was, None, asked, plan, time.perf_counter() - begun)
-        progress.epochs.append(epoch)
-        progress.kept_weights = ModelState.of(model).weights
-        console.note(f"epoch 0/1  as it was  {_validation(epoch)}")
-    balanced = bool(plan.class_weights)
-    head = fit_logistic(known.features, known.labels, len(bias), known.contents, balanced)
-    _assign(model, [head.kernel, head.bias])
+        as_it_was = LinearHead(start[0], start[1], strength=0.0)
+        epochs.append(_epoch(0, as_it_was, None, asked, plan, time.perf_counter() - begun))
+        console.note(f"epoch 0/1  as it was  {_validation(epochs[0])}")
+    balanced, num_classes = bool(plan.class_weights), len(known.class_names)
+    head = fit_logistic(
+        known.features,
+        known.labels,
+        num_classes,
+        known.contents,
+        balanced,
+        supervision.stop_if_asked,
+    )
     epoch = _epoch(1, head, known, asked, plan, time.perf_counter() - begun)
     if plan.folds:
-        epoch = _cross_validated(epoch, known, plan, console)
+        epoch = _cross_validated(epoch, known, plan, console, supervision)
     console.note(
         f"logistic head, C = {head.strength:.3g}  loss {epoch.loss:.4f} accuracy "
         f"{epoch.accuracy:.4f}  {_validation(epoch)}  {epoch.seconds:.1f} s"
     )
-    progress.epochs.append(epoch)
-    progress.state = ModelState.of(model)
-    if progress.best is epoch or plan.keep == "last":
-        progress.kept_weights = progress.state.weights
+    progress.epochs[:] = [*epochs, epoch]
+    progress.state = ModelState([head.kernel, head.bias])
+    is_kept = progress.best is epoch or plan.keep == "last"
+    progress.kept_weights = progress.state.weights if is_kept else start
     progress.num_frozen += source.num_frozen
     progress.frozen_seconds += source.frozen_seconds
     supervision.on_epoch(progress.history(plan))
-    _assign(model, progress.kept_weights)
     return progress.history(plan)
 
 
-def _cross_validated(epoch: Epoch, photos: Photos, plan: TrainingPlan, console: Console) -> Epoch:
+def _cross_validated(
+    epoch: Epoch, photos: Photos, plan: TrainingPlan, console: Console, supervision: Supervision
+) -> Epoch:
     """The epoch with the figures of the folds in place of those of photos that were trained on."""
     begun, labels = time.perf_counter(), photos.labels
-    logits, folds = answer_in_folds(photos, plan.folds, bool(plan.class_weights))
+    balanced, stop_if_asked = bool(plan.class_weights), supervision.stop_if_asked
+    logits, folds = answer_in_folds(photos, plan.folds, balanced, stop_if_asked)
     right = logits.argmax(axis=1) == labels
     of_folds = [f"{right[folds == fold].mean():.4f}" for fold in np.unique(folds)]
     console.note(f"accuracy of each fold: {', '.join(of_folds)}")
@@ -98,7 +103,10 @@ def _cross_validated(epoch: Epoch, photos: Photos, plan: TrainingPlan, console: 
 
 
 def answer_in_folds(
-    photos: Photos, num_folds: int, balanced: bool
+    photos: Photos,
+    num_folds: int,
+    balanced: bool,
+    stop_if_asked: Callable[[], None] = lambda: None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Answer for every photo by a head that was solved without its fold, copies never split.
 
@@ -106,6 +114,7 @@ def answer_in_folds(
         photos: their features.
         num_folds: two or more.
         balanced: every class weighs the same in the loss.
+        stop_if_asked: called often; ends the work by what it raises.
 
     Returns:
         Logits, float64 `(n, classes)`; and the fold of each photo, int `(n,)`.
@@ -121,14 +130,12 @@ def answer_in_folds(
 
     def fit(known: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         groups = [contents[index] for index in known]
-        return fit_logistic(features[known], labels[known], num_classes, groups, balanced).logits
+        head = fit_logistic(
+            features[known], labels[known], num_classes, groups, balanced, stop_if_asked
+        )
+        return head.logits
 
     return cross_validate(features, labels, folds, num_classes, fit), folds
-
-
-def _assign(model: keras.Model, weights: Values) -> None:
-    for variable, value in zip(trained_weights(model), weights, strict=True):
-        variable.assign(value)
 
 
 def _epoch(
