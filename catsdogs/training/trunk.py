@@ -4,6 +4,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from catsdogs.config import Config
 from catsdogs.model.keras_config import OtherLayersError, network_of
 from catsdogs.network.backbones import get_backbone
@@ -49,6 +51,7 @@ class Trunk:
         self._build = model
         self._config = config
         self._processes = processes
+        self._hashes: dict[str, str] = {}
         self.choice = choose_engine(config.engine, config.precision)
         if self.choice.name == "ncnn":
             try:
@@ -78,12 +81,18 @@ class Trunk:
 
     def hash_up_to(self, name: str) -> str:
         """A hash (hex) of all weights up to a layer, the same whoever computes them."""
+        if name not in self._hashes:
+            self._hashes[name] = hash_weights(self._weights_up_to(name))
+        return self._hashes[name]
+
+    def _weights_up_to(self, name: str) -> list[np.ndarray]:
         if self._network is not None:
             part = self._network.up_to(name)
-            return hash_weights(a for at in part.weight_shapes for a in part.weights[at])
+            return [array for layer in part.weight_shapes for array in part.weights[layer]]
         from catsdogs.network.classifier import split_at
 
-        return hash_weights(split_at(self._model, name)[0].get_weights())
+        frozen, _ = split_at(self._model, name)
+        return frozen.get_weights()
 
     def engine(self, *names: str, warn: Callable[[str], None]) -> Engine:
         """An engine from raw RGB photos to the outputs of some layers, made once it is asked.
