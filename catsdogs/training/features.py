@@ -19,7 +19,9 @@ from catsdogs.training.feature_exchange import complete_store, gather_found, rai
 from catsdogs.training.feature_store import FeatureStore, StoreError
 from catsdogs.training.processes import ALONE, ProcessGroup
 
-if TYPE_CHECKING:  # features are read and computed without Keras
+if TYPE_CHECKING:  # ncnn's features need no Keras; what trains on batches of them does
+    import keras
+
     from catsdogs.training.feature_batches import FeatureBatches
 
 
@@ -31,12 +33,17 @@ class View:
     number: int
 
 
-def hash_weights(weights: Iterable[np.ndarray]) -> str:
-    """A hash (hex) of weights, in the order of their layers."""
+def hash_weights(model: "keras.Model") -> str:
+    """A hash (hex) of all weights of a model, in the order of its layers."""
+    return hash_arrays(model.get_weights())
+
+
+def hash_arrays(arrays: Iterable[np.ndarray]) -> str:
+    """A hash (hex) of arrays: of their shapes and their numbers."""
     digest = hashlib.sha256()
-    for weight in weights:
-        digest.update(str(weight.shape).encode())
-        digest.update(np.ascontiguousarray(weight).data)
+    for array in arrays:
+        digest.update(str(array.shape).encode())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

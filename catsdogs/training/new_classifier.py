@@ -15,7 +15,7 @@ from catsdogs.network.classifier_network import POOLING_NAME, pooled_network, wi
 from catsdogs.network.network import Network
 from catsdogs.network.precision import Precision
 from catsdogs.network.weights import Weights
-from catsdogs.training.features import CachedFeatures, hash_weights
+from catsdogs.training.features import CachedFeatures, hash_arrays
 from catsdogs.training.heads.solving import solve_head
 from catsdogs.training.history import History
 from catsdogs.training.model_state import Values
@@ -78,7 +78,7 @@ class SolvedClassifier:
             np.zeros(num_classes, np.float32),
         ]
         frozen = trunk.hash_up_to(POOLING_NAME)
-        self.hashes = WeightHashes(frozen, hash_weights(self._head))
+        self.hashes = WeightHashes(frozen, hash_arrays(self._head))
 
     def train(self, setup: TrainingSetup) -> History:
         refuse_too_many(setup.dataset, setup.config.data.max_unreadable)

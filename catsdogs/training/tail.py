@@ -49,7 +49,7 @@ def train_above(model: keras.Model, boundary: str, setup: TrainingSetup) -> Hist
 def hashes_of(model: keras.Model, boundary: str) -> WeightHashes:
     """What a classifier's weights are, those up to a boundary and all of them."""
     frozen, _ = split_at(model, boundary)
-    return WeightHashes(hash_weights(frozen.get_weights()), hash_weights(model.get_weights()))
+    return WeightHashes(hash_weights(frozen), hash_weights(model))
 
 
 def _twin(model: keras.Model, boundary: str, setup: TrainingSetup) -> keras.Model:

@@ -16,7 +16,7 @@ from catsdogs.network.engines.engine import Engine, LazyEngine
 from catsdogs.network.layers import Shape
 from catsdogs.network.network import Network
 from catsdogs.network.weights import Weights
-from catsdogs.training.features import hash_weights
+from catsdogs.training.features import hash_arrays
 from catsdogs.training.processes import ALONE, ProcessGroup
 
 if TYPE_CHECKING:  # where nothing has to be computed, or ncnn does it, there is no need of Keras
@@ -82,7 +82,7 @@ class Trunk:
     def hash_up_to(self, name: str) -> str:
         """A hash (hex) of all weights up to a layer, the same whoever computes them."""
         if name not in self._hashes:
-            self._hashes[name] = hash_weights(self._weights_up_to(name))
+            self._hashes[name] = hash_arrays(self._weights_up_to(name))
         return self._hashes[name]
 
     def _weights_up_to(self, name: str) -> list[np.ndarray]:

@@ -84,6 +84,8 @@ def fit_logistic(
         stop_if_asked: called in every step, from several threads; ends the work by what it
             raises.
     """
+    import scipy.optimize  # noqa: F401 - before its threads are limited, too
+
     mean = features.mean(axis=0, dtype=np.float64)
     spread = feature_spreads(features)
     # matrices so small are multiplied sooner than threads have found each other: 37 classes with
@@ -95,8 +97,10 @@ def fit_logistic(
         if balanced:
             weights = balanced_weights(labels, num_classes)[labels]
         photos = _Photos(standard @ axes, labels, weights, num_classes, stop_if_asked)
-        strength = _choose_strength(photos, groups)
-        solution = _solve(photos, strength, _FINAL_TOLERANCE)
+        strength, start = _choose_strength(photos, groups)
+        solution = _solve(photos, strength, _FINAL_TOLERANCE, start)
+    if num_classes == 2:
+        solution = solution * np.array([-0.5, 0.5])
     kernel, bias = axes @ solution[:-1] / spread[:, None], solution[-1]
     bias = bias - mean @ kernel
     return LinearHead(kernel.astype(np.float32), bias.astype(np.float32), strength)
@@ -120,11 +124,11 @@ class _Photos:
     num_classes: int
     stop_if_asked: Callable[[], None]
 
-    def some(self, positions: np.ndarray, kind: type = np.float64) -> "_Photos":
-        """Those at some positions, their inputs as floats of some precision."""
+    def some(self, positions: np.ndarray) -> "_Photos":
+        """Those at some positions."""
         return replace(
             self,
-            inputs=self.inputs[positions].astype(kind),
+            inputs=self.inputs[positions],
             labels=self.labels[positions],
             weights=self.weights[positions],
         )
@@ -180,26 +184,35 @@ def _principal_axes(standard: np.ndarray) -> np.ndarray:
     return standard.T @ (vectors[:, kept] / np.sqrt(values[kept]))
 
 
-def _choose_strength(photos: _Photos, groups: Sequence[Hashable] | None) -> float:
-    """The C with the best cross-validated log loss, the stronger regularisation of equals."""
+def _choose_strength(
+    photos: _Photos, groups: Sequence[Hashable] | None
+) -> tuple[float, np.ndarray | None]:
+    """The C with the best cross-validated log loss, the stronger regularisation of equals.
+
+    Returns:
+        It, and the mean of the heads that were solved with it: near to the one of all photos.
+    """
+    # in float32: half the memory to go through, and far more exact than the folds are alike
+    coarse = replace(photos, inputs=photos.inputs.astype(np.float32))
     folds = [
-        _Fold(photos, known, asked)
+        _Fold(coarse, known, asked)
         for known, asked in splits(assign_folds(photos.labels, groups, NUM_FOLDS))
     ]
     best, best_loss, since_best = STRENGTHS[len(STRENGTHS) // 2], np.inf, 0
+    solution = None
     if len(folds) < 2:  # one group holds all photos: nothing can be compared
-        return best
+        return best, solution
     with ThreadPoolExecutor(num_decode_threads(0), thread_name_prefix="folds") as pool:
         for strength in STRENGTHS:
-            losses = pool.map(lambda fold, at=strength: fold.loss(at), folds)
-            total = sum(losses)
+            total = sum(pool.map(_Fold.loss, folds, [strength] * len(folds)))
             if total < best_loss:
                 best, best_loss, since_best = strength, total, 0
+                solution = np.mean([f.solution for f in folds if f.solution is not None], axis=0)
             else:
                 since_best += 1
                 if since_best == _PATIENCE:
                     break
-    return best
+    return best, solution
 
 
 class _Fold:
@@ -209,23 +222,42 @@ class _Fold:
         photos: all of them.
         known: positions of those to solve on.
         asked: positions of those to answer for.
+
+    Attributes:
+        solution: the last one.
     """
 
     def __init__(self, photos: _Photos, known: np.ndarray, asked: np.ndarray) -> None:
-        # in float32: half the memory to go through, and far more exact than the folds are alike
-        self._known = photos.some(known, np.float32)
-        self._asked = photos.some(asked)
-        self._solution: np.ndarray | None = None
+        self._known, self._asked = photos.some(known), photos.some(asked)
+        self.solution: np.ndarray | None = None
 
     def loss(self, strength: float) -> float:
         """The log loss over the photos asked for, weighed; the next one starts from its head."""
-        self._solution = _solve(self._known, strength, _CHOICE_TOLERANCE, self._solution)
-        losses = log_losses(_apply(self._asked.inputs, self._solution), self._asked.labels)
+        self.solution = found = _solve(self._known, strength, _CHOICE_TOLERANCE, self.solution)
+        losses, _ = _losses(_apply(self._asked.inputs, found), self._asked.labels)
         return float(self._asked.weights @ losses)
 
 
 def _apply(inputs: np.ndarray, solution: np.ndarray) -> np.ndarray:
+    """Scores, float64 `(n, columns)`."""
     return inputs @ solution[:-1].astype(inputs.dtype) + solution[-1]
+
+
+def _losses(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log losses `(n,)`, and their slopes in the scores, `(n, columns)`.
+
+    Args:
+        scores: of each class; or one column, by how much the second of two is ahead.
+        labels: int `(n,)`.
+    """
+    if scores.shape[1] == 1:
+        ahead = scores[:, 0]
+        second = 1 / (1 + np.exp(-np.clip(ahead, -700, 700)))
+        return np.logaddexp(0, ahead) - labels * ahead, (second - labels)[:, None]
+    rows, sums = np.arange(len(labels)), _log_sum_exp(scores)
+    slopes = np.exp(scores - sums[:, None])  # probabilities
+    slopes[rows, labels] -= 1
+    return sums - scores[rows, labels], slopes
 
 
 def log_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -244,35 +276,34 @@ def _solve(
     """Minimise the weighted mean log loss plus half the squared kernel over C times the weights.
 
     To the precision of the inputs. The same optimum as scikit-learn's
-    `LogisticRegression(C=strength)`, with all classes' columns where that has one for two
-    classes. The bias is not regularised.
+    `LogisticRegression(C=strength)`. Of two classes, whose columns are each other's opposite, the
+    difference is solved for. The bias is not regularised.
 
     Returns:
-        float64 `(inputs + 1, classes)`, the bias in the last row.
+        float64 `(inputs + 1, columns)`, the bias in the last row: a column a class, or one for
+        the lead of the second of two.
     """
     from scipy.optimize import minimize
 
-    inputs, labels, weights = photos.inputs, photos.labels, photos.weights
-    total = weights.sum()
-    penalty = 1 / (strength * total)
-    shape = (inputs.shape[1] + 1, photos.num_classes)
-    rows = np.arange(len(labels))
+    inputs, labels = photos.inputs, photos.labels
+    columns = photos.num_classes if photos.num_classes > 2 else 1
+    shares = photos.weights / photos.weights.sum()
+    penalty = 1 / (strength * photos.weights.sum())
+    if columns == 1:  # twice the square of half the difference
+        penalty /= 2
+    shape = (inputs.shape[1] + 1, columns)
     variances = np.append(np.square(inputs).mean(axis=0), 1.0)
     scale = np.sqrt(_CURVATURE * variances + penalty)[:, None]  # (inputs + 1, 1)
 
     def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
         photos.stop_if_asked()
         solution = flat.reshape(shape) / scale
-        logits = _apply(inputs, solution)
-        sums = _log_sum_exp(logits)
-        loss = weights @ (sums - logits[rows, labels]) / total
-        loss += penalty / 2 * np.square(solution[:-1]).sum()
-        error = np.exp(logits - sums[:, None])  # probabilities
-        error[rows, labels] -= 1
-        error *= (weights / total)[:, None]
+        losses, slopes = _losses(_apply(inputs, solution), labels)
+        loss = shares @ losses + penalty / 2 * np.square(solution[:-1]).sum()
+        slopes *= shares[:, None]
         gradient = np.empty(shape)
-        gradient[:-1] = inputs.T @ error.astype(inputs.dtype) + penalty * solution[:-1]
-        gradient[-1] = error.sum(axis=0)
+        gradient[:-1] = inputs.T @ slopes.astype(inputs.dtype) + penalty * solution[:-1]
+        gradient[-1] = slopes.sum(axis=0)
         return float(loss), (gradient / scale).ravel()
 
     begin = np.zeros(shape) if start is None else start * scale
