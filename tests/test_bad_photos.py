@@ -283,8 +283,7 @@ def test_bad_photos_are_named_in_one_line_and_listed_in_the_run(folder, views):
     spoil("green/0.png", "red/3.png")
     result = call("train", *SMALL, "--set", f"augment.views={views}")
     assert [line for line in result.stderr.splitlines() if " are skipped: " in line] == [
-        f"warning: 2 photos are skipped: data/train/green/0.png ({NO_PICTURE}), "
-        f"data/train/red/3.png ({NO_PICTURE})",
+        f"warning: 2 photos are skipped: data/train/green/0.png, data/train/red/3.png ({NO_PICTURE})",
     ]
     assert result.stdout.splitlines()[0] == "2 photos could not be read and were skipped"
     assert skipped() == [
@@ -302,8 +301,8 @@ def test_more_bad_photos_than_allowed_stop_before_training(folder, views):
     result = call("train", *SMALL, *settings, code=1)
     assert result.stderr.splitlines()[-2:] == [
         "warning: 5 photos are skipped: "
-        + ", ".join(f"data/train/green/{n}.png ({NO_PICTURE})" for n in range(3))
-        + f", … and 2 more, see {list_run_dirs(Path('runs'))[0].skipped_path}",
+        + ", ".join(f"data/train/green/{n}.png" for n in range(3))
+        + f" and 2 more ({NO_PICTURE}); see {list_run_dirs(Path('runs'))[0].skipped_path}",
         "error: 5 of 26 photos cannot be read, more than data.max_unreadable = 0.1 allows: "
         "`catsdogs check` names them all",
     ]

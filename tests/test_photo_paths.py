@@ -150,13 +150,13 @@ def test_a_name_that_exists_is_no_pattern(folder):
 
 def test_what_lies_in_a_folder_and_is_no_photo_is_counted_by_kind(folder, tmp_path):
     folder(
-        "a/1.jpg", "a/2.heic", "a/b/3.heic", "a/n.txt", "a/LICENSE", "a/.DS_Store", "a/#recycle/x"
+        "a/1.jpg", "a/2.cr2", "a/b/3.cr2", "a/n.txt", "a/LICENSE", "a/.DS_Store", "a/#recycle/x"
     )
     (tmp_path / "a" / "up").symlink_to("..")
     tally = Tally()
     assert list(walk_photos(["a"], tally)) == ["a/1.jpg"]
     assert str(tally) == (
         "1 hidden file, 1 linked folder (a/up: a link to a folder above it), "
-        "4 files that are no photos by their names (2 .heic, 1 .txt, 1 without a suffix), "
+        "4 files that are no photos by their names (2 .cr2, 1 .txt, 1 without a suffix), "
         "1 folder that a system made (#recycle)"
     )

@@ -74,6 +74,7 @@ def predict(
     """
     from catsdogs.commands.predict import Selection, predict
     from catsdogs.console import Console
+    from catsdogs.data.skipping import NotReadHere
     from catsdogs.reporting.predictions import write_predictions
 
     output = _Output(format_name, top, **destination)
@@ -86,11 +87,13 @@ def predict(
     if result.warning:
         click.echo(f"warning: {result.warning}", err=True)
     num_answers = 0
+    not_read_here = NotReadHere()
 
     def counted() -> "Iterator[Prediction]":
         nonlocal num_answers
         for prediction in result.predictions:
             num_answers += 1
+            not_read_here.add(prediction.name, prediction.error)
             yield prediction
             if output.path is None and loss_of_answer():  # nobody will see the others
                 return
@@ -99,6 +102,8 @@ def predict(
         num_failed = write_predictions(
             counted(), result.class_names, format_name, top, write, output.has_header
         )
+    for line in not_read_here.lines():
+        click.echo(printable(line), err=True)
     if num_failed:
         click.echo(f"{num_failed:,} of {num_answers:,} photos could not be read", err=True)
         sys.exit(CatsdogsError.exit_code)

@@ -7,6 +7,7 @@ import numpy as np
 
 from catsdogs.console import Console
 from catsdogs.data.evaluation_set import LabelledPhotos, find_labelled_photos
+from catsdogs.data.skipping import name_some, together_by_reason
 from catsdogs.errors import DataError, ModelFileError
 from catsdogs.evaluation.figures import Evaluation, evaluate_predictions
 from catsdogs.model.predictor import Prediction, Predictor
@@ -48,8 +49,11 @@ def report_unreadable(
     if len(unreadable) == len(predictions):
         path, reason = unreadable[0]
         raise DataError(f"no photo of {photos.folder} can be read, e.g. {path}: {reason}")
-    for path, reason in unreadable:
-        console.warn(f"{path} is not counted: {reason}")
+    for reason, paths in together_by_reason(unreadable).items():
+        if len(paths) == 1:
+            console.warn(f"{paths[0]} is not counted: {reason}")
+        else:
+            console.warn(f"{len(paths):,} photos are not counted: {name_some(paths)} ({reason})")
     return unreadable
 
 

@@ -4,6 +4,8 @@ Memory is what counts, not the number of pixels: a JPEG of 200 million pixels th
 is decoded at an eighth of its size.
 """
 
+import re
+
 from PIL import Image
 
 from catsdogs.data import tiff_tags
@@ -20,13 +22,16 @@ _USUAL_SCANS = 20
 _MAX_SCANNED_PIXELS = 500_000_000
 """Pixels of all scans together, where there are more than usual."""
 
+_EXTENT = re.compile(rb"ispe\0\0\0\0(.{8})", re.DOTALL)
+"""The box in an AVIF or a HEIC that says how wide and high a picture, or a tile of it, is."""
+
 _PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
 """As Pillow holds them; other modes take four."""
 
-_CODEC_BYTES = {"WEBP": 12, "AVIF": 8}
+_CODEC_BYTES = {"WEBP": 12, "AVIF": 8, "HEIF": 12}
 """Bytes for a pixel beside Pillow's own: canvases, planes, and a copy on the way."""
 
 
@@ -40,6 +45,8 @@ def refuse_costly_file(content: bytes, format_name: str) -> None:
         _refuse_scans(content)
     elif format_name == "TIFF":
         _refuse_tiles(content)
+    elif format_name in ("AVIF", "HEIF"):
+        _refuse_cropped(content, format_name)
 
 
 def refuse_costly_picture(image: Image.Image, format_name: str, stored: tuple[int, int]) -> None:
@@ -87,6 +94,13 @@ def _refuse_scans(content: bytes) -> None:
         )
     if is_progressive or num_scans > 1:  # two bytes of each sample are kept till the last scan
         _refuse(round(2 * num_samples * width * height), (width, height))
+
+
+def _refuse_cropped(content: bytes, format_name: str) -> None:
+    """Pictures in boxes of which a small part is shown, and all is decoded."""
+    for found in _EXTENT.finditer(content):
+        width, height = int.from_bytes(found[1][:4]), int.from_bytes(found[1][4:])
+        _refuse(width * height * (4 + _CODEC_BYTES[format_name]), (width, height))
 
 
 def _refuse_tiles(content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 
 from PIL import Image
@@ -20,6 +21,13 @@ _PLUGINS = {
 }
 """What Pillow may try, and where: web pages serve AVIF under any suffix; EPS would start
 Ghostscript."""
+
+NOT_READ_HERE = {
+    "AVIF": "an AVIF photo, which this Pillow does not read: install a newer Pillow, "
+    "or convert it to JPEG",
+    "HEIF": "a HEIC photo: run `pip install 'catsdogs[heic]'` to read it, or convert it to JPEG",
+}
+"""What is said of formats that not every installation reads."""
 
 _OTHER_KINDS = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the photo: run `git lfs pull`"),
@@ -82,7 +90,7 @@ def _format_of_boxes(content: bytes) -> str:
     if b"avif" in brands or b"avis" in brands:
         return "AVIF"
     if any(brand in brands for brand in _HEIC_BRANDS):
-        raise DataError("a HEIC photo, whatever its name says: convert it to JPEG")
+        return "HEIF"
     raise DataError("a film or another file in boxes, not a photo")
 
 
@@ -92,12 +100,29 @@ def open_as(format_name: str, content: bytes) -> Image.Image:
     Other than `Image.open` this asks for no limit that holds for the whole program.
 
     Raises:
-        DataError: this Pillow does not read the format.
+        DataError: no package here reads the format; says which one would.
         Exception: whatever Pillow raises on damaged files.
     """
-    try:
-        importlib.import_module(f"PIL.{_PLUGINS[format_name]}")
-        factory: Callable[..., Image.Image] = Image.OPEN[format_name][0]
-    except (ImportError, KeyError):
-        raise DataError(f"{format_name}, which this Pillow does not read") from None
+    factory = _heif_factory() if format_name == "HEIF" else _pillow_factory(format_name)
+    if factory is None:
+        unknown = f"{format_name}, which this Pillow does not read"
+        raise DataError(NOT_READ_HERE.get(format_name, unknown))
     return factory(BytesIO(content), "")
+
+
+_Factory = Callable[..., Image.Image]
+
+
+def _pillow_factory(format_name: str) -> _Factory | None:
+    with suppress(ImportError, KeyError):
+        plugin = importlib.import_module(f"PIL.{_PLUGINS[format_name]}")
+        if getattr(plugin, "SUPPORTED", True):
+            return Image.OPEN[format_name][0]
+    return None
+
+
+def _heif_factory() -> _Factory | None:
+    """The class itself: registered with Pillow, it would change Pillow for the whole program."""
+    with suppress(ImportError):
+        return importlib.import_module("pillow_heif").HeifImageFile  # type: ignore[no-any-return]
+    return None

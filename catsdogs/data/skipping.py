@@ -1,10 +1,12 @@
 """Photos that cannot be used: out of the splits, onto a list, and how many are too many."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, Dataset, Sample
+from catsdogs.data.photo_kinds import NOT_READ_HERE
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
 from catsdogs.text import counted
@@ -46,19 +48,64 @@ def refuse_too_many(dataset: Dataset, max_unreadable: float) -> None:
     num_unreadable = len(dataset.unreadable)
     num_photos = num_unreadable + sum(map(dataset.count, dataset.splits))
     if num_unreadable > max_unreadable * num_photos:
+        way_out = "`catsdogs check` names them all"
+        reason, of_it = Counter(reason for _, reason in dataset.unreadable).most_common(1)[0]
+        if reason in NOT_READ_HERE.values():
+            way_out = f"{of_it:,} are of one kind, {reason}"
         raise DataError(
             f"{num_unreadable:,} of {num_photos:,} photos cannot be read, more than "
-            f"data.max_unreadable = {max_unreadable:g} allows: `catsdogs check` names them all"
+            f"data.max_unreadable = {max_unreadable:g} allows: {way_out}"
         )
 
 
 def describe_skipped(skipped: Sequence[tuple[Path, str]], list_path: Path) -> str:
     """All skipped photos in one line: their number, the first of them, where the rest stands."""
     count = f"{counted(len(skipped), 'photo')} {'is' if len(skipped) == 1 else 'are'}"
-    named = [f"{path} ({reason})" for path, reason in skipped[:_NUM_NAMED]]
-    if len(skipped) > _NUM_NAMED:
-        named.append(f"… and {len(skipped) - _NUM_NAMED:,} more, see {list_path}")
-    return f"{count} skipped: {', '.join(named)}"
+    reasons = together_by_reason(skipped)
+    named = [f"{name_some(paths)} ({reason})" for reason, paths in reasons.items()]
+    others = sum(len(paths) for paths in list(reasons.values())[_NUM_NAMED:])
+    if others:
+        named[_NUM_NAMED:] = [f"and {others:,} more"]
+    is_whole = not others and all(len(paths) <= _NUM_NAMED for paths in reasons.values())
+    return f"{count} skipped: {', '.join(named)}" + ("" if is_whole else f"; see {list_path}")
+
+
+def together_by_reason(skipped: Iterable[tuple[Path, str]]) -> dict[str, list[Path]]:
+    """Reasons to the photos that have them, both in the order in which they came."""
+    together: dict[str, list[Path]] = {}
+    for path, reason in skipped:
+        together.setdefault(reason, []).append(path)
+    return together
+
+
+def name_some(paths: Sequence[Path]) -> str:
+    """The first few of some paths, and how many more there are."""
+    more = len(paths) - _NUM_NAMED
+    return ", ".join(map(str, paths[:_NUM_NAMED])) + (f" and {more:,} more" if more > 0 else "")
+
+
+class NotReadHere:
+    """Photos that could not be read for want of a package, however many there are."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, list[str]] = {}
+
+    def add(self, name: str, reason: str) -> None:
+        """Count a photo, if the reason is of that kind."""
+        if reason in NOT_READ_HERE.values():
+            self._counts[reason] += 1
+            if self._counts[reason] <= _NUM_NAMED:
+                self._first.setdefault(reason, []).append(name)
+
+    def lines(self) -> list[str]:
+        """For each package a line with the first photos and the way out."""
+        return [
+            f"{counted(count, 'photo')} not read, {', '.join(self._first[reason])}"
+            + (f" and {count - _NUM_NAMED:,} more" if count > _NUM_NAMED else "")
+            + f": {reason}"
+            for reason, count in self._counts.items()
+        ]
 
 
 def warn_of_flat_photos(views: ViewReader, console: Console) -> None:

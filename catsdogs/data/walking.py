@@ -13,10 +13,13 @@ from pathlib import Path, PurePath
 from catsdogs.errors import DataError
 from catsdogs.text import counted
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
-"""In lower case; file names are compared in lower case too."""
+PHOTO_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .bmp .gif .webp .tif .tiff .avif .heic .heif .hif".split()
+)
+"""In lower case; file names are compared in lower case too. Whether HEIC and AVIF can be read
+here is another question: a photo that is left out without a word would be missed."""
 
-SUFFIX_LIST = "jpg, png, webp, gif, bmp or tiff"
+SUFFIX_LIST = "jpg, png, webp, heic, avif, gif, bmp or tiff"
 
 PHOTO, OTHER, HIDDEN, SYSTEM, LINK, UNREADABLE = (
     "photo",
@@ -237,7 +240,7 @@ class Tally:
         return bool(self._counts)
 
     def __str__(self) -> str:
-        """Such as `2 files that are no photos by their names (1 .heic, 1 .txt), 1 hidden file`."""
+        """Such as `2 files that are no photos by their names (1 .cr2, 1 .txt), 1 hidden file`."""
         parts = []
         for (kind, is_folder), number in sorted(self._counts.items()):
             example = self._examples[kind, is_folder]

@@ -3,12 +3,14 @@
 import io
 import os
 import struct
+import sys
 import zlib
 from pathlib import Path
+from unittest.mock import patch
 
 from PIL import Image
 
-from . import Situation
+from . import Outcome, Situation, in_process
 
 TITLE = "Photos to predict"
 INTRODUCTION = (
@@ -42,6 +44,16 @@ def broken_tiff(folder: Path) -> None:
     (folder / "bad.tif").write_bytes(content)
 
 
+def heic_photos(folder: Path) -> None:
+    for name in ("1.heic", "2.jpg"):
+        (folder / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+
+
+def without_pillow_heif(folder: Path, arguments: list[str]) -> Outcome:
+    with patch.dict(sys.modules, {"pillow_heif": None}):
+        return in_process(folder, arguments)
+
+
 def many_scans(folder: Path) -> None:
     buffer = io.BytesIO()
     Image.open(folder / "photo.png").resize((64, 64)).save(buffer, "JPEG", progressive=True)
@@ -64,7 +76,7 @@ def folder_with_others(folder: Path) -> None:
         path = folder / "photos" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes((folder / "photo.png").read_bytes())
-    for name in ("3.heic", "4.heic", "notes.txt", ".DS_Store"):
+    for name in ("3.cr2", "4.cr2", "notes.txt", ".DS_Store"):
         (folder / "photos" / name).touch()
     (folder / "photos" / "up").symlink_to("..")
 
@@ -125,10 +137,11 @@ SITUATIONS = [
         shows="bad.tif",
     ),
     Situation(
-        "a HEIC photo under the name of a JPEG",
-        "catsdogs predict bad.jpg",
-        lambda folder: (folder / "bad.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
-        shows="bad.jpg",
+        "HEIC photos without pillow-heif",
+        "catsdogs predict 1.heic 2.jpg photo.png",
+        heic_photos,
+        shows="not read",
+        run=without_pillow_heif,
     ),
     Situation(
         "an HTML page under the name of a JPEG",
