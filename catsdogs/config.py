@@ -4,15 +4,16 @@ A config file holds differences; what it leaves out is what stands here. The def
 spelled out for reading in `configs/default.toml`, and a test holds the two equal.
 """
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 from catsdogs.files import expanded
-from catsdogs.text import shown_value
+from catsdogs.text import is_unicode, shown_value
 
 Freedom = Literal["resume", "processes"]
 
@@ -42,6 +43,39 @@ def _as_path(text: str) -> str:
 PathText = Annotated[str, AfterValidator(_as_path)]
 """A path, `~` and environment variables expanded."""
 
+
+def _as_class(value: object) -> object:
+    """What a class counts as: a name that a model file can hold, or False."""
+    if value is False:
+        return value
+    is_text = isinstance(value, str) and value.strip() and len(value) <= 255
+    if not is_text or not isinstance(value, str) or "\0" in value or not is_unicode(value):
+        raise ValueError("Should be the name of a class, or false to leave it out")
+    return unicodedata.normalize("NFC", value)
+
+
+def _as_label(text: str) -> str:
+    if "\0" in text or not is_unicode(text):
+        raise ValueError("A class is named in UTF-8")
+    return text
+
+
+Classes = dict[
+    Annotated[str, Field(max_length=255), AfterValidator(_as_label)],
+    Annotated[str | bool, BeforeValidator(_as_class)],
+]
+"""What photos are labelled to what they count as."""
+
+
+def _as_group(text: str) -> str:
+    """Refuse what no run can hold."""
+    if "\0" in text or not is_unicode(text):
+        raise ValueError("A pattern holds no NUL and is in UTF-8")
+    return text
+
+
+GroupText = Annotated[str, Field(max_length=1000), AfterValidator(_as_group)]
+
 Count = Annotated[int, Field(le=1_000_000_000)]
 """Bounded, so that whatever is computed from it stays a number."""
 
@@ -50,7 +84,15 @@ class DataConfig(_Section):
     """Which photos are used, and how they are split."""
 
     dir: PathText = Field("data", json_schema_extra=_FREE_EVERYWHERE)
-    """Holds train/ and validation/ (or val/, valid/), or the class folders themselves."""
+    """Holds train/ and validation/ (or val/, valid/), or the class folders themselves; or a CSV
+    that lists photos (docs/manifest.md)."""
+    classes: Classes = {}
+    """What photos that are labelled so count as: `tabby = "cat"` renames, several with one name
+    are put together, `misc = false` leaves out. Those that are not named stay as they are."""
+    group: GroupText = ""
+    """What belongs together and is never split, such as a patient or a video: a regular expression
+    that finds it in a photo's path below the folder, or a column of the CSV. Empty: the column
+    `group`, if there is one."""
     subsample: Count = Field(1, ge=1)
     """Take every N-th photo of each split, at least one a class; 1 takes all."""
     validation_fraction: float = Field(0.2, gt=0, lt=1)

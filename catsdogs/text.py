@@ -31,6 +31,11 @@ def printable(text: str) -> str:
     )
 
 
+def is_unicode(name: str) -> bool:
+    """Whether a file name came out of its bytes as text."""
+    return name.encode("utf-8", "ignore").decode() == name
+
+
 def shortened(text: str, length: int = 200) -> str:
     """A text in one line of a message, however long it is: its beginning and its end."""
     half = length // 2
@@ -47,8 +52,8 @@ def csv_cell(text: str) -> str:
 
 
 def csv_text(cell: str) -> str:
-    """The text of a cell that `csv_cell` made."""
-    return cell.removeprefix("'")
+    """The text of a cell that `csv_cell` made; of any other cell, the cell as it is."""
+    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA_STARTS) else cell
 
 
 MOST_SHOWN = 200

@@ -283,7 +283,8 @@ def test_bad_photos_are_named_in_one_line_and_listed_in_the_run(folder, views):
     spoil("green/0.png", "red/3.png")
     result = call("train", *SMALL, "--set", f"augment.views={views}")
     assert [line for line in result.stderr.splitlines() if " are skipped: " in line] == [
-        f"warning: 2 photos are skipped: data/train/green/0.png, data/train/red/3.png ({NO_PICTURE})",
+        "warning: 2 photos are skipped: data/train/green/0.png, data/train/red/3.png "
+        f"({NO_PICTURE})",
     ]
     assert result.stdout.splitlines()[0] == "2 photos could not be read and were skipped"
     assert skipped() == [

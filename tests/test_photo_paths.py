@@ -149,9 +149,7 @@ def test_a_name_that_exists_is_no_pattern(folder):
 
 
 def test_what_lies_in_a_folder_and_is_no_photo_is_counted_by_kind(folder, tmp_path):
-    folder(
-        "a/1.jpg", "a/2.cr2", "a/b/3.cr2", "a/n.txt", "a/LICENSE", "a/.DS_Store", "a/#recycle/x"
-    )
+    folder("a/1.jpg", "a/2.cr2", "a/b/3.cr2", "a/n.txt", "a/LICENSE", "a/.DS_Store", "a/#recycle/x")
     (tmp_path / "a" / "up").symlink_to("..")
     tally = Tally()
     assert list(walk_photos(["a"], tally)) == ["a/1.jpg"]

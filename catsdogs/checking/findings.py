@@ -8,6 +8,8 @@ KINDS = {
     "too_large": "too large to decode",
     "label_conflict": "copies under several classes",
     "leak": "copies in several splits",
+    "split_group": "groups in several splits",
+    "split_moment": "taken at the same moment, in several splits",
     "duplicate": "copies within a class",
     "flat": "one colour, or nearly so",
     "too_small": "too small to tell much",

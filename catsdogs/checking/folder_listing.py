@@ -1,10 +1,13 @@
-"""Every file below a data folder and what its place says, without a look inside."""
+"""Every file below a data folder, or in a manifest, and what its place says, without a look
+inside."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from catsdogs.checking.findings import Finding
+from catsdogs.config import DataConfig
+from catsdogs.data.groups import find_groups
 from catsdogs.data.layout import (
     TEST,
     TRAIN,
@@ -12,9 +15,15 @@ from catsdogs.data.layout import (
     Layout,
     class_name,
     find_layout,
-    require_folder,
     same_but_for_case,
 )
+from catsdogs.data.listing import (
+    counts_as,
+    notes_on_case,
+    refuse_unknown_labels,
+    require_photos,
+)
+from catsdogs.data.manifest import Manifest, is_manifest, read_manifest
 from catsdogs.data.walking import (
     HIDDEN,
     LINK,
@@ -36,11 +45,19 @@ together says little about the small one, and catsdogs does not weight classes."
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a photo lies. Attributes: the file, its split, and the name of its class."""
+    """Where a photo lies.
+
+    Attributes:
+        path: the file.
+        split: `train`, `validation` or `test`; `train` where nothing says it.
+        class_name: of its folder, or what `data.classes` makes of that.
+        group: what it belongs to by `data.group`; empty: to nothing.
+    """
 
     path: Path
     split: str
     class_name: str
+    group: str = ""
 
 
 @dataclass
@@ -48,7 +65,7 @@ class FolderListing:
     """What lies in a data folder.
 
     Attributes:
-        root: the folder.
+        root: the folder; of a manifest, the one that it lies in.
         photos: files that their names call photos, in class folders, by path.
         findings: what the names and places alone tell.
     """
@@ -68,14 +85,59 @@ class FolderListing:
         return found
 
 
-def list_data_folder(asked: Path) -> FolderListing:
-    """Find all files in a folder as `train` would see it, and what is odd about their places.
+def list_data_folder(asked: Path, config: DataConfig | None = None) -> FolderListing:
+    """Find all photos of a folder or a manifest as `train` would see them, and what is odd.
+
+    Args:
+        asked: a folder, or a manifest.
+        config: whose `classes` and `group` count; None: none.
 
     Raises:
         DataError: there is no such folder, no photo in it, or `train` would not know its splits.
+        ConfigError: `data.classes` or `data.group` does not fit the photos.
     """
-    require_folder(asked)
-    layout = find_layout(asked)
+    config = config or DataConfig()
+    require_photos(asked)
+    if is_manifest(asked):
+        manifest = read_manifest(asked, group_column=config.group)
+        listing, root = _of_manifest(manifest), manifest.root
+        pattern = "" if manifest.group_column == config.group.lower() else config.group
+    else:
+        layout = find_layout(asked, config.classes)
+        listing, root, pattern = _of_folder(asked, layout), layout.root, config.group
+    labels = {place.class_name for place in listing.photos}
+    refuse_unknown_labels(config.classes, labels, asked)
+    names = {label: counts_as(label, config.classes) for label in labels}
+    listing.photos = [
+        replace(place, class_name=name)
+        for place in sorted(listing.photos, key=lambda place: place.path)
+        if (name := names[place.class_name]) is not None
+    ]
+    if not listing.photos:
+        raise DataError(f"{asked} has no photos left: data.classes leaves out all", "data.classes")
+    if pattern:
+        notes: list[str] = []
+        groups = find_groups(pattern, [place.path for place in listing.photos], root, notes)
+        listing.photos = [
+            replace(place, group=group) for place, group in zip(listing.photos, groups, strict=True)
+        ]
+        listing.findings += [Finding("odd_layout", (asked,), note) for note in notes]
+    _compare_classes(listing)
+    _compare_groups(listing)
+    return listing
+
+
+def _of_manifest(manifest: Manifest) -> FolderListing:
+    listing = FolderListing(manifest.root)
+    listing.photos = [
+        Place(row.path, row.split or TRAIN, row.label, row.group) for row in manifest.rows
+    ]
+    notes = [*manifest.notes, *notes_on_case(row.label for row in manifest.rows)]
+    listing.findings = [Finding("odd_layout", (manifest.path,), note) for note in notes]
+    return listing
+
+
+def _of_folder(asked: Path, layout: Layout) -> FolderListing:
     listing = FolderListing(asked)
     for note in layout.notes:
         listing.findings.append(Finding("odd_layout", (asked,), note))
@@ -96,8 +158,6 @@ def list_data_folder(asked: Path) -> FolderListing:
             f"{layout.root} has no class folders with photos: expected one folder per class, "
             f"e.g. {layout.root / 'cats'}"
         )
-    listing.photos.sort(key=lambda place: place.path)
-    _compare_classes(listing)
     return listing
 
 
@@ -197,3 +257,17 @@ def _compare_classes(listing: FolderListing) -> None:
                 f"{split}: {classes[largest]:,} of {largest}, {classes[smallest]:,} of {smallest}"
             )
             listing.findings.append(Finding("imbalance", (listing.root,), detail))
+
+
+def _compare_groups(listing: FolderListing) -> None:
+    """Groups that have photos in several splits."""
+    members: dict[str, list[Place]] = {}
+    for place in listing.photos:
+        if place.group:
+            members.setdefault(place.group, []).append(place)
+    for group, places in members.items():
+        splits = sorted({place.split for place in places})
+        if len(splits) > 1:
+            paths = tuple(place.path for place in places)
+            detail = f"{group}: {' and '.join(splits)}"
+            listing.findings.append(Finding("split_group", paths, detail))

@@ -15,6 +15,7 @@ from catsdogs.cli.export import export
 from catsdogs.cli.finetune import finetune
 from catsdogs.cli.group import main
 from catsdogs.cli.info import info
+from catsdogs.cli.manifest import manifest
 from catsdogs.cli.predict import predict
 from catsdogs.cli.report import report
 from catsdogs.cli.runs import runs
@@ -27,6 +28,7 @@ __all__ = ["main"]
 for command in (  # the order of use
     sample,
     check,
+    manifest,
     curve,
     train,
     finetune,

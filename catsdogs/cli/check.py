@@ -31,31 +31,50 @@ from catsdogs.errors import CatsdogsError, ConfigError
     type=PATH,
     help="Bring back what --quarantine moved to DIR, and check nothing.",
 )
+@click.option(
+    "--config",
+    "config_path",
+    metavar="FILE",
+    type=PATH,
+    help="A TOML file; its data.classes and data.group count.",
+)
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Set one of them, e.g. data.classes.tabby=cat.",
+)
 def check(
     folder: Path,
     format_name: str,
     fast: bool,
     quarantine_dir: Path | None,
     restore_dir: Path | None,
+    config_path: Path | None,
+    settings: tuple[str, ...],
 ) -> None:
-    """Find bad photos, copies and conflicts in DIR (default: data).
+    """Find bad photos, copies and conflicts in DIR, or a CSV (default: data).
 
     \b
     catsdogs check --quarantine bad_photos
     """
+    source = click.get_current_context().get_parameter_source("folder")
+    is_named = source is not click.core.ParameterSource.DEFAULT
     if restore_dir is not None:
         if quarantine_dir is not None:
             raise ConfigError("--quarantine and --restore contradict each other: give one of them")
-        source = click.get_current_context().get_parameter_source("folder")
-        is_named = source is not click.core.ParameterSource.DEFAULT
         _restore(restore_dir, folder if is_named else None)
         return
     from catsdogs.commands.check import check
+    from catsdogs.config_file import assignments, load_config
     from catsdogs.console import Console
     from catsdogs.reporting.findings import findings_as_json, findings_as_text
     from catsdogs.reporting.result_lines import moved_lines
 
-    result = check(folder, fast, quarantine_dir, Console())
+    config = load_config(config_path, assignments(settings)).data
+    folder = folder if is_named else Path(config.dir)
+    result = check(folder, fast, quarantine_dir, Console(), config)
     if format_name == "json":
         click.echo(findings_as_json(result))
     else:

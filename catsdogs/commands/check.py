@@ -9,8 +9,10 @@ from catsdogs.checking.findings import KINDS, Finding
 from catsdogs.checking.folder_listing import list_data_folder
 from catsdogs.checking.inspection import inspect_photos
 from catsdogs.checking.quarantine import Move, quarantine, restore
+from catsdogs.config import DataConfig
 from catsdogs.console import Console
 from catsdogs.data.batches import num_decode_threads
+from catsdogs.data.manifest import data_root
 
 _QUARANTINED = ("unreadable", "too_large", "label_conflict")
 """What can teach nothing, or teaches both sides of a contradiction; not even a person can say
@@ -51,20 +53,28 @@ class RestoreResult:
     left: list[tuple[Path, str]]
 
 
-def check(folder: Path, fast: bool, quarantine_dir: Path | None, console: Console) -> CheckResult:
+def check(
+    folder: Path,
+    fast: bool,
+    quarantine_dir: Path | None,
+    console: Console,
+    config: DataConfig | None = None,
+) -> CheckResult:
     """Look at every photo of a folder, at their copies among each other and at their places.
 
     Args:
-        folder: as `train` takes it.
+        folder: as `train` takes it, or a manifest.
         fast: headers and contents alone: no decoding, no near copies.
         quarantine_dir: where unusable and contradictory photos are moved; None moves none.
         console: where progress is shown.
+        config: whose `classes` and `group` count; None: none.
 
     Raises:
+        ConfigError: `data.classes` or `data.group` does not fit the photos.
         DataError: there is no such folder, no photo in it, or the quarantine cannot be used.
     """
     start = time.perf_counter()
-    listing = list_data_folder(folder)
+    listing = list_data_folder(folder, config)
     paths = [place.path for place in listing.photos]
     with console.task("checking photos", len(paths)) as task:
         inspections = list(inspect_photos(paths, fast, num_decode_threads(0), task.advance))
@@ -81,7 +91,8 @@ def check(folder: Path, fast: bool, quarantine_dir: Path | None, console: Consol
     moved: list[Move] | None = None
     unmoved: list[tuple[Path, str]] = []
     if quarantine_dir is not None:
-        photos = set(paths)
+        root = data_root(folder)
+        photos = {path for path in paths if _lies_below(path, root)}
         reasons = {
             path: f"{KINDS[finding.kind]}: {finding.detail}"
             for finding in reversed(findings)
@@ -89,9 +100,18 @@ def check(folder: Path, fast: bool, quarantine_dir: Path | None, console: Consol
             for path in finding.paths
             if path in photos
         }
-        moved, unmoved = quarantine(sorted(reasons.items()), folder, quarantine_dir)
+        outside = [path for path in reasons if not _lies_below(path, root)]
+        unmoved = [(path, f"it does not lie in {root}, with the manifest") for path in outside]
+        wanted = [(path, reasons[path]) for path in sorted(set(reasons) - set(outside))]
+        moved, failed = quarantine(wanted, root, quarantine_dir)
+        unmoved += failed
     seconds = time.perf_counter() - start
     return CheckResult(folder, listing.counts(), findings, moved, unmoved, seconds)
+
+
+def _lies_below(path: Path, root: Path) -> bool:
+    """Whether a path leads from a folder downward alone; one in a manifest may lead anywhere."""
+    return path.is_relative_to(root) and ".." not in path.relative_to(root).parts
 
 
 def undo(folder: Path, root: Path | None) -> RestoreResult:
@@ -99,9 +119,9 @@ def undo(folder: Path, root: Path | None) -> RestoreResult:
 
     Args:
         folder: of the quarantine.
-        root: the data folder that was checked; None: the one that knows of the quarantine.
+        root: the data folder or manifest that was checked; None: what knows of the quarantine.
 
     Raises:
         DataError: there is no manifest in the folder, it is damaged, or of another data folder.
     """
-    return RestoreResult(*restore(folder, root))
+    return RestoreResult(*restore(folder, root and data_root(root)))

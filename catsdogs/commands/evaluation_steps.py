@@ -24,11 +24,17 @@ def load_photos(root: Path, predictors: Sequence[Predictor], console: Console) -
     for line in {p.choice.warning for p in predictors if p.choice.warning}:
         console.warn(line)
     known = [(p.trained_on, p.knows_all_photos) for p in predictors]
+    mapping = {
+        label: name
+        for data, _ in reversed(known)
+        for label, name in (data.classes if data else {}).items()
+    }
     photos = find_labelled_photos(
         root,
         predictors[0].class_names,
         [data for data, knows_all in known if data and not knows_all],
         [Path(data.dir) for data, knows_all in known if data and knows_all],
+        mapping,
     )
     for note in photos.notes:
         console.note(note)

@@ -23,7 +23,7 @@ from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.evaluation.figures import Mistake
 from catsdogs.evaluation.intervals import auc_interval, loss_interval
 from catsdogs.evaluation.score import Score
-from catsdogs.files import check_writable, is_dir, replacing
+from catsdogs.files import check_writable, exists, replacing
 from catsdogs.model.gradcam import explain_photos
 from catsdogs.model.metadata import Metadata, read_metadata
 from catsdogs.model.predictor import Prediction, Predictor
@@ -85,7 +85,7 @@ def report(
     check_writable(output)
     if data is None:
         data = find_path(run_dir, metrics.data)
-        if not is_dir(data):
+        if not exists(data):
             raise DataError(
                 f"no folder {data}, where {run_dir.path} had its photos: name a folder",
                 key="data",

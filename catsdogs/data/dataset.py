@@ -1,27 +1,19 @@
-"""Class folders to samples: layouts, class names, splits, subsampling, fingerprints."""
+"""Listed photos to samples: class names, splits, subsampling, fingerprints."""
 
 import hashlib
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from catsdogs.config import DataConfig
 from catsdogs.data.content_split import held_back
 from catsdogs.data.contents import new_hash, open_file
-from catsdogs.data.layout import (
-    TEST,
-    TRAIN,
-    VALIDATION,
-    Layout,
-    class_name,
-    find_layout,
-    require_folder,
-    same_but_for_case,
-)
-from catsdogs.data.walking import PHOTO, Tally, Walker, photos_below, scan, visible_folders
+from catsdogs.data.groups import held_back_groups, tie_together
+from catsdogs.data.layout import TRAIN, VALIDATION
+from catsdogs.data.listing import ListedPhoto, Listing, list_photos
+from catsdogs.data.manifest import is_manifest
 from catsdogs.errors import DataError
 from catsdogs.text import counted
 
@@ -34,11 +26,20 @@ class Sample:
         path: where it lies.
         label: index into `Dataset.class_names`.
         content_hash: 16 bytes that change with any byte of the file, and with nothing else.
+        group: name of what must stay together with it, in 16 bytes; empty: nothing but copies.
+        weight: what it counts for in the loss, 1 on average.
     """
 
     path: Path
     label: int
     content_hash: bytes = b""
+    group: bytes = b""
+    weight: float = 1.0
+
+    @property
+    def unit(self) -> bytes:
+        """What must not be split: its group, else its copies."""
+        return self.group or self.content_hash
 
 
 @dataclass
@@ -74,9 +75,9 @@ class Dataset:
         self.splits = {TRAIN: everything, VALIDATION: list(everything)}
 
     def fingerprint(self) -> str:
-        """A SHA-256 (hex) of splits, class names and contents; file names do not matter."""
+        """A SHA-256 (hex) of splits, classes, contents and weights; file names do not matter."""
         lines = sorted(
-            f"{split}/{self.class_names[sample.label]}/{sample.content_hash.hex()}"
+            self._line(split, sample)
             for split, samples in self.splits.items()
             for sample in samples
         )
@@ -85,11 +86,15 @@ class Dataset:
     def order_fingerprint(self) -> str:
         """A SHA-256 (hex) that changes with the order of the photos as well."""
         lines = [
-            f"{split}/{self.class_names[sample.label]}/{sample.content_hash.hex()}"
+            self._line(split, sample) + sample.group.hex()
             for split in sorted(self.splits)
             for sample in self.splits[split]
         ]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def _line(self, split: str, sample: Sample) -> str:
+        line = f"{split}/{self.class_names[sample.label]}/{sample.content_hash.hex()}"
+        return line if sample.weight == 1 else f"{line}/{sample.weight:.6g}"
 
 
 Advance = Callable[[int], None]
@@ -104,173 +109,123 @@ def load_dataset(
     """Find the photos of `train` and `validation` and read their content hashes.
 
     Either the folder holds `train/` and `validation/` (or other names, see `find_layout`) with
-    a folder per class in each, or it holds the class folders themselves. In the second case, and
-    where there is no validation folder, a photo's content decides its split: renaming photos
-    moves none, adding some moves few others or none (see `held_back`), and copies always fall
-    into the same split.
+    a folder per class in each, or it holds the class folders themselves; or a manifest says it
+    all. Where photos are not split, their contents decide: renaming photos moves none, adding
+    some moves few others or none (see `held_back`), and copies always fall into the same split.
+    What belongs together by `data.group` stays together.
 
     Args:
-        config: folder, fraction for validation, subsampling.
+        config: folder or manifest, classes, groups, fraction for validation, subsampling.
         seed: of the subsampling.
         class_names: the classes of an existing model, in its order; None takes the
             folders' names in alphabetical order.
         on_hashed: called with the number of photos read since the last call.
 
     Raises:
-        DataError: no folder, no class folders, fewer than two classes, a class without
-            photos to train on, or folders that do not match `class_names`.
+        DataError: no folder, no class folders, wrong rows, fewer than two classes, a class
+            without photos to train on, or folders that do not match `class_names`.
+        ConfigError: `data.classes` or `data.group` does not fit the photos.
     """
-    require_folder(Path(config.dir), "data.dir")
-    layout = find_layout(Path(config.dir), class_names or ())
-    root, notes = layout.root, list(layout.notes)
-    folders = _training_folders(layout, notes)
-    tests = () if TRAIN in layout.splits else tuple(layout.splits.get(TEST, ()))
-    listed = {
-        split: in_names_of(class_names or (), list_classes(folder, notes, tests))
-        for split, folder in folders.items()
-    }
-    names = _class_names(listed, folders, class_names, notes)
-    splits = {
-        split: [Sample(path, names.index(name)) for name in names for path in classes.get(name, ())]
-        for split, classes in listed.items()
-    }
+    root = Path(config.dir)
+    listing = list_photos(config, class_names or ())
+    notes = listing.notes
+    names = _class_names(listing, class_names, notes)
+    splits = {split: _samples(photos, names) for split, photos in listing.splits.items()}
     unreadable: list[tuple[Path, str]] = []
+
+    def subsampled(splits: dict[str, list[Sample]]) -> dict[str, list[Sample]]:
+        return {
+            split: _subsample(samples, config, seed, listing.root, names, split, notes)
+            for split, samples in splits.items()
+        }
+
     if VALIDATION in splits:
-        splits = {s: _subsample(v, config, seed, root, names, s, notes) for s, v in splits.items()}
-        splits = {s: _hash_contents(v, unreadable, on_hashed) for s, v in splits.items()}
+        splits = {
+            s: _hash_contents(v, unreadable, on_hashed) for s, v in subsampled(splits).items()
+        }
     else:
         hashed = _hash_contents(splits[TRAIN], unreadable, on_hashed)
-        splits = _split_by_content(hashed, config.validation_fraction, names, notes)
-        splits = {s: _subsample(v, config, seed, root, names, s, notes) for s, v in splits.items()}
-    dataset = Dataset(names, splits, notes, unreadable=unreadable)
+        splits = subsampled(_split_by_content(hashed, config.validation_fraction, names, notes))
+    dataset = Dataset(names, _weighted(_tied(splits)), notes, unreadable=unreadable)
     _check_splits(dataset, root)
     _warn_of_leakage(dataset)
     return dataset
 
 
-def _training_folders(layout: Layout, notes: list[str]) -> dict[str, Path]:
-    """Which folder holds which split; `train` alone where the photos are not split."""
-    found = layout.folders()
-    if TRAIN in found:
-        _note_beside(layout, notes)
-        return {split: found[split] for split in (TRAIN, VALIDATION) if split in found}
-    if VALIDATION in found:
-        raise DataError(
-            f"{layout.root} has {layout.named(VALIDATION).name}/ but no train/: "
-            f"add {layout.root / 'train'}"
+def _samples(photos: Sequence[ListedPhoto], names: Sequence[str]) -> list[Sample]:
+    """Photos in the order of the classes, each with its label."""
+    labels = {name: label for label, name in enumerate(names)}
+    samples = [
+        Sample(
+            photo.path,
+            labels[photo.class_name],
+            group=_group_key(photo.group) if photo.group else b"",
+            weight=photo.weight,
         )
-    return {TRAIN: layout.root}
+        for photo in photos
+    ]
+    return sorted(samples, key=lambda sample: sample.label)  # stable: else as they were
 
 
-def _note_beside(layout: Layout, notes: list[str]) -> None:
-    """Say what lies beside the splits and is not used."""
-    for folder in layout.beside:
-        count = sum(found.kind == PHOTO for found in Walker([folder]).walk(folder))
-        if count:
-            notes.append(f"{folder} is no split and is left out: {counted(count, 'photo')}")
-    loose = sum(found.kind == PHOTO and not found.is_folder for found in scan(layout.root))
-    if loose:
-        notes.append(f"{layout.root}: left out, beside the splits: {counted(loose, 'photo')}")
+def _group_key(group: str) -> bytes:
+    return hashlib.blake2b(group.encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
-def list_classes(
-    folder: Path, notes: list[str], splits: Collection[Path] = ()
-) -> dict[str, list[Path]]:
-    """Class names to photo paths, those of each sorted.
-
-    Args:
-        folder: holds a folder per class.
-        notes: is told what was left out.
-        splits: folders in it that are splits, not classes.
-
-    Raises:
-        DataError: it holds no class folders with photos, or two that are named the same.
-    """
-    classes: dict[str, list[Path]] = {}
-    places: dict[str, Path] = {}
-    tally = Tally()
-    class_folders = [place for place in visible_folders(folder) if place not in splits]
-    walker = Walker(class_folders)
-    for place in class_folders:
-        photos = [Path(path) for path in photos_below(walker, place, tally)]
-        if not photos:
-            notes.append(f"{place} holds no photos and is left out")
-            continue
-        if not _is_unicode(place.name):  # no model file could hold it
-            raise DataError(f"{place} is not named in UTF-8: rename the folder")
-        name = class_name(place)
-        if name in classes:
-            raise DataError(
-                f"{places[name]} and {place} have the same name, {name}, and differ only in how "
-                "its letters are put together in Unicode: put their photos into one folder"
-            )
-        classes[name], places[name] = photos, place
-    notes.extend(
-        f"{' and '.join(str(places[name]) for name in names)} are different classes, named the "
-        "same but for upper and lower case"
-        for names in same_but_for_case(classes)
-    )
-    loose = 0
-    for found in scan(folder):
-        if found.kind != PHOTO:
-            tally.add(found)
-        loose += found.kind == PHOTO and not found.is_folder
-    if tally:
-        notes.append(f"{folder}: left out: {tally}")
-    if loose:
-        notes.append(f"{folder}: left out, in no class folder: {counted(loose, 'photo')}")
-    for place in splits:
-        count = sum(found.kind == PHOTO for found in Walker([place]).walk(place))
-        if count and place.parent == folder:
-            notes.append(
-                f"{place} is taken for photos to test on later, not for a class, and is left out: "
-                f"{counted(count, 'photo')}"
-            )
-    if not classes:
-        raise DataError(
-            f"{folder} has no class folders with photos: expected one folder per class, "
-            f"e.g. {folder / 'cats'}"
-        )
-    return classes
+def _tied(splits: dict[str, list[Sample]]) -> dict[str, list[Sample]]:
+    """Groups that share a photo are one group."""
+    samples = [sample for of_split in splits.values() for sample in of_split]
+    if not any(sample.group for sample in samples):
+        return splits
+    units = iter(tie_together([s.group for s in samples], [s.content_hash for s in samples]))
+    return {split: [replace(s, group=next(units)) for s in of] for split, of in splits.items()}
 
 
-def in_names_of(known: Sequence[str], classes: dict[str, list[Path]]) -> dict[str, list[Path]]:
-    """The same classes, each spelled as a model spells it: Unicode has two ways for a letter."""
-    spelling = {unicodedata.normalize("NFC", name): name for name in known}
-    return {spelling.get(name, name): paths for name, paths in classes.items()}
-
-
-def _is_unicode(name: str) -> bool:
-    """Whether a file name came out of its bytes as text."""
-    return name.encode("utf-8", "ignore").decode() == name
+def _weighted(splits: dict[str, list[Sample]]) -> dict[str, list[Sample]]:
+    """Weights that are 1 on average over the photos to train on, so that none changes the rate."""
+    weights = [sample.weight for sample in splits[TRAIN]]
+    mean = sum(weights) / max(1, len(weights))
+    if all(sample.weight == 1 for samples in splits.values() for sample in samples):
+        return splits
+    return {
+        split: [replace(s, weight=s.weight / mean) for s in samples]
+        for split, samples in splits.items()
+    }
 
 
 def _class_names(
-    listed: dict[str, dict[str, list[Path]]],
-    folders: dict[str, Path],
-    known: Sequence[str] | None,
-    notes: list[str],
+    listing: Listing, known: Sequence[str] | None, notes: list[str]
 ) -> tuple[str, ...]:
-    """The classes, after checking that every split's folders belong to them."""
-    names = tuple(known) if known is not None else tuple(sorted(listed[TRAIN]))
-    owner = "the model" if known is not None else str(folders[TRAIN])
-    for split, classes in listed.items():
-        strangers = sorted(set(classes) - set(names))
-        if strangers:
-            raise DataError(
-                f"{folders[split] / strangers[0]} is no class of {owner}, "
-                f"which has {', '.join(names)}: rename or remove the folder"
-            )
-        missing = sorted(set(names) - set(classes))
+    """The classes, after checking that every split's photos belong to them."""
+    of_splits = {s: {photo.class_name for photo in photos} for s, photos in listing.splits.items()}
+    places = listing.places
+    names = tuple(known) if known is not None else tuple(sorted(of_splits[TRAIN]))
+    owner = "the model" if known is not None else str(places[TRAIN])
+    for split, of_split in of_splits.items():
+        place = places[split]
+        if strangers := sorted(of_split - set(names)):
+            raise _stranger(strangers[0], split, place, owner, names)
+        missing = sorted(set(names) - of_split)
+        of_what = f"{split} photos" if is_manifest(place) else "photos"
         if missing and split == TRAIN:
-            raise DataError(f"{folders[split]} has no photos of {', '.join(missing)}")
+            raise DataError(f"{place} has no {of_what} of {', '.join(missing)}")
         if missing:
-            notes.append(f"{folders[split]} has no photos of {', '.join(missing)}")
+            notes.append(f"{place} has no {of_what} of {', '.join(missing)}")
     if len(names) < 2:
         raise DataError(
-            f"{folders[TRAIN]} has only the class {names[0]}: expected two classes or more"
+            f"{places[TRAIN]} has only the class {names[0]}: expected two classes or more"
         )
     return names
+
+
+def _stranger(name: str, split: str, place: Path, owner: str, names: Sequence[str]) -> DataError:
+    """The error for a class that others do not have."""
+    if is_manifest(place):
+        owner = f"the split {TRAIN}" if owner == str(place) else owner
+        found = f"{place} has {split} photos of {name}, which"
+        way_out = "mend or remove their rows, or set data.classes"
+    else:
+        found, way_out = str(place / name), "rename or remove the folder"
+    return DataError(f"{found} is no class of {owner}, which has {', '.join(names)}: {way_out}")
 
 
 def _rank(*parts: object) -> int:
@@ -288,7 +243,7 @@ def _subsample(
     split: str,
     notes: list[str],
 ) -> list[Sample]:
-    """A seeded N-th of every class, at least one photo of each."""
+    """A seeded N-th of every class, at least one photo of each; groups as whole as they can be."""
     if config.subsample == 1:
         return samples
     kept = []
@@ -301,9 +256,17 @@ def _subsample(
                 "would be none: one is kept"
             )
             per_class = 1
-        of_class.sort(key=lambda s: _rank(seed, s.path.relative_to(root).as_posix()))
+        of_class.sort(key=lambda sample: _place_in_line(sample, seed, root))
         kept += sorted(of_class[:per_class], key=lambda s: s.path)
     return kept
+
+
+def _place_in_line(sample: Sample, seed: int, root: Path) -> tuple[int, int]:
+    """What decides which photos a subsample takes first."""
+    path = sample.path
+    name = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+    rank = _rank(seed, name)
+    return (_rank(seed, sample.group.hex()) if sample.group else rank), rank
 
 
 def _hash_file(path: Path) -> bytes | str:
@@ -326,7 +289,7 @@ def _hash_contents(
             samples, pool.map(_hash_file, [s.path for s in samples]), strict=True
         ):
             if isinstance(result, bytes):
-                hashed.append(Sample(sample.path, sample.label, result))
+                hashed.append(replace(sample, content_hash=result))
             else:
                 unreadable.append((sample.path, result))
             on_hashed(1)
@@ -336,7 +299,9 @@ def _hash_contents(
 def _split_by_content(
     samples: list[Sample], fraction: float, names: Sequence[str], notes: list[str]
 ) -> dict[str, list[Sample]]:
-    """Split each class by the contents of its photos."""
+    """Split each class by the contents of its photos, or by their groups."""
+    if any(sample.group for sample in samples):
+        return _split_by_group(samples, fraction, names, notes)
     splits: dict[str, list[Sample]] = {TRAIN: [], VALIDATION: []}
     for label, name in enumerate(names):
         of_class = [sample for sample in samples if sample.label == label]
@@ -353,6 +318,27 @@ def _split_by_content(
     notes.append(
         f"split by content: {len(splits[TRAIN]):,} photos to train on, "
         f"{len(splits[VALIDATION]):,} for validation"
+    )
+    return splits
+
+
+def _split_by_group(
+    samples: list[Sample], fraction: float, names: Sequence[str], notes: list[str]
+) -> dict[str, list[Sample]]:
+    units = tie_together([s.group for s in samples], [s.content_hash for s in samples])
+    chosen, without = held_back_groups(units, [s.label for s in samples], fraction)
+    splits: dict[str, list[Sample]] = {TRAIN: [], VALIDATION: []}
+    for sample, unit in sorted(
+        zip(samples, units, strict=True), key=lambda pair: (pair[0].label, pair[0].path)
+    ):
+        splits[VALIDATION if unit in chosen else TRAIN].append(sample)
+    for label in sorted(without):
+        notes.append(f"{names[label]} has no group to spare: none of its photos validates")
+    num_groups = len(set(units))
+    notes.append(
+        f"split by group: {len(splits[TRAIN]):,} photos to train on, "
+        f"{len(splits[VALIDATION]):,} for validation, of {num_groups - len(chosen):,} and "
+        f"{counted(len(chosen), 'group')}"
     )
     return splits
 

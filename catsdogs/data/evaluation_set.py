@@ -1,12 +1,16 @@
-"""Class folders to photos whose class is known, for a model that has its classes already."""
+"""Photos whose class is known, of folders or a manifest, for a model that has its classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from catsdogs.config import DataConfig
-from catsdogs.data.dataset import in_names_of, list_classes, load_dataset
-from catsdogs.data.layout import TEST, TRAIN, VALIDATION, find_layout, holds_classes, require_folder
+from catsdogs.data.class_folders import in_names_of, list_classes
+from catsdogs.data.dataset import load_dataset
+from catsdogs.data.layout import TEST, TRAIN, VALIDATION, find_layout, holds_classes
+from catsdogs.data.listing import ClassMapping, by_label, map_classes, require_photos
+from catsdogs.data.manifest import is_manifest, read_manifest
 from catsdogs.errors import DataError
 from catsdogs.files import is_dir, real_path
 from catsdogs.text import counted
@@ -19,7 +23,7 @@ class LabelledPhotos:
     """Photos to hold a model against.
 
     Attributes:
-        folder: where they lie.
+        folder: where they lie; a manifest, where that lists them.
         paths: of the photos, in the order of classes and paths; one or more.
         labels: the class of each, by name.
         notes: what is evaluated, and what was left out, a sentence each.
@@ -38,6 +42,7 @@ def find_labelled_photos(
     class_names: Sequence[str],
     trained_on: Sequence[DataConfig] = (),
     known_whole: Sequence[Path] = (),
+    mapping: ClassMapping = MappingProxyType({}),
 ) -> LabelledPhotos:
     """Find the photos to evaluate a model on: those of `test`, else of `validation`.
 
@@ -45,17 +50,21 @@ def find_labelled_photos(
     folder, only the photos that its training held back for validation are taken.
 
     Args:
-        root: holds `test/` or `validation/` (or `val/`, `valid/`), or a folder per class.
+        root: holds `test/` or `validation/` (or `val/`, `valid/`), or a folder per class; or a
+            manifest, whose column `split` is as good.
         class_names: of the model; folders are matched to them by name.
         trained_on: where the photos of each model lay that is evaluated, and how they were
             split, as far as that is known.
         known_whole: folders of which a model was trained on all photos but those of `test`.
+        mapping: `data.classes` of the trainings: what folders are called to what they count as.
 
     Raises:
-        DataError: no folder, no photos, or a folder that is no class of the model.
+        DataError: no folder, no photos, wrong rows, or a folder that is no class of the model.
     """
-    require_folder(root, "data")
-    layout = find_layout(root, class_names)
+    require_photos(root, "data")
+    if is_manifest(root):
+        return _of_manifest(root, class_names, trained_on, known_whole, mapping)
+    layout = find_layout(root, (*class_names, *mapping))
     folders = layout.folders()
     notes = list(layout.notes)
     split = next((s for s in (TEST, VALIDATION) if s in folders), None)
@@ -75,20 +84,9 @@ def find_labelled_photos(
     folder = folders[split] if split else layout.root
     found = LabelledPhotos(folder, [], [], notes)
     tests = () if split else tuple(layout.splits.get(TEST, ()))
-    classes = in_names_of(class_names, list_classes(folder, found.notes, tests))
-    strangers = sorted(set(classes) - set(class_names))
-    if strangers:
-        raise DataError(
-            f"{folder} has folders of {', '.join(sorted(classes))}, the model knows "
-            f"{', '.join(class_names)}: rename or remove {', '.join(strangers)}"
-        )
-    missing = [name for name in class_names if name not in classes]
-    if missing:
-        found.warnings.append(f"{folder} has no photos of {', '.join(missing)}")
-    for name, paths in classes.items():
-        found.paths += paths
-        found.labels += [name] * len(paths)
-    found.notes.append(f"evaluating {counted(len(found.paths), 'photo')} of {folder}")
+    listed = list_classes(folder, found.notes, tests)
+    classes = in_names_of(class_names, map_classes(listed, mapping, found.notes, folder))
+    _take(found, classes, class_names, "folders")
     known = [_folders_of(Path(data.dir), class_names) for data in trained_on]
     trained_with = [splits.get(TRAIN) for splits in known]
     for whole in known_whole:
@@ -99,6 +97,69 @@ def find_labelled_photos(
             f"{folder} is what the model was trained on: the figures say nothing about new photos"
         )
     elif any(_same(folder, splits.get(VALIDATION)) for splits in known):
+        found.notes.append(f"they {_CHOSE_THE_EPOCH}")
+    return found
+
+
+def _take(
+    found: LabelledPhotos, classes: Mapping[str, list[Path]], class_names: Sequence[str], what: str
+) -> None:
+    """Let photos be evaluated, by class.
+
+    Raises:
+        DataError: the model does not know a class, or no photo is left.
+    """
+    place = found.folder
+    strangers = sorted(set(classes) - set(class_names))
+    if strangers:
+        raise DataError(
+            f"{place} has {what} of {', '.join(sorted(classes))}, the model knows "
+            f"{', '.join(class_names)}: rename or remove {', '.join(strangers)}"
+        )
+    if not classes:
+        raise DataError(f"{place} has no photos of {', '.join(class_names)}: give others")
+    missing = [name for name in class_names if name not in classes]
+    if missing:
+        found.warnings.append(f"{place} has no photos of {', '.join(missing)}")
+    for name, paths in classes.items():
+        found.paths += paths
+        found.labels += [name] * len(paths)
+    found.notes.append(f"evaluating {counted(len(found.paths), 'photo')} of {place}")
+
+
+def _of_manifest(
+    path: Path,
+    class_names: Sequence[str],
+    trained_on: Sequence[DataConfig],
+    known_whole: Sequence[Path],
+    mapping: ClassMapping,
+) -> LabelledPhotos:
+    """As `find_labelled_photos`, for a manifest."""
+    manifest = read_manifest(path)
+    notes = list(manifest.notes)
+    said = {row.split for row in manifest.rows}
+    split = next((split for split in (TEST, VALIDATION, "") if split in said), None)
+    if split is None:
+        raise DataError(
+            f"{path} lists photos to train on alone: say {TEST} or {VALIDATION} in its column split"
+        )
+    is_trained_on = any(_same(path, Path(data.dir)) for data in trained_on)
+    if split == "":
+        for data in trained_on:
+            if _same(path, Path(data.dir)):
+                return _held_back(path, class_names, data, notes)
+    found = LabelledPhotos(path, [], [], notes)
+    rows = by_label(row for row in manifest.rows if row.split == split)
+    mapped = map_classes(rows, mapping, found.notes, path)
+    classes = {name: [row.path for row in of_class] for name, of_class in mapped.items()}
+    _take(found, in_names_of(class_names, classes), class_names, "photos")
+    if split:
+        found.notes.append(f"they are its {split} photos")
+    if split != TEST and any(_same(path, whole) for whole in known_whole):
+        found.warnings.append(
+            f"{path} is what the model was trained on: the figures say nothing about new photos"
+        )
+    elif split == VALIDATION and is_trained_on:
         found.notes.append(f"they {_CHOSE_THE_EPOCH}")
     return found
 

@@ -188,6 +188,11 @@ def split_said_by(name: str) -> str | None:
     return said.pop() if len(said) == 1 else None
 
 
+def split_of_word(text: str) -> str | None:
+    """The split that a word in a table is: `train`, `Val`, `testing`; None: it is none."""
+    return _SPLIT_OF_WORD.get(text.lower())
+
+
 def class_name(folder: Path) -> str:
     """The name of a class: that of its folder, in the one Unicode form of its letters (NFC)."""
     return unicodedata.normalize("NFC", folder.name)

@@ -1,4 +1,4 @@
-"""What a user names, files, folders, globs and lists, to paths of photos."""
+"""What a user names, files, folders, globs, manifests and lists, to paths of photos."""
 
 import codecs
 import fnmatch
@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from catsdogs.data.manifest import is_manifest, read_manifest
 from catsdogs.data.walking import (
     HIDDEN,
     SUFFIX_LIST,
@@ -109,6 +110,8 @@ def _walk_argument(argument: str, tally: Tally) -> Iterable[str]:
         return chain([first], photos)
     try:
         os.lstat(argument)
+        if is_manifest(Path(argument)):
+            return [str(row.path) for row in read_manifest(Path(argument), needs_labels=False).rows]
         return [argument]
     except (FileNotFoundError, NotADirectoryError):
         pass

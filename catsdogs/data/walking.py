@@ -14,7 +14,8 @@ from catsdogs.errors import DataError
 from catsdogs.text import counted
 
 PHOTO_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .bmp .gif .webp .tif .tiff .avif .heic .heif .hif".split()
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif"}
+    | {".heic", ".heif", ".hif"}
 )
 """In lower case; file names are compared in lower case too. Whether HEIC and AVIF can be read
 here is another question: a photo that is left out without a word would be missed."""

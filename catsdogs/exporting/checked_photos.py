@@ -2,12 +2,14 @@
 
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
 from catsdogs.data.evaluation_set import find_labelled_photos
 from catsdogs.data.layout import TRAIN, find_layout
+from catsdogs.data.manifest import is_manifest, read_manifest
 from catsdogs.data.photo_paths import walk_photos
 from catsdogs.errors import DataError
 from catsdogs.exporting.self_check import CheckedPhoto
@@ -49,7 +51,8 @@ def photos_to_check(folder: Path | None, predictor: Predictor) -> tuple[list[Che
 
 def _of_folder(folder: Path, predictor: Predictor) -> list[CheckedPhoto]:
     data = predictor.trained_on
-    found = find_labelled_photos(folder, predictor.class_names, [data] if data else [])
+    known, mapping = ([data], data.classes) if data else ([], {})
+    found = find_labelled_photos(folder, predictor.class_names, known, mapping=mapping)
     return [CheckedPhoto(str(path), path) for path in _spread(found.paths, _MAX_CHECKED)]
 
 
@@ -59,6 +62,11 @@ def photos_to_calibrate(
     """Photos that it was trained on; where they are not there, those of the self-check."""
     data = predictor.trained_on
     folder = None
+    if data is not None and is_manifest(Path(data.dir)):
+        with suppress(DataError):  # it was trained elsewhere
+            rows = read_manifest(Path(data.dir)).rows
+            trained = [row.path for row in rows if row.split in (TRAIN, "")]
+            return [CheckedPhoto(str(path), path) for path in _spread(trained, _NUM_CALIBRATION)]
     if data is not None and is_dir(Path(data.dir)):
         found = find_layout(Path(data.dir)).splits.get(TRAIN, {})
         folder = next(iter(found.values()), None)

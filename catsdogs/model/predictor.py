@@ -186,9 +186,8 @@ class Predictor:
             return None
         with suppress(ModelFileError), foreign_bytes(self._path, ModelFileError):
             section = self.metadata.config["data"]
-            return DataConfig(
-                dir=section["dir"], validation_fraction=section["validation_fraction"]
-            )
+            kept = ("dir", "validation_fraction", "classes", "group")  # later versions: others
+            return DataConfig(**{key: section[key] for key in kept if key in section})
         return None
 
     def predict(

@@ -1,0 +1,59 @@
+"""`catsdogs manifest`: class folders as a CSV that lists their photos."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from catsdogs.checking.folder_listing import list_data_folder
+from catsdogs.data.layout import find_layout
+from catsdogs.data.manifest import ManifestRow, is_manifest, manifest_lines, read_manifest
+from catsdogs.files import check_writable, replacing
+
+
+@dataclass(frozen=True)
+class ManifestResult:
+    """What lists the photos.
+
+    Attributes:
+        lines: of the CSV, without their line breaks.
+        num_photos: how many it lists.
+        output: the file that was written; None: none.
+    """
+
+    lines: list[str]
+    num_photos: int
+    output: Path | None
+
+
+def manifest(root: Path, output: Path | None) -> ManifestResult:
+    """List the photos of a data folder, with class and split, as `train` would see them.
+
+    Args:
+        root: a folder as `train` takes it, or a manifest, which is written anew.
+        output: the CSV, which the paths in it are relative to; None: the current folder.
+
+    Raises:
+        DataError: there is no such folder, no photo in it, or the output cannot be written.
+    """
+    rows = list(_rows(root))
+    base = Path() if output is None else output.parent
+    lines = manifest_lines(rows, base)
+    if output is not None:
+        check_writable(output)
+        with (
+            replacing(output) as part,
+            part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+        ):
+            file.writelines(f"{line}\n" for line in lines)
+    return ManifestResult(lines, len(rows), output)
+
+
+def _rows(root: Path) -> Iterable[ManifestRow]:
+    if is_manifest(root):
+        return read_manifest(root).rows
+    listing = list_data_folder(root)
+    has_splits = bool(find_layout(root).splits)
+    return (
+        ManifestRow(place.path, place.class_name, place.split if has_splits else "")
+        for place in listing.photos
+    )
