@@ -91,8 +91,8 @@ class DataConfig(_Section):
     are put together, `misc = false` leaves out. Those that are not named stay as they are."""
     group: GroupText = ""
     """What belongs together and is never split, such as a patient or a video: a regular expression
-    that finds it in a photo's path below the folder, or a column of the CSV. Empty: the column
-    `group`, if there is one."""
+    that finds it in a photo's path below the folder, a column of the CSV, or `moment`: photos that
+    a camera took within 10 s of each other. Empty: the column `group`, if there is one."""
     subsample: Count = Field(1, ge=1)
     """Take every N-th photo of each split, at least one a class; 1 takes all."""
     validation_fraction: float = Field(0.2, gt=0, lt=1)

@@ -7,6 +7,7 @@ from catsdogs.checking.findings import Finding
 from catsdogs.checking.folder_listing import Place
 from catsdogs.checking.inspection import Inspection
 from catsdogs.checking.near_copies import find_near_copies
+from catsdogs.data.moments import SECONDS, same_moments
 
 
 def find_copies(places: Sequence[Place], inspections: Sequence[Inspection]) -> list[Finding]:
@@ -35,6 +36,24 @@ def find_copies(places: Sequence[Place], inspections: Sequence[Inspection]) -> l
         )
         for group in _groups(pairs)
     ]
+
+
+def find_split_moments(places: Sequence[Place], inspections: Sequence[Inspection]) -> list[Finding]:
+    """One finding for each moment whose photos lie in several splits.
+
+    Args:
+        places: of all photos.
+        inspections: of the same photos in the same order.
+    """
+    moments = {place: i.moment for place, i in zip(places, inspections, strict=True) if i.moment}
+    findings = []
+    for together in same_moments(moments):
+        splits = sorted({place.split for place in together})
+        if len(splits) > 1:
+            paths = tuple(place.path for place in together)
+            detail = f"by one camera, {SECONDS} s apart or less: {' and '.join(splits)}"
+            findings.append(Finding("split_moment", paths, detail))
+    return findings
 
 
 def _groups(pairs: Sequence[tuple[int, int]]) -> list[list[int]]:

@@ -24,6 +24,7 @@ from catsdogs.data.listing import (
     require_photos,
 )
 from catsdogs.data.manifest import Manifest, is_manifest, read_manifest
+from catsdogs.data.moments import MOMENT
 from catsdogs.data.walking import (
     HIDDEN,
     LINK,
@@ -115,7 +116,7 @@ def list_data_folder(asked: Path, config: DataConfig | None = None) -> FolderLis
     ]
     if not listing.photos:
         raise DataError(f"{asked} has no photos left: data.classes leaves out all", "data.classes")
-    if pattern:
+    if pattern and pattern != MOMENT:
         notes: list[str] = []
         groups = find_groups(pattern, [place.path for place in listing.photos], root, notes)
         listing.photos = [

@@ -10,7 +10,8 @@ from PIL import Image
 
 from catsdogs.checking.near_copies import PictureSignature, signature_of
 from catsdogs.data.contents import TooLargeError, hash_content, read_content
-from catsdogs.data.images import decode_photo, is_flat, read_header
+from catsdogs.data.images import decode_photo, is_flat, read_exif, read_header
+from catsdogs.data.moments import Moment, moment_of
 from catsdogs.errors import DataError
 
 MIN_SIDE_PIXELS = 32
@@ -46,22 +47,25 @@ class Inspection:
         content_hash: of its bytes; empty where they cannot be read.
         faults: kinds of finding, each with its detail.
         signature: what it shows, for finding near copies; None where it was not decoded.
+        moment: when it was taken; None where it does not say.
     """
 
     path: Path
     content_hash: bytes
     faults: tuple[tuple[str, str], ...]
     signature: PictureSignature | None
+    moment: Moment | None = None
 
 
 def inspect_photo(path: Path, fast: bool) -> Inspection:
     """Read a photo file and decode it whole; `fast` looks at its header alone."""
-    content_hash, signature = b"", None
+    content_hash, signature, moment = b"", None, None
     faults = []
     try:
         content = read_content(path)
         content_hash = hash_content(content)
         header = read_header(content)
+        moment = moment_of(read_exif(content))
         if not fast:
             is_large = header.width * header.height > _LARGE_PIXELS
             image = decode_photo(content, _LARGE_SIZE if is_large else None)
@@ -80,7 +84,7 @@ def inspect_photo(path: Path, fast: bool) -> Inspection:
             faults.append(("too_small", f"{header.width} x {header.height} pixels"))
         if header.is_animated:
             faults.append(("several_frames", header.format))
-    return Inspection(path, content_hash, tuple(faults), signature)
+    return Inspection(path, content_hash, tuple(faults), signature, moment)
 
 
 def inspect_photos(

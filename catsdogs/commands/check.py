@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from catsdogs.checking.copies import find_copies
+from catsdogs.checking.copies import find_copies, find_split_moments
 from catsdogs.checking.findings import KINDS, Finding
 from catsdogs.checking.folder_listing import list_data_folder
 from catsdogs.checking.inspection import inspect_photos
@@ -86,6 +86,7 @@ def check(
             for kind, detail in inspection.faults
         ),
         *find_copies(listing.photos, inspections),
+        *find_split_moments(listing.photos, inspections),
     ]
     findings.sort(key=lambda finding: (list(KINDS).index(finding.kind), finding.paths))
     moved: list[Move] | None = None

@@ -72,7 +72,7 @@ def curve(config: Config, console: Console, picture_path: Path | None = None) ->
             photos.features,
             photos.labels,
             num_classes,
-            photos.contents,
+            photos.units,
             num_folds,
             config.head.class_weights == "balanced",
             task.advance,

@@ -2,44 +2,20 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from catsdogs.config import DataConfig
 from catsdogs.data.content_split import held_back
-from catsdogs.data.contents import new_hash, open_file
 from catsdogs.data.groups import held_back_groups, tie_together
 from catsdogs.data.layout import TRAIN, VALIDATION
 from catsdogs.data.listing import ListedPhoto, Listing, list_photos
 from catsdogs.data.manifest import is_manifest
+from catsdogs.data.moments import MOMENT, SECONDS, Moment, same_moments
+from catsdogs.data.samples import Advance, Sample, SampleReading
 from catsdogs.errors import DataError
 from catsdogs.text import counted
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One labelled photo.
-
-    Attributes:
-        path: where it lies.
-        label: index into `Dataset.class_names`.
-        content_hash: 16 bytes that change with any byte of the file, and with nothing else.
-        group: name of what must stay together with it, in 16 bytes; empty: nothing but copies.
-        weight: what it counts for in the loss, 1 on average.
-    """
-
-    path: Path
-    label: int
-    content_hash: bytes = b""
-    group: bytes = b""
-    weight: float = 1.0
-
-    @property
-    def unit(self) -> bytes:
-        """What must not be split: its group, else its copies."""
-        return self.group or self.content_hash
 
 
 @dataclass
@@ -97,9 +73,6 @@ class Dataset:
         return line if sample.weight == 1 else f"{line}/{sample.weight:.6g}"
 
 
-Advance = Callable[[int], None]
-
-
 def load_dataset(
     config: DataConfig,
     seed: int,
@@ -131,7 +104,7 @@ def load_dataset(
     notes = listing.notes
     names = _class_names(listing, class_names, notes)
     splits = {split: _samples(photos, names) for split, photos in listing.splits.items()}
-    unreadable: list[tuple[Path, str]] = []
+    reading = SampleReading(on_hashed, config.group == MOMENT)
 
     def subsampled(splits: dict[str, list[Sample]]) -> dict[str, list[Sample]]:
         return {
@@ -140,15 +113,16 @@ def load_dataset(
         }
 
     if VALIDATION in splits:
-        splits = {
-            s: _hash_contents(v, unreadable, on_hashed) for s, v in subsampled(splits).items()
-        }
+        splits = {split: reading.hashed(found) for split, found in subsampled(splits).items()}
+        splits = _by_moment(splits, config, reading.moments)
     else:
-        hashed = _hash_contents(splits[TRAIN], unreadable, on_hashed)
-        splits = subsampled(_split_by_content(hashed, config.validation_fraction, names, notes))
-    dataset = Dataset(names, _weighted(_tied(splits)), notes, unreadable=unreadable)
+        hashed = {TRAIN: reading.hashed(splits[TRAIN])}
+        (samples,) = _by_moment(hashed, config, reading.moments).values()
+        splits = subsampled(_split_by_content(samples, config.validation_fraction, names, notes))
+    dataset = Dataset(names, _weighted(_tied(splits)), notes, unreadable=reading.unreadable)
     _check_splits(dataset, root)
     _warn_of_leakage(dataset)
+    _warn_of_moments(dataset, reading.moments)
     return dataset
 
 
@@ -169,6 +143,19 @@ def _samples(photos: Sequence[ListedPhoto], names: Sequence[str]) -> list[Sample
 
 def _group_key(group: str) -> bytes:
     return hashlib.blake2b(group.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+
+
+def _by_moment(
+    splits: dict[str, list[Sample]], config: DataConfig, moments: Mapping[Path, Moment]
+) -> dict[str, list[Sample]]:
+    """Photos that were taken at once are a group, where `data.group` asks for that."""
+    if config.group != MOMENT:
+        return splits
+    groups = {path: _group_key(str(paths[0])) for paths in same_moments(moments) for path in paths}
+    return {
+        split: [replace(sample, group=groups.get(sample.path, b"")) for sample in samples]
+        for split, samples in splits.items()
+    }
 
 
 def _tied(splits: dict[str, list[Sample]]) -> dict[str, list[Sample]]:
@@ -269,33 +256,6 @@ def _place_in_line(sample: Sample, seed: int, root: Path) -> tuple[int, int]:
     return (_rank(seed, sample.group.hex()) if sample.group else rank), rank
 
 
-def _hash_file(path: Path) -> bytes | str:
-    """The content hash, or why there is none."""
-    try:
-        with open_file(path) as file:
-            return hashlib.file_digest(file, new_hash).digest()
-    except DataError as error:
-        return str(error)
-
-
-def _hash_contents(
-    samples: Iterable[Sample], unreadable: list[tuple[Path, str]], on_hashed: Advance
-) -> list[Sample]:
-    """The samples that can be read, with their content hashes."""
-    samples = list(samples)
-    hashed = []
-    with ThreadPoolExecutor(max_workers=8) as pool:  # waits for the disk more than for the cores
-        for sample, result in zip(
-            samples, pool.map(_hash_file, [s.path for s in samples]), strict=True
-        ):
-            if isinstance(result, bytes):
-                hashed.append(replace(sample, content_hash=result))
-            else:
-                unreadable.append((sample.path, result))
-            on_hashed(1)
-    return hashed
-
-
 def _split_by_content(
     samples: list[Sample], fraction: float, names: Sequence[str], notes: list[str]
 ) -> dict[str, list[Sample]]:
@@ -361,4 +321,24 @@ def _warn_of_leakage(dataset: Dataset) -> None:
             f"{count} also trained on and will flatter the accuracy, "
             f"e.g. {first.path} = {trained[first.content_hash]} "
             "(`catsdogs check` names all, and near copies)"
+        )
+
+
+def _warn_of_moments(dataset: Dataset, moments: Mapping[Path, Moment]) -> None:
+    """Photos that were taken at once and are not split alike."""
+    split_of = {
+        sample.path: split for split, samples in dataset.splits.items() for sample in samples
+    }
+    known = {path: moment for path, moment in moments.items() if path in split_of}
+    crossing = [
+        paths for paths in same_moments(known) if len({split_of[path] for path in paths}) > 1
+    ]
+    validated = [path for paths in crossing for path in paths if split_of[path] == VALIDATION]
+    if validated:
+        trained = next(path for path in crossing[0] if split_of[path] == TRAIN)
+        verb = "was" if len(validated) == 1 else "were"
+        dataset.warnings.append(
+            f"{counted(len(validated), 'validation photo')} {verb} taken within {SECONDS} s of "
+            f"photos that are trained on, by the same camera, and may flatter the accuracy, e.g. "
+            f"{validated[0]} and {trained}: data.group keeps together what belongs together"
         )

@@ -92,6 +92,20 @@ def read_header(content: bytes) -> Header:
     return _with_opened(content, look)
 
 
+def read_exif(content: bytes) -> bytes:
+    """The block of EXIF in a photo of any format, as it stands there; empty where there is none.
+
+    Raises:
+        DataError: as `decode_photo`, where the header shows it.
+    """
+
+    def look(image: Image.Image, content: bytes, format_name: str) -> bytes:
+        block = image.info.get("exif")
+        return block if isinstance(block, bytes) else b""
+
+    return _with_opened(content, look)
+
+
 def decode_photo(content: bytes, size: tuple[int, int] | None = None) -> Image.Image:
     """Decode a photo, upright and in RGB, no smaller than it must be.
 

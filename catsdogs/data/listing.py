@@ -19,6 +19,7 @@ from catsdogs.data.layout import (
     same_but_for_case,
 )
 from catsdogs.data.manifest import Manifest, ManifestRow, is_manifest, read_manifest
+from catsdogs.data.moments import MOMENT
 from catsdogs.errors import ConfigError, DataError
 from catsdogs.files import is_file
 from catsdogs.text import counted
@@ -102,9 +103,11 @@ def list_photos(config: DataConfig, class_names: Sequence[str] = ()) -> Listing:
 
 
 def _find_groups(listing: Listing, pattern: str) -> None:
-    photos = [photo for of_split in listing.splits.values() for photo in of_split]
-    paths = [photo.path for photo in photos]
-    groups = iter(find_groups(pattern, paths, listing.root, listing.notes))
+    paths = [photo.path for of_split in listing.splits.values() for photo in of_split]
+    if pattern == MOMENT:  # whoever reads the photos finds out
+        groups = iter([""] * len(paths))
+    else:
+        groups = iter(find_groups(pattern, paths, listing.root, listing.notes))
     for split, of_split in listing.splits.items():
         listing.splits[split] = [replace(photo, group=next(groups)) for photo in of_split]
 

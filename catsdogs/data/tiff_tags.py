@@ -46,6 +46,9 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _MAX_VALUES = 16
 """Of an entry, so many are looked at: one for each sample of a pixel."""
 
+_MAX_CHARACTERS = 80
+"""Of a text."""
+
 
 @dataclass(frozen=True)
 class Directory:
@@ -83,6 +86,19 @@ class Directory:
         value = next(iter(self.values(tag)), default)
         return int(value) if math.isfinite(value) else default
 
+    def text(self, tag: int) -> str:
+        """The beginning of a text, up to its NUL; empty where there is none."""
+        kind, count, offset, _ = self.entries.get(tag, (0, 0, 0, b""))
+        if kind not in (2, 7):  # ASCII, or bytes that some programs write in its place
+            return ""
+        found = self.content[offset : offset + min(count, _MAX_CHARACTERS)]
+        return found.partition(b"\0")[0].decode("latin-1").strip()
+
+    def directory_at(self, tag: int) -> "Directory | None":
+        """The directory that an entry points to; None where there is none."""
+        place = self.number(tag, -1)
+        return read_directory(self.content, place) if place >= 0 else None
+
     def claimed_bytes(self) -> int:
         """What all entries together claim to hold, however often they share it."""
         room = len(self.content)
@@ -116,16 +132,23 @@ class Directory:
         return body[:place] + first + body[place + len(first) :] + directory
 
 
-def read_directory(content: bytes) -> Directory | None:
-    """The first directory of a TIFF block; None where there is none."""
+def read_directory(content: bytes, start: int | None = None) -> Directory | None:
+    """A directory of a TIFF block; None where there is none.
+
+    Args:
+        content: of the block.
+        start: where the directory begins; None: the first one.
+    """
     order = {b"II": "<", b"MM": ">"}.get(content[:2])
     if order is None:
         return None
     try:
         is_big = 43 in struct.unpack_from("<H", content, 2) + struct.unpack_from(">H", content, 2)
-        start = struct.unpack_from(order + ("Q" if is_big else "I"), content, 8 if is_big else 4)[0]
+        if start is None:
+            place = 8 if is_big else 4
+            start = int(struct.unpack_from(order + ("Q" if is_big else "I"), content, place)[0])
         count = struct.unpack_from(order + ("Q" if is_big else "H"), content, start)[0]
-    except struct.error:
+    except (struct.error, OverflowError):  # an offset beyond what an index may be
         return None
     first, size, inline = (start + 8, 20, 8) if is_big else (start + 2, 12, 4)
     entries = {}

@@ -69,13 +69,13 @@ class Photos:
     Attributes:
         features: float16 `(n, …)`.
         labels: int `(n,)`, indices of classes.
-        contents: hash of each photo's content.
+        units: what each photo belongs to and must not be split from, by a hash.
         class_names: in the order of the labels.
     """
 
     features: np.ndarray
     labels: np.ndarray
-    contents: list[bytes]
+    units: list[bytes]
     class_names: tuple[str, ...]
 
 
@@ -142,6 +142,6 @@ class PhotoFeatures:
         return Photos(
             self._features.read([View(sample, 0) for sample in samples]),
             np.array([sample.label for sample in samples], int),
-            [sample.content_hash for sample in samples],
+            [sample.unit for sample in samples],
             self._setup.dataset.class_names,
         )

@@ -57,7 +57,7 @@ def solve_head(
         known.features,
         known.labels,
         num_classes,
-        known.contents,
+        known.units,
         balanced,
         supervision.stop_if_asked,
     )
@@ -122,7 +122,7 @@ def answer_in_folds(
     Raises:
         DataError: all photos are copies of one.
     """
-    features, labels, contents = photos.features, photos.labels, photos.contents
+    features, labels, contents = photos.features, photos.labels, photos.units
     num_classes = len(photos.class_names)
     folds = assign_folds(labels, contents, num_folds)
     if len(np.unique(folds)) < 2:
