@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", nargs=-1)
 @model_option
 @class_names_option
 @click.option(
@@ -57,6 +57,20 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Go on with the --output FILE: leave out the photos that it answers.",
 )
+@click.option(
+    "--sort-into",
+    metavar="DIR",
+    type=PATH,
+    help="A folder in which the photos are linked, in a folder for each class.",
+)
+@click.option("--copy", "copies", is_flag=True, help="Copy them there in place of links.")
+@click.option(
+    "--restore",
+    "restore_dir",
+    metavar="DIR",
+    type=PATH,
+    help="Take away what --sort-into made in DIR, and predict nothing.",
+)
 def predict(
     paths: tuple[str, ...],
     model: Path,
@@ -65,17 +79,29 @@ def predict(
     format_name: str,
     engine: str,
     precision: str,
+    sort_into: Path | None,
+    copies: bool,
+    restore_dir: Path | None,
     **destination: Any,
 ) -> None:
-    """Name what is in photos: files, folders, globs, or - for a list.
+    """Name what is in photos: files, folders, globs, CSVs, or - for a list.
 
     \b
     catsdogs predict image.jpg
     """
+    if restore_dir is not None:
+        _undo_sorting(restore_dir, paths, sort_into)
+        return
+    if not paths:
+        raise click.UsageError("Missing argument 'PATH...'.")
+    if copies and sort_into is None:
+        raise ConfigError("--copy says how photos are sorted: give --sort-into DIR")
     from catsdogs.commands.predict import Selection, predict
     from catsdogs.console import Console
     from catsdogs.data.skipping import NotReadHere
     from catsdogs.reporting.predictions import write_predictions
+    from catsdogs.reporting.result_lines import sorted_lines
+    from catsdogs.reporting.sorted_photos import SortedPhotos, refuse_inside
 
     output = _Output(format_name, top, **destination)
     # on a terminal the answers themselves show the progress, and a bar would break their lines
@@ -86,6 +112,11 @@ def predict(
         click.echo(f"left out: {printable(result.left_out)}", err=True)
     if result.warning:
         click.echo(f"warning: {result.warning}", err=True)
+    sorted_photos = None
+    if sort_into is not None:
+        goes_on = output.shard is not None or bool(output.earlier.num_bytes)
+        refuse_inside(sort_into, paths)
+        sorted_photos = SortedPhotos(sort_into, result.class_names, copies, goes_on)
     num_answers = 0
     not_read_here = NotReadHere()
 
@@ -95,6 +126,8 @@ def predict(
             num_answers += 1
             not_read_here.add(prediction.name, prediction.error)
             yield prediction
+            if sorted_photos:
+                sorted_photos.place(prediction)
             if output.path is None and loss_of_answer():  # nobody will see the others
                 return
 
@@ -102,10 +135,27 @@ def predict(
         num_failed = write_predictions(
             counted(), result.class_names, format_name, top, write, output.has_header
         )
+    if sorted_photos and sort_into is not None:
+        for line in sorted_lines(sorted_photos, sort_into):
+            click.echo(line, err=True)
     for line in not_read_here.lines():
         click.echo(printable(line), err=True)
     if num_failed:
         click.echo(f"{num_failed:,} of {num_answers:,} photos could not be read", err=True)
+        sys.exit(CatsdogsError.exit_code)
+
+
+def _undo_sorting(folder: Path, paths: tuple[str, ...], sort_into: Path | None) -> None:
+    from catsdogs.reporting.result_lines import left_lines, unsorted_line
+    from catsdogs.reporting.sorted_photos import undo_sorting
+
+    if paths or sort_into:
+        raise ConfigError("--restore undoes a sorting and predicts nothing: give it alone")
+    num_gone, left = undo_sorting(folder)
+    for line in left_lines(left):
+        click.echo(line, err=True)
+    click.echo(unsorted_line(num_gone, folder))
+    if left:
         sys.exit(CatsdogsError.exit_code)
 
 

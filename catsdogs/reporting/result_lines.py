@@ -36,6 +36,17 @@ class WrittenReport(Protocol):
     def num_bytes(self) -> int: ...
 
 
+class Sorting(Protocol):
+    """What was made of the photos that were sorted."""
+
+    @property
+    def num_placed(self) -> int: ...
+    @property
+    def unplaced(self) -> Sequence[tuple[Path, str]]: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+
 class UnpackedSample(Protocol):
     """The result of unpacking the built-in photos."""
 
@@ -100,3 +111,22 @@ def left_lines(left: Sequence[tuple[Path, str]]) -> Iterator[str]:
 def restored_line(restored: Sequence[object], folder: Path) -> str:
     """How many files came back from a quarantine."""
     return f"{counted(len(restored), 'file')} brought back from {printable(str(folder))}"
+
+
+def sorted_lines(sorting: Sorting, folder: Path) -> Iterator[str]:
+    """What became of photos that were sorted into a folder, and how it is undone."""
+    place = printable(str(folder))
+    for note in sorting.notes:
+        yield f"note: {printable(note)}"
+    for path, reason in sorting.unplaced:
+        yield f"{printable(str(path))} is not in {place}: {printable(reason)}"
+    yield (
+        f"{counted(sorting.num_placed, 'photo')} sorted into {place}; "
+        f"`catsdogs predict --restore {place}` undoes it"
+    )
+
+
+def unsorted_line(num_gone: int, folder: Path) -> str:
+    """How many links and copies were taken away."""
+    what = "link or copy" if num_gone == 1 else "links and copies"
+    return f"{num_gone:,} {what} taken away from {printable(str(folder))}, the photos are untouched"

@@ -4,6 +4,7 @@ All of these are called within `foreign_bytes`: what they raise is of any type.
 """
 
 import csv
+import io
 import json
 import math
 from pathlib import Path
@@ -41,7 +42,8 @@ def read_rows(path: Path, columns: list[str], errors: str = "strict") -> list[di
     Raises:
         ValueError: a column is missing, a row is too long or too short, or there are too many.
     """
-    rows = csv.reader(read_text(path, errors).splitlines(keepends=True), strict=True)
+    # `str.splitlines` would break names at characters that end no line in a CSV
+    rows = csv.reader(io.StringIO(read_text(path, errors), newline=""), strict=True)
     header = next(rows, [])
     missing = [name for name in columns if header.count(name) != 1]
     if missing:
