@@ -399,7 +399,8 @@ def test_all_commands_take_a_manifest_and_its_classes(tmp_path, class_folders, c
     assert json.loads(call("info", "--format", "json").stdout)  # nothing of it hinders info
     call("compare", model, model, "--data", "data.csv")
     call("report")
-    call("finetune", "--data", "data.csv", "--epochs", "1", *cats)
+    call("finetune", "--data", "data.csv", "--epochs", "1")  # it knows the classes
+    assert json.loads(call("evaluate", "data", "--format", "json").stdout)["num_photos"] == 4
     call("train", "--data", "data.csv", "--folds", "2", *TINY, *cats)
     call("curve", "--data", "data.csv", "--set", "train.folds=2", *TINY, *cats)
     from catsdogs.model.metadata import read_metadata

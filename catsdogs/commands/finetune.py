@@ -58,7 +58,8 @@ def finetune(
     boundary = backbone.cut_points[block]
     precision = run.choose_precision()
     model, metadata = load_model(model_path, precision.policy)
-    dataset = read_photos(config, console, metadata.class_names)
+    known = metadata.data_classes
+    dataset = read_photos(config, console, metadata.class_names, known)
     console.note(
         f"{model_path}, {block} and above trained in {precision.name} ({precision.reason})"
     )
@@ -74,7 +75,7 @@ def finetune(
                 copy_model(model_path, head_path(path))
             record = describe(
                 "finetune",
-                config,
+                with_classes(config, known),
                 dataset,
                 history,
                 metadata.weights,

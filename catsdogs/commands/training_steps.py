@@ -6,6 +6,7 @@ from typing import Literal
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
+from catsdogs.data.listing import NOTHING, ClassMapping
 from catsdogs.evaluation.backbone_choice import BackboneTrial
 from catsdogs.model.metadata import Metadata, WeightsRecord
 from catsdogs.reporting.curves import CurvesPicture
@@ -16,11 +17,14 @@ from catsdogs.training.run_listener import RunListener
 
 
 def read_photos(
-    config: Config, console: Console, class_names: tuple[str, ...] | None = None
+    config: Config,
+    console: Console,
+    class_names: tuple[str, ...] | None = None,
+    known_classes: ClassMapping = NOTHING,
 ) -> Dataset:
     """Load the dataset with progress, and say what it holds."""
     with console.task("reading photos") as task:
-        dataset = load_dataset(config.data, config.seed, class_names, task.advance)
+        dataset = load_dataset(config.data, config.seed, class_names, task.advance, known_classes)
     for note in dataset.notes:
         console.note(note)
     for warning in dataset.warnings:
@@ -30,6 +34,13 @@ def read_photos(
         f"validation, {len(dataset.class_names)} classes: {', '.join(dataset.class_names)}"
     )
     return dataset
+
+
+def with_classes(config: Config, known: ClassMapping) -> Config:
+    """A configuration with what `data.classes` of an earlier training says and it does not."""
+    classes = {**known, **config.data.classes}
+    data = config.data.model_copy(update={"classes": classes})
+    return config.model_copy(update={"data": data})
 
 
 def run_listeners(config: Config) -> list[RunListener]:

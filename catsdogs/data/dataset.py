@@ -10,7 +10,7 @@ from catsdogs.config import DataConfig
 from catsdogs.data.content_split import held_back
 from catsdogs.data.groups import held_back_groups, tie_together
 from catsdogs.data.layout import TRAIN, VALIDATION
-from catsdogs.data.listing import ListedPhoto, Listing, list_photos
+from catsdogs.data.listing import NOTHING, ClassMapping, ListedPhoto, Listing, list_photos
 from catsdogs.data.manifest import is_manifest
 from catsdogs.data.moments import MOMENT, SECONDS, Moment, same_moments
 from catsdogs.data.samples import Advance, Sample, SampleReading
@@ -78,6 +78,7 @@ def load_dataset(
     seed: int,
     class_names: Sequence[str] | None = None,
     on_hashed: Advance = lambda _: None,
+    known_classes: ClassMapping = NOTHING,
 ) -> Dataset:
     """Find the photos of `train` and `validation` and read their content hashes.
 
@@ -93,6 +94,8 @@ def load_dataset(
         class_names: the classes of an existing model, in its order; None takes the
             folders' names in alphabetical order.
         on_hashed: called with the number of photos read since the last call.
+        known_classes: `data.classes` of the training of that model, which counts where `config`
+            says nothing else.
 
     Raises:
         DataError: no folder, no class folders, wrong rows, fewer than two classes, a class
@@ -100,7 +103,7 @@ def load_dataset(
         ConfigError: `data.classes` or `data.group` does not fit the photos.
     """
     root = Path(config.dir)
-    listing = list_photos(config, class_names or ())
+    listing = list_photos(config, class_names or (), known_classes)
     notes = listing.notes
     names = _class_names(listing, class_names, notes)
     splits = {split: _samples(photos, names) for split, photos in listing.splits.items()}

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 from catsdogs.config import DataConfig
 from catsdogs.data.class_folders import in_names_of, list_classes
 from catsdogs.data.dataset import load_dataset
 from catsdogs.data.layout import TEST, TRAIN, VALIDATION, find_layout, holds_classes
-from catsdogs.data.listing import ClassMapping, by_label, map_classes, require_photos
+from catsdogs.data.listing import NOTHING, ClassMapping, by_label, map_classes, require_photos
 from catsdogs.data.manifest import is_manifest, read_manifest
 from catsdogs.errors import DataError
 from catsdogs.files import is_dir, real_path
@@ -42,7 +41,7 @@ def find_labelled_photos(
     class_names: Sequence[str],
     trained_on: Sequence[DataConfig] = (),
     known_whole: Sequence[Path] = (),
-    mapping: ClassMapping = MappingProxyType({}),
+    mapping: ClassMapping = NOTHING,
 ) -> LabelledPhotos:
     """Find the photos to evaluate a model on: those of `test`, else of `validation`.
 

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from catsdogs.config import DataConfig
@@ -26,6 +27,8 @@ from catsdogs.text import counted
 
 ClassMapping = Mapping[str, str | bool]
 """`data.classes`: what photos are labelled to what they count as; False leaves them out."""
+
+NOTHING: ClassMapping = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,15 @@ def require_photos(root: Path, key: str | None = None) -> None:
         require_folder(root, key)
 
 
-def list_photos(config: DataConfig, class_names: Sequence[str] = ()) -> Listing:
+def list_photos(
+    config: DataConfig, class_names: Sequence[str] = (), known: ClassMapping = NOTHING
+) -> Listing:
     """Find the photos to train on and to validate with; all in `train` where they are not split.
 
     Args:
         config: the folder or manifest, classes, groups.
         class_names: of an existing model, as far as there are.
+        known: `data.classes` of its training, which counts where `config` says nothing else.
 
     Raises:
         DataError: there are no photos, or wrong rows.
@@ -87,13 +93,14 @@ def list_photos(config: DataConfig, class_names: Sequence[str] = ()) -> Listing:
             says nothing about them.
     """
     root = Path(config.dir)
+    mapping = {**known, **config.classes}
     require_photos(root, "data.dir")
     if is_manifest(root):
         manifest = read_manifest(root, group_column=config.group)
-        listing = _of_manifest(manifest, config.classes)
+        listing = _of_manifest(manifest, mapping)
         pattern = "" if manifest.group_column == config.group.lower() else config.group
     else:
-        listing, pattern = _of_folder(root, class_names, config.classes), config.group
+        listing, pattern = _of_folder(root, class_names, mapping), config.group
     refuse_unknown_labels(config.classes, listing.labels, root)
     if pattern:
         _find_groups(listing, pattern)

@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -12,12 +12,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ValidationError,
     field_validator,
     model_validator,
 )
 
 from catsdogs import __version__
-from catsdogs.config import ModelConfig
+from catsdogs.config import DataConfig, ModelConfig
 from catsdogs.errors import ModelFileError
 from catsdogs.evaluation.backbone_choice import BackboneTrial
 from catsdogs.evaluation.score import Score
@@ -104,6 +105,16 @@ class Metadata(_Record):
         and the file shall open all the same.
         """
         return ModelConfig.model_validate(self.config.get("model"))
+
+    @property
+    def data_classes(self) -> Mapping[str, str | bool]:
+        """`data.classes` of the training: labels of photos to what they count as."""
+        section = self.config.get("data")
+        found = section.get("classes") if isinstance(section, dict) else None
+        try:
+            return DataConfig.model_validate({"classes": found or {}}).classes
+        except ValidationError:  # of a later version, and for people
+            return {}
 
 
 def package_versions() -> dict[str, str]:
