@@ -3,7 +3,12 @@
 from pathlib import Path
 
 from catsdogs.commands.run_lookup import head_path
-from catsdogs.commands.training_steps import describe, read_photos, run_listeners
+from catsdogs.commands.training_steps import (
+    describe,
+    read_photos,
+    run_listeners,
+    with_classes,
+)
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.files import check_writable
