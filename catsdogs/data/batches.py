@@ -104,6 +104,18 @@ def shuffled(samples: Sequence[Sample], seed: int, epoch: int) -> list[Sample]:
     return [samples[position] for position in order]
 
 
+def targets(samples: Sequence[Sample]) -> np.ndarray:
+    """What a training aims at: labels, and beside them what each photo counts for in the loss.
+
+    Returns:
+        int32 `(n,)`, indices of classes; where photos weigh differently, float32 `(n, 2)`, the
+        index and the weight.
+    """
+    if all(sample.weight == 1 for sample in samples):
+        return np.array([sample.label for sample in samples], np.int32)
+    return np.array([(sample.label, sample.weight) for sample in samples], np.float32)
+
+
 @dataclass(frozen=True)
 class BatchPart:
     """The rows of each batch that one of several processes feeds to its devices.

@@ -13,15 +13,15 @@ from catsdogs.training.feature_store import FeatureStore
 class FeatureBatches(keras.utils.PyDataset):
     """Features and labels as `fit` and `evaluate` take them, streamed from a store.
 
-    Item `i` is `(features, labels)`: float16 `(n, …)` and int32 `(n,)`, and weights float32
-    `(n,)` where batches are spread over devices.
+    Item `i` is `(features, targets)`: float16 `(n, …)` and what `targets` gives for all photos, and
+    weights float32 `(n,)` where batches are spread over devices.
     """
 
     def __init__(
         self,
         store: FeatureStore,
         keys: Sequence[bytes],
-        labels: np.ndarray,
+        targets: np.ndarray,
         shape: tuple[int, ...],
         batch_size: int,
         part: BatchPart = WHOLE_BATCH,
@@ -30,7 +30,7 @@ class FeatureBatches(keras.utils.PyDataset):
         self._part = part
         self._store = store
         self._keys = keys
-        self._labels = labels
+        self._targets = targets
         self._shape = shape
         self._batch_size = batch_size
 
@@ -42,5 +42,5 @@ class FeatureBatches(keras.utils.PyDataset):
         keys = self._keys[start : start + self._batch_size]
         rows, weights = self._part.rows(len(keys))
         features = self._store.read([keys[row] for row in rows], self._shape)
-        batch = features, self._labels[start + rows]
+        batch = features, self._targets[start + rows]
         return batch if weights is None else (*batch, weights)

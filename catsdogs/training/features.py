@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from catsdogs.data.batches import decode_ahead
+from catsdogs.data.batches import decode_ahead, targets
 from catsdogs.data.dataset import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError, DivergedError
@@ -234,7 +234,7 @@ class CachedFeatures:
         """Batches of features that `ensure` has put into the store, in the order of `views`."""
         from catsdogs.training.feature_batches import FeatureBatches
 
-        labels = np.array([view.sample.label for view in views], np.int32)
+        labels = targets([view.sample for view in views])
         part = self._processes.batch_part
         return FeatureBatches(self._store, self.keys(views), labels, self.shape, batch_size, part)
 

@@ -67,23 +67,39 @@ def compile_for(
     # and its running loss weighs batches by them. Hence the loss as a metric as well.
     log_losses = _LogLosses(class_weights)
     log_loss = keras.metrics.MeanMetricWrapper(log_losses.call, _LOG_LOSS)
-    model.compile(optimizer, loss=log_losses, weighted_metrics=["accuracy", log_loss])
+    accuracy = keras.metrics.MeanMetricWrapper(_are_right, "accuracy")
+    model.compile(optimizer, loss=log_losses, weighted_metrics=[accuracy, log_loss])
+
+
+def _parts(targets: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
+    """Labels int32 `(n,)`, and what each photo counts for; None: all the same."""
+    if len(targets.shape) == 2 and targets.shape[1] == 2:
+        return keras.ops.cast(targets[:, 0], "int32"), targets[:, 1]
+    return keras.ops.reshape(keras.ops.cast(targets, "int32"), (-1,)), None
+
+
+def _are_right(targets: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """1 for each photo whose class has the highest logit, 0 for the others, whatever they weigh."""
+    labels, _ = _parts(targets)
+    return keras.metrics.sparse_categorical_accuracy(labels, logits)
 
 
 class _LogLosses(keras.losses.Loss):
-    """The log loss of each photo from its logits, weighed by its class."""
+    """The log loss of each photo from its logits, weighed by its class and by itself."""
 
     def __init__(self, class_weights: Sequence[float]) -> None:
         super().__init__(name=_LOG_LOSS, reduction="mean_with_sample_weight")
         self._class_weights = tuple(class_weights)
 
-    def call(self, labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    def call(self, targets: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+        labels, weights = _parts(targets)
         losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        if weights is not None:
+            losses = losses * keras.ops.cast(weights, losses.dtype)
         if not self._class_weights:
             return losses
-        weights = keras.ops.convert_to_tensor(self._class_weights, losses.dtype)
-        labels = keras.ops.reshape(keras.ops.cast(labels, "int32"), (-1,))
-        return losses * keras.ops.take(weights, labels)
+        of_classes = keras.ops.convert_to_tensor(self._class_weights, losses.dtype)
+        return losses * keras.ops.take(of_classes, labels)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from catsdogs.data.batches import WHOLE_BATCH, BatchPart
+from catsdogs.data.batches import WHOLE_BATCH, BatchPart, targets
 from catsdogs.data.dataset import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
@@ -16,8 +16,8 @@ class ViewBatches(keras.utils.PyDataset):
     """Batches of one view of each photo, as `fit` and `evaluate` take them.
 
     Keras' threads call for batches ahead of the step; each batch is decoded and augmented
-    by one of them. Item `i` is `(images, labels)`: uint8 `(n, height, width, 3)` RGB and
-    int32 `(n,)`; the last batch may be short. A photo that cannot be read is left out of
+    by one of them. Item `i` is `(images, targets)`: uint8 `(n, height, width, 3)` RGB and
+    what `targets` gives; the last batch may be short. A photo that cannot be read is left out of
     its batch: an error raised here would come out of Keras as a page of its own.
 
     Args:
@@ -45,6 +45,7 @@ class ViewBatches(keras.utils.PyDataset):
         super().__init__(workers=num_threads, max_queue_size=2 * num_threads)
         self._part = part
         self._samples = samples
+        self._targets = targets(samples)
         self._view_number = view_number
         self._views = views
         self._batch_size = batch_size
@@ -58,20 +59,20 @@ class ViewBatches(keras.utils.PyDataset):
         start = index * self._batch_size
         chosen = self._samples[start : start + self._batch_size]
         rows, weights = self._part.rows(len(chosen))
-        images, labels = [], []
+        images, aimed_at = [], []
         for place, row in enumerate(rows):
             sample = chosen[row]
             try:
                 images.append(self._views.read(sample, self._view_number))
-                labels.append(sample.label)
+                aimed_at.append(self._targets[start + row])
             except DataError as error:
                 self.lost.append((sample, str(error)))
                 if weights is not None:  # of which every process must have as many
                     weights[place] = 0
                     images.append(np.zeros((*self._views.size, 3), np.uint8))
-                    labels.append(sample.label)
+                    aimed_at.append(self._targets[start + row])
         if not images:
             self.is_any_empty = True
-            return np.zeros((1, *self._views.size, 3), np.uint8), np.zeros(1, np.int32)
-        batch = np.stack(images), np.array(labels, np.int32)
+            return np.zeros((1, *self._views.size, 3), np.uint8), self._targets[start : start + 1]
+        batch = np.stack(images), np.stack(aimed_at)
         return batch if weights is None else (*batch, weights)
