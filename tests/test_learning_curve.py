@@ -5,6 +5,13 @@ import pytest
 
 from catsdogs.evaluation.score import wilson_interval
 from catsdogs.training.learning_curve import CurvePoint, fit_power_law, learning_curve
+from catsdogs.training.photo_features import Photos
+
+
+def photos(features, labels):
+    units = [bytes([index]) for index in range(len(labels))]
+    names = tuple(map(str, range(int(labels.max()) + 1)))
+    return Photos(features, labels, units, names, np.ones(len(labels)))
 
 
 def test_more_photos_are_better_and_every_point_answers_for_all():
@@ -13,7 +20,7 @@ def test_more_photos_are_better_and_every_point_answers_for_all():
     centres = generator.normal(size=(3, 30)) * 0.7
     features = centres[labels] + generator.normal(size=(240, 30))
     fitted = []
-    points = learning_curve(features, labels, 3, range(240), 4, on_fitted=fitted.append)
+    points = learning_curve(photos(features, labels), 4, on_fitted=fitted.append)
     assert [p.num_training for p in points] == [12, 23, 45, 90, 180]
     assert {p.num_photos for p in points} == {240}
     assert points[-1].accuracy > points[0].accuracy
@@ -23,7 +30,7 @@ def test_more_photos_are_better_and_every_point_answers_for_all():
 
 def test_shares_without_two_photos_a_class_are_left_out():
     labels = np.arange(20) % 2
-    points = learning_curve(np.eye(20)[:, :5], labels, 2, range(20), 5)
+    points = learning_curve(photos(np.eye(20)[:, :5], labels), 5)
     assert [p.num_training for p in points] == [4, 8, 16]
 
 

@@ -62,17 +62,13 @@ def curve(config: Config, console: Console, picture_path: Path | None = None) ->
     backbone = get_backbone(config.model.backbone)
     precision = choose_precision(config.precision).name
     weights = backbone.load_weights(config.model.weights, config.seed)
-    num_classes = len(dataset.class_names)
-    trunk = new_trunk(config, weights, precision, num_classes)
+    trunk = new_trunk(config, weights, precision, len(dataset.class_names))
     setup = TrainingSetup(dataset, TrainingPlan.of_head(config, dataset), config, console)
     photos = photo_features(trunk, setup)
     num_folds = config.train.folds or NUM_FOLDS
     with console.task("solving", num_folds * len(SHARES), what="heads") as task:
         points = learning_curve(
-            photos.features,
-            photos.labels,
-            num_classes,
-            photos.units,
+            photos,
             num_folds,
             config.head.class_weights == "balanced",
             task.advance,

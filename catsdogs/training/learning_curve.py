@@ -9,6 +9,7 @@ import numpy as np
 from catsdogs.evaluation.score import Z95, wilson_interval
 from catsdogs.training.cross_validation import assign_folds, splits
 from catsdogs.training.heads.logistic import fit_logistic
+from catsdogs.training.photo_features import Photos
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """Of the photos that are left to train on where a fold is set aside."""
@@ -43,10 +44,7 @@ class CurvePoint:
 
 
 def learning_curve(
-    features: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    groups: Sequence[Hashable],
+    photos: Photos,
     num_folds: int,
     balanced: bool = False,
     on_fitted: Callable[[int], None] = lambda _: None,
@@ -54,10 +52,7 @@ def learning_curve(
     """Cross-validate solved heads on growing shares of the photos, each share within the next.
 
     Args:
-        features: float `(n, features)`.
-        labels: int `(n,)`, indices of classes.
-        num_classes: two or more.
-        groups: of each photo, what must stay together, for example copies.
+        photos: their features; two classes or more.
         num_folds: two or more.
         balanced: every class weighs the same in the loss.
         on_fitted: called with the number of heads fitted since the last call.
@@ -65,6 +60,8 @@ def learning_curve(
     Returns:
         A point for each share that has two photos a class, the smallest first; one at least.
     """
+    features, labels, groups = photos.features, photos.labels, photos.units
+    num_classes = len(photos.class_names)
     folds = list(splits(assign_folds(labels, groups, num_folds)))
     points = []
     for share in SHARES:
@@ -72,7 +69,12 @@ def learning_curve(
         for known, asked in folds:
             some = _share_of(known, labels, groups, share)
             head = fit_logistic(
-                features[some], labels[some], num_classes, [groups[i] for i in some], balanced
+                features[some],
+                labels[some],
+                num_classes,
+                [groups[i] for i in some],
+                balanced,
+                weights=photos.weights[some],
             )
             correct += int((head.logits(features[asked]).argmax(axis=1) == labels[asked]).sum())
             num_known.append(len(some))

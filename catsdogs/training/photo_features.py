@@ -71,12 +71,14 @@ class Photos:
         labels: int `(n,)`, indices of classes.
         units: what each photo belongs to and must not be split from, by a hash.
         class_names: in the order of the labels.
+        weights: float `(n,)`, what each photo counts for in the loss; 1 on average.
     """
 
     features: np.ndarray
     labels: np.ndarray
     units: list[bytes]
     class_names: tuple[str, ...]
+    weights: np.ndarray
 
 
 class PhotoFeatures:
@@ -144,4 +146,5 @@ class PhotoFeatures:
             np.array([sample.label for sample in samples], int),
             [sample.unit for sample in samples],
             self._setup.dataset.class_names,
+            np.array([sample.weight for sample in samples]),
         )

@@ -72,6 +72,7 @@ def fit_logistic(
     groups: Sequence[Hashable] | None = None,
     balanced: bool = False,
     stop_if_asked: Callable[[], None] = lambda: None,
+    weights: np.ndarray | None = None,
 ) -> LinearHead:
     """Solve the head on features, with the regularisation that cross-validates best.
 
@@ -83,6 +84,7 @@ def fit_logistic(
         balanced: every class weighs the same in the loss, however many photos it has.
         stop_if_asked: called in every step, from several threads; ends the work by what it
             raises.
+        weights: float `(n,)`, what each photo counts for in the loss; None: all the same.
     """
     import scipy.optimize  # noqa: F401 - before its threads are limited, too
 
@@ -93,10 +95,10 @@ def fit_logistic(
     with threadpool_limits(1, user_api="blas"):
         standard = (features - mean) / spread
         axes = _principal_axes(standard)
-        weights = np.ones(len(labels))
+        counts_for = np.ones(len(labels)) if weights is None else weights.astype(np.float64)
         if balanced:
-            weights = balanced_weights(labels, num_classes)[labels]
-        photos = _Photos(standard @ axes, labels, weights, num_classes, stop_if_asked)
+            counts_for = counts_for * balanced_weights(labels, num_classes)[labels]
+        photos = _Photos(standard @ axes, labels, counts_for, num_classes, stop_if_asked)
         strength, start = _choose_strength(photos, groups)
         solution = _solve(photos, strength, _FINAL_TOLERANCE, start)
     if num_classes == 2:

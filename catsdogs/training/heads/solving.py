@@ -60,6 +60,7 @@ def solve_head(
         known.units,
         balanced,
         supervision.stop_if_asked,
+        known.weights,
     )
     epoch = _epoch(1, head, known, asked, plan, time.perf_counter() - begun)
     if plan.folds:
@@ -93,7 +94,7 @@ def _cross_validated(
         for label, name in enumerate(photos.class_names)
     ]
     console.note(f"accuracy of each class: {', '.join(of_classes)}")
-    loss, accuracy = _figures(logits, labels, plan)
+    loss, accuracy = _figures(logits, photos, plan)
     return replace(
         epoch,
         validation_loss=loss,
@@ -108,7 +109,7 @@ def answer_in_folds(
     balanced: bool,
     stop_if_asked: Callable[[], None] = lambda: None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Answer for every photo by a head that was solved without its fold, copies never split.
+    """Answer for every photo by a head that was solved without its fold, groups never split.
 
     Args:
         photos: their features.
@@ -120,18 +121,20 @@ def answer_in_folds(
         Logits, float64 `(n, classes)`; and the fold of each photo, int `(n,)`.
 
     Raises:
-        DataError: all photos are copies of one.
+        DataError: all photos are of one group, or copies of one.
     """
-    features, labels, contents = photos.features, photos.labels, photos.units
+    features, labels, units = photos.features, photos.labels, photos.units
     num_classes = len(photos.class_names)
-    folds = assign_folds(labels, contents, num_folds)
+    folds = assign_folds(labels, units, num_folds)
     if len(np.unique(folds)) < 2:
-        raise DataError("the photos are copies of one: no fold can be answered for by another")
+        raise DataError(
+            "the photos are copies of one, or one group: no fold can be answered for by another"
+        )
 
     def fit(known: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        groups = [contents[index] for index in known]
+        groups, weights = [units[index] for index in known], photos.weights[known]
         head = fit_logistic(
-            features[known], labels[known], num_classes, groups, balanced, stop_if_asked
+            features[known], labels[known], num_classes, groups, balanced, stop_if_asked, weights
         )
         return head.logits
 
@@ -149,14 +152,15 @@ def _epoch(
     """The figures of a head: on the photos it was solved on, if any, and on those asked for."""
     loss, accuracy = None, None
     if known:
-        loss, accuracy = _figures(head.logits(known.features), known.labels, plan)
-    figures = _figures(head.logits(asked.features), asked.labels, plan)
+        loss, accuracy = _figures(head.logits(known.features), known, plan)
+    figures = _figures(head.logits(asked.features), asked, plan)
     return Epoch(number, 0.0, loss, accuracy, *figures, seconds)
 
 
-def _figures(logits: np.ndarray, labels: np.ndarray, plan: TrainingPlan) -> tuple[float, float]:
-    """Loss, weighed by class as the plan says, and accuracy, which is not."""
-    losses = log_losses(logits.astype(np.float64), labels)
+def _figures(logits: np.ndarray, photos: Photos, plan: TrainingPlan) -> tuple[float, float]:
+    """Loss, weighed by photo and, as the plan says, by class; and accuracy, which is not."""
+    labels = photos.labels
+    losses = log_losses(logits.astype(np.float64), labels) * photos.weights
     if plan.class_weights:
         losses = losses * np.array(plan.class_weights)[labels]
     return float(losses.mean()), float((logits.argmax(axis=1) == labels).mean())
