@@ -184,7 +184,7 @@ class Model:
         True
 
         Args:
-            data: a folder with `test/` or `validation/` in it, or with a folder per class.
+            data: a folder with `test/` or `validation/` in it, or a folder per class, or a CSV.
             progress: is told what is left out, and how it is getting on; None: nobody is.
 
         Returns:

@@ -218,7 +218,7 @@ def test_all_missing_arguments_are_named_before_anything_is_computed(folder):
     assert result.stdout == ""
     assert result.stderr == (
         "error: none.jpg does not exist, none*.jpg matches no file, empty holds no photos: "
-        "expected jpg, png, webp, gif, bmp or tiff, and 2 more\n"
+        "expected jpg, png, webp, heic, avif, gif, bmp or tiff, and 2 more\n"
     )
 
 

@@ -38,7 +38,7 @@ def test_folder_without_photos_is_named(tmp_path):
     with pytest.raises(DataError) as raised:
         find_photos([str(tmp_path)])
     assert str(raised.value) == (
-        f"{tmp_path} holds no photos: expected jpg, png, webp, gif, bmp or tiff"
+        f"{tmp_path} holds no photos: expected jpg, png, webp, heic, avif, gif, bmp or tiff"
     )
 
 

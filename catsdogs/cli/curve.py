@@ -23,7 +23,7 @@ from catsdogs.cli.training_options import configuration
     key="data.dir",
     metavar="DIR",
     type=PATH,
-    help="The folder of photos.  [default: data]",
+    help="The folder of photos, or a CSV of them.  [default: data]",
 )
 @click.option(
     "--backbone",

@@ -52,7 +52,7 @@ def evaluate(
     engine: str,
     precision: str,
 ) -> None:
-    """Measure a model on the test photos of DIR (default: data).
+    """Measure a model on the test photos of DIR, or of a CSV (default: data).
 
     \b
     catsdogs evaluate --predictions answers.csv

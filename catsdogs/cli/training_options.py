@@ -31,7 +31,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
             key="data.dir",
             metavar="DIR",
             type=PATH,
-            help="The folder of photos.  [default: data]",
+            help="The folder of photos, or a CSV of them.  [default: data]",
         ),
         click.option(
             "--subsample",

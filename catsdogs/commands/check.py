@@ -93,7 +93,7 @@ def check(
     unmoved: list[tuple[Path, str]] = []
     if quarantine_dir is not None:
         root = data_root(folder)
-        photos = {path for path in paths if _lies_below(path, root)}
+        photos = set(paths)
         reasons = {
             path: f"{KINDS[finding.kind]}: {finding.detail}"
             for finding in reversed(findings)

@@ -124,5 +124,5 @@ def _pillow_factory(format_name: str) -> _Factory | None:
 def _heif_factory() -> _Factory | None:
     """The class itself: registered with Pillow, it would change Pillow for the whole program."""
     with suppress(ImportError):
-        return importlib.import_module("pillow_heif").HeifImageFile  # type: ignore[no-any-return]
+        return importlib.import_module("pillow_heif").HeifImageFile
     return None

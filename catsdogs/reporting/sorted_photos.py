@@ -243,8 +243,11 @@ def _part_of(target: Path) -> Path:
 
 
 def _digest(path: Path) -> str:
+    digest = hashlib.blake2b()
     with open_regular(path) as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
