@@ -8,6 +8,7 @@ from . import (
     Situation,
     configuration,
     interruptions,
+    lists,
     models,
     names,
     outputs,
@@ -19,7 +20,7 @@ from . import (
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "robustness.md"
 
-SECTIONS = [photos, training, interruptions, outputs, models, records, configuration, names]
+SECTIONS = [photos, lists, training, interruptions, outputs, models, records, configuration, names]
 
 HEAD = """# What can go wrong, and what is said then
 
