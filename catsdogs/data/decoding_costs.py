@@ -31,7 +31,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
 """As Pillow holds them; other modes take four."""
 
-_CODEC_BYTES = {"WEBP": 12, "AVIF": 8, "HEIF": 12}
+_CODEC_BYTES = {"WEBP": 12, "AVIF": 8, "HEIF": 6}
 """Bytes for a pixel beside Pillow's own: canvases, planes, and a copy on the way."""
 
 
