@@ -28,6 +28,9 @@ from catsdogs.text import counted
 ClassMapping = Mapping[str, str | bool]
 """`data.classes`: what photos are labelled to what they count as; False leaves them out."""
 
+_NUM_NAMED = 5
+"""So many labels that count as one class are named in a note."""
+
 NOTHING: ClassMapping = MappingProxyType({})
 
 
@@ -201,7 +204,9 @@ def map_classes(
     for name, labels in sources.items():
         if len(labels) > 1:
             mapped[name].sort(key=_path_of)
-            notes.append(f"{place}: {name} is {' and '.join(labels)}")
+            more = len(labels) - _NUM_NAMED
+            rest = [f"{more:,} more"] if more > 0 else []
+            notes.append(f"{place}: {name} is {' and '.join([*labels[:_NUM_NAMED], *rest])}")
     return dict(sorted(mapped.items()))
 
 
