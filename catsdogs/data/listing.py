@@ -201,12 +201,13 @@ def map_classes(
             continue
         mapped.setdefault(name, []).extend(photos)
         sources.setdefault(name, []).append(f"{label} ({len(photos):,})")
-    for name, labels in sources.items():
+    for class_name, labels in sources.items():
         if len(labels) > 1:
-            mapped[name].sort(key=_path_of)
-            more = len(labels) - _NUM_NAMED
-            rest = [f"{more:,} more"] if more > 0 else []
-            notes.append(f"{place}: {name} is {' and '.join([*labels[:_NUM_NAMED], *rest])}")
+            mapped[class_name].sort(key=_path_of)
+            named = labels[:_NUM_NAMED]
+            if len(labels) > _NUM_NAMED:
+                named.append(f"{len(labels) - _NUM_NAMED:,} more")
+            notes.append(f"{place}: {class_name} is {' and '.join(named)}")
     return dict(sorted(mapped.items()))
 
 
