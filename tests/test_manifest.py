@@ -211,6 +211,7 @@ def test_a_quote_that_is_not_closed_is_one_wrong_row(folder):
         ("path,label\na,b\n".encode("utf-16"), "is written in UTF-16: save it as CSV in UTF-8"),
         (b"", "has no column path"),
         (b"path,label\n", "lists no photos"),
+        (b"path,label" + 5000 * b",", "has 5,002 columns: expected a few"),
         (b"path,label\n" + b"x" * 200_000 + b",a\n", "1 wrong row: row 2: no CSV"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)) * 50, "has no column path"),
     ],
@@ -233,7 +234,7 @@ def test_a_pipe_and_a_missing_manifest_are_one_line(folder):
 def test_too_large_a_manifest_is_refused_before_it_is_read(folder):
     with Path("data.csv").open("wb") as file:
         file.truncate(300 * 2**20)
-    with pytest.raises(DataError, match="larger than 256 MiB"):
+    with pytest.raises(DataError, match="larger than 128 MiB"):
         load()
 
 

@@ -6,11 +6,13 @@ because photos often lie on another disk, and nothing but reading them as photos
 moves photos, a quarantine, moves those below the CSV's folder alone.
 """
 
+import codecs
 import csv
 import difflib
 import io
 import math
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,8 +28,10 @@ SUFFIX = ".csv"
 
 COLUMNS = ("path", "label", "split", "group", "weight")
 
-_MOST_BYTES = 256 * 2**20
+_MOST_BYTES = 128 * 2**20
 _MOST_ROWS = 1_000_000
+_MOST_COLUMNS = 1000
+_LONGEST_HEADER = 2**16
 _MOST_NAMED = 10
 """So many wrong rows are named in one line."""
 
@@ -101,23 +105,24 @@ def read_manifest(path: Path, needs_labels: bool = True, group_column: str = "")
     """
     with foreign_bytes(path, damage="is no manifest", way_out="expected a CSV in UTF-8"):
         content = read_bytes(path, _MOST_BYTES)
-        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise DataError(f"{path} is written in UTF-16: save it as CSV in UTF-8")
-        # names that are not UTF-8 are names all the same, where a system has such
-        text = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
-    reading = _Reading(path, text, needs_labels, group_column)
+    reading = _Reading(path, content, needs_labels, group_column)
     return reading.manifest()
 
 
 class _Reading:
     """One pass over a manifest: rows, and what is wrong with others."""
 
-    def __init__(self, path: Path, text: str, needs_labels: bool, group_column: str) -> None:
+    def __init__(self, path: Path, content: bytes, needs_labels: bool, group_column: str) -> None:
         self._path = path
         self._needs_labels = needs_labels
-        first = text[: text.find("\n") if "\n" in text else len(text)]
-        delimiter = max(",;\t", key=first.count)
-        self._rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        content = content.removeprefix(codecs.BOM_UTF8)
+        first = re.split(rb"[\r\n]", content[:_LONGEST_HEADER], maxsplit=1)[0]
+        delimiter = max(",;\t", key=lambda character: first.count(character.encode()))
+        # names that are not UTF-8 are names all the same, where a system has such
+        text = io.TextIOWrapper(io.BytesIO(content), "utf-8", "surrogateescape", newline="")
+        self._rows = csv.reader(text, delimiter=delimiter, strict=True)
         self._group_column = group_column.lower()
         self._wrong: list[str] = []
         self._num_wrong = 0
@@ -169,9 +174,12 @@ class _Reading:
     def _header(self) -> list[str]:
         """Names of the columns, in lower case."""
         try:
-            header = [name.strip().lower() for name in next(self._rows, [])]
+            cells = next(self._rows, [])
         except csv.Error:
-            header = []
+            cells = []
+        if len(cells) > _MOST_COLUMNS:
+            raise DataError(f"{self._path} has {len(cells):,} columns: expected a few")
+        header = [name.strip().lower() for name in cells]
         for name in ("path", "label") if self._needs_labels else ("path",):
             if header.count(name) != 1:
                 near = difflib.get_close_matches(name, header, n=1)
