@@ -30,6 +30,10 @@ MakeTrunk = Callable[[keras.DTypePolicy], keras.Model]
 """Gives the frozen layers as a Keras model, with the same weights each time."""
 
 
+_NUM_CALIBRATING = 8
+"""Photos that int8 is fitted to: each takes a gigabyte meanwhile."""
+
+
 def candidates(
     make_trunk: MakeTrunk, photos: np.ndarray, folder: Path
 ) -> Iterator[tuple[str, Forward]]:
@@ -70,7 +74,7 @@ def _of_onnx_file(
     write_onnx(plain, onnx_model(network, None))
     if _has("onnxruntime"):
         # the quantiser changes the graph that it is given
-        write_onnx(in_bytes, quantised(onnx_model(network, None), list(photos)))
+        write_onnx(in_bytes, quantised(onnx_model(network, None), list(photos[:_NUM_CALIBRATING])))
         yield "ONNX Runtime, float32", _in_onnxruntime(plain)
         yield "ONNX Runtime, int8", _in_onnxruntime(in_bytes)
     if _has("openvino"):
