@@ -132,7 +132,13 @@ def test_a_pattern_that_finds_the_same_everywhere_is_refused(folder):
 
 
 def test_a_wrong_pattern_is_one_line(folder):
-    assert refusal(ConfigError, group="(p").startswith("data.group is no regular expression (")
+    assert refusal(ConfigError, group="(p") == (
+        "data.group is no regular expression (missing ) at position 2)"
+    )
+    assert "regular expression" in refusal(ConfigError, group="(" * 1000)
+    assert refusal(ConfigError, group="((a{999}){999}){999}") == (
+        "data.group repeats more than 10,000 times: give less"
+    )
 
 
 def test_a_pattern_that_takes_for_ever_is_ended(folder, monkeypatch):

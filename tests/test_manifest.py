@@ -301,6 +301,15 @@ def test_a_class_that_is_not_there_names_the_nearest(breeds):
     )
 
 
+@pytest.mark.parametrize("group", ["", "(.)"])
+def test_leaving_out_all_classes_is_one_line(breeds, group):
+    everything = dict.fromkeys(("cats", "dogs", "tabby", "siamese", "misc"), False)
+    with pytest.raises(DataError, match="photos has no photos left to train on"):
+        load("photos", classes=everything, group=group)
+    with pytest.raises(DataError, match="photos has no photos left"):
+        list_data_folder(Path("photos"), DataConfig(dir="photos", classes=everything))
+
+
 def test_classes_flow_into_check_and_evaluate(breeds):
     config = DataConfig(dir="photos", classes=MAPPING)
     assert list_data_folder(Path("photos"), config).counts() == {"train": {"cats": 22, "dog": 10}}

@@ -72,6 +72,15 @@ def test_bare_body_is_one_photo(client):
     assert answer["answers"][0]["class_name"] in ("cats", "dogs")
 
 
+def test_photos_of_phones_are_answered(client):
+    heif, buffer = pytest.importorskip("pillow_heif"), io.BytesIO()
+    with Image.open(io.BytesIO(png(1))) as image:
+        heif.from_pillow(image).save(buffer, quality=100)
+    (answer,) = client.post("/predict", content=buffer.getvalue()).json()["answers"]
+    assert answer["error"] is None
+    assert answer["class_name"] in ("cats", "dogs")
+
+
 def test_no_photo_is_written_to_a_disk(client, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     large = png(0) + bytes(2**21)  # behind the picture's end

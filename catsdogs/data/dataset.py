@@ -154,7 +154,11 @@ def _by_moment(
     """Photos that were taken at once are a group, where `data.group` asks for that."""
     if config.group != MOMENT:
         return splits
-    groups = {path: _group_key(str(paths[0])) for paths in same_moments(moments) for path in paths}
+    groups = {
+        path: _group_key(str(moments[paths[0]]))
+        for paths in same_moments(moments)
+        for path in paths
+    }
     return {
         split: [replace(sample, group=groups.get(sample.path, b"")) for sample in samples]
         for split, samples in splits.items()
@@ -173,7 +177,7 @@ def _tied(splits: dict[str, list[Sample]]) -> dict[str, list[Sample]]:
 def _weighted(splits: dict[str, list[Sample]]) -> dict[str, list[Sample]]:
     """Weights that are 1 on average over the photos to train on, so that none changes the rate."""
     weights = [sample.weight for sample in splits[TRAIN]]
-    mean = sum(weights) / max(1, len(weights))
+    mean = sum(weights) / len(weights) if weights else 1.0
     if all(sample.weight == 1 for samples in splits.values() for sample in samples):
         return splits
     return {
@@ -200,6 +204,8 @@ def _class_names(
             raise DataError(f"{place} has no {of_what} of {', '.join(missing)}")
         if missing:
             notes.append(f"{place} has no {of_what} of {', '.join(missing)}")
+    if not names:
+        raise DataError(f"{places[TRAIN]} has no photos left to train on", key="data.classes")
     if len(names) < 2:
         raise DataError(
             f"{places[TRAIN]} has only the class {names[0]}: expected two classes or more"
