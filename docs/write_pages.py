@@ -24,6 +24,13 @@ A [setting](settings.md) that has no option of its own is given by `--set KEY=VA
 Exit status: 0 where all went well; 1 where a photo, a file or a result was not as it should be,
 or the answer could not be written; 2 where the request itself was wrong; 130 and 143 after
 Ctrl-C and SIGTERM. Answers go to standard output, progress and problems to standard error.
+
+Commands, options, networks, keys of `--set` and files are completed after Tab where the shell is
+told so, by a line in its start file:
+
+    eval "$(_CATSDOGS_COMPLETE=bash_source catsdogs)"     # ~/.bashrc
+    eval "$(_CATSDOGS_COMPLETE=zsh_source catsdogs)"      # ~/.zshrc
+    _CATSDOGS_COMPLETE=fish_source catsdogs | source      # ~/.config/fish/config.fish
 """
 
 _SETTINGS = """# Settings

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from catsdogs.cli.completion import complete_backbones, complete_settings
 from catsdogs.cli.options import PATH, KeyOption
 from catsdogs.cli.training_options import configuration
 
@@ -30,6 +31,7 @@ from catsdogs.cli.training_options import configuration
     cls=KeyOption,
     key="model.backbone",
     metavar="NAME",
+    shell_complete=complete_backbones,
     help="The pretrained network; auto compares those of `catsdogs backbones`.  [default: vgg16]",
 )
 @click.option(
@@ -37,6 +39,7 @@ from catsdogs.cli.training_options import configuration
     "settings",
     metavar="KEY=VALUE",
     multiple=True,
+    shell_complete=complete_settings,
     help="Set any key of the configuration, e.g. head.class_weights=balanced.",
 )
 @click.option("--output", metavar="FILE", type=PATH, help="A PNG to draw the curve into.")

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import click
 
+from catsdogs.cli.completion import complete_files
 from catsdogs.cli.options import PATH, engine_option, model_option, precision_option
 from catsdogs.errors import CatsdogsError
 
 
 @click.command()
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@click.argument(
+    "images", metavar="IMAGE...", nargs=-1, required=True, shell_complete=complete_files
+)
 @model_option
 @click.option(
     "--class",

@@ -12,9 +12,6 @@ def info() -> None:
     \b
     catsdogs info
     """
-    from catsdogs.network.backend import import_backend
-
-    import_backend()
     from catsdogs.commands.info import info
 
     facts = info()

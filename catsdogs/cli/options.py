@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from catsdogs.cli.completion import complete_files
 from catsdogs.files import expanded
 from catsdogs.text import shortened
 
@@ -30,6 +32,11 @@ class _PathType(click.ParamType):
                 reason = (getattr(error, "strerror", None) or str(error)).lower()
                 self.fail(f"{shortened(str(path))} cannot be used ({reason})", parameter, context)
         return path
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return complete_files(context, parameter, incomplete)
 
 
 PATH = _PathType()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from catsdogs.cli.completion import complete_files
 from catsdogs.cli.options import (
     PATH,
     class_names_option,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1)
+@click.argument("paths", metavar="PATH...", nargs=-1, shell_complete=complete_files)
 @model_option
 @class_names_option
 @click.option(

@@ -2,13 +2,14 @@
 
 import click
 
+from catsdogs.cli.completion import complete_files
 from catsdogs.cli.options import precision_option
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 @click.command()
-@click.argument("models", metavar="[NAME=]FILE...", nargs=-1)
+@click.argument("models", metavar="[NAME=]FILE...", nargs=-1, shell_complete=complete_files)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option(

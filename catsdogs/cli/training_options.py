@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from catsdogs.cli.completion import complete_settings
 from catsdogs.cli.options import PATH, KeyOption
 from catsdogs.cli.process_options import process_options
 from catsdogs.errors import ConfigError
@@ -62,6 +63,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
             "settings",
             metavar="KEY=VALUE",
             multiple=True,
+            shell_complete=complete_settings,
             help="Set any key of the configuration, e.g. train.learning_rate=0.01.",
         ),
         click.option(

@@ -1,38 +1,81 @@
 """`catsdogs info`: what a run would stand on, on this machine."""
 
+import importlib.util
+import os
+import platform
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-import keras
 
 from catsdogs.config import CacheConfig, ModelConfig
 from catsdogs.data.batches import num_decode_threads
+from catsdogs.exporting.runtimes import RUNTIMES
 from catsdogs.files import is_dir
 from catsdogs.model.metadata import package_versions
-from catsdogs.network.backbones import get_backbone
+from catsdogs.network.backbones import backbone_names, get_backbone
+from catsdogs.network.backend import check_backend
 from catsdogs.network.device import device_memory, device_name, gpu_names
 from catsdogs.network.engines.choice import EngineChoice, choose_engine
 from catsdogs.network.precision import Precision, choose_precision
+from catsdogs.serving import PACKAGES
+from catsdogs.text import counted
 from catsdogs.training.feature_store import StoreError, cache_dir, list_stores
 
 
 def info() -> dict[str, str]:
-    """Facts about versions, backend, device, precision, weights and folders, by name."""
-    precision, engine = choose_precision(), choose_engine()
+    """Facts about versions, backend, device, precision, weights and folders, by name.
+
+    Keras is imported only where a GPU has to be asked for.
+
+    Raises:
+        ConfigError: Keras is told to use a backend that is not installed, or that cannot train.
+    """
+    backend = check_backend()
+    engine = choose_engine()  # imports the backend quietly where a GPU may be
+    precision = choose_precision()
     memory = device_memory()
+    slow = "; ".join(_what_is_slow(precision, engine))
     return {
         **package_versions(),
-        "backend": keras.backend.backend(),
-        "device": device_name(),
+        "python": f"{platform.python_version()}, {platform.system()} on {platform.machine()}",
+        "backend": backend,
+        "device": f"{device_name()}, {counted(num_decode_threads(0), 'processor core')} to use",
         "memory": f"{memory / 2**30:,.1f} GiB" if memory else "not known",
         "engine": f"{engine.name} ({engine.reason}), for answers and frozen layers in "
         f"{'float32' if engine.name == 'ncnn' else precision.name}",
         "precision": f"{precision.name} ({precision.reason}), for all that Keras computes",
-        **_what_is_slow(precision, engine),
-        "decode threads": str(num_decode_threads(0)),
+        **({"slow here": slow} if slow else {}),
         "weights": get_backbone(ModelConfig().backbone).describe_source(),
+        "other weights": _other_weights(),
+        "exports": _exports(),
+        "service": _service(),
         **_feature_store(),
     }
+
+
+def _other_weights() -> str:
+    """Which other networks could be trained without a download."""
+    others = [name for name in backbone_names() if name != ModelConfig().backbone]
+    here = [name for name in others if get_backbone(name).find_weights() is not None]
+    return f"{', '.join(here) or 'none'} on this machine; `catsdogs backbones` lists all"
+
+
+def _exports() -> str:
+    """Which formats can be written and checked here."""
+    possible = [name for name, packages in RUNTIMES.items() if not _missing(packages)]
+    if len(possible) == len(RUNTIMES):
+        return ", ".join(possible)
+    return f"{', '.join(possible)}; the others need `pip install 'catsdogs[export]'`"
+
+
+def _service() -> str:
+    if missing := _missing(PACKAGES):
+        return f"needs {' and '.join(missing)}: run `pip install 'catsdogs[serve]'`"
+    return "`catsdogs serve` can run"
+
+
+def _missing(packages: Iterable[str]) -> list[str]:
+    return [name for name in packages if importlib.util.find_spec(name) is None]
 
 
 def _feature_store() -> dict[str, str]:
@@ -55,11 +98,13 @@ def _free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def _what_is_slow(precision: Precision, engine: EngineChoice) -> dict[str, str]:
+def _what_is_slow(precision: Precision, engine: EngineChoice) -> Iterator[str]:
     """Remarks on what holds this machine back, each with the way out."""
     if engine.warning:
-        return {"slow here": engine.warning}
-    if not gpu_names() and (engine.name == "ncnn" or precision.name == "float32"):
-        remark = "no GPU and no AMX: a smaller model.image_size costs least accuracy"
-        return {"slow here": remark}
-    return {}
+        yield engine.warning
+    elif not gpu_names() and (engine.name == "ncnn" or precision.name == "float32"):
+        yield "no GPU and no AMX: a smaller model.image_size costs least accuracy"
+    num_cores = num_decode_threads(0)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # Windows has none
+    if load > num_cores:
+        yield (f"{load:.0f} processes want {counted(num_cores, 'core')}: measure when it is idle")

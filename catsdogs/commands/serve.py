@@ -13,13 +13,12 @@ from catsdogs.errors import ConfigError, DataError
 from catsdogs.exporting.model_writer import exported_network, page_facts
 from catsdogs.exporting.page import page
 from catsdogs.model.predictor import Predictor
+from catsdogs.serving import PACKAGES
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from catsdogs.serving.served_models import ServedModel
-
-_PACKAGES = ("fastapi", "uvicorn", "python_multipart")
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def serve(request: ServeRequest, console: Console) -> "FastAPI":
     Raises:
         CatsdogsError: a package is missing, or a model cannot be opened.
     """
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(
             f"{' and '.join(missing)} is needed to serve: run `pip install 'catsdogs[serve]'`"

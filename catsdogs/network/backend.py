@@ -35,6 +35,23 @@ def backend_name() -> str:
     return os.environ.get("KERAS_BACKEND") or BACKENDS[0]
 
 
+def check_backend() -> str:
+    """The backend that `import_backend` would import, which is there.
+
+    Raises:
+        ConfigError: Keras is told to use a backend that is not installed, or that cannot train.
+    """
+    wanted = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if wanted not in BACKENDS:
+        raise ConfigError(f"KERAS_BACKEND should be one of {', '.join(BACKENDS)}, got {wanted!r}")
+    if importlib.util.find_spec(wanted) is None:
+        raise ConfigError(
+            f"KERAS_BACKEND is {wanted}, which is not installed: "
+            f"run `pip install 'catsdogs[{wanted}]'`, or leave KERAS_BACKEND out"
+        )
+    return wanted
+
+
 def import_backend() -> None:
     """Import Keras with its backend, quietly; what it printed is shown where that fails.
 
@@ -47,14 +64,7 @@ def import_backend() -> None:
         ConfigError: Keras is told to use a backend that is not installed, or that cannot train.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    wanted = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
-    if wanted not in BACKENDS:
-        raise ConfigError(f"KERAS_BACKEND should be one of {', '.join(BACKENDS)}, got {wanted!r}")
-    if importlib.util.find_spec(wanted) is None:
-        raise ConfigError(
-            f"KERAS_BACKEND is {wanted}, which is not installed: "
-            f"run `pip install 'catsdogs[{wanted}]'`, or leave KERAS_BACKEND out"
-        )
+    wanted = check_backend()
     os.environ["KERAS_BACKEND"] = wanted
     _name_a_temporary_folder()
     if wanted != "tensorflow" and "tensorflow" not in sys.modules:
