@@ -1,8 +1,8 @@
 """Train an image classifier you can trust from a folder of photos per class.
 
-The Python API is `load`, `train` and `finetune`; see docs/python-api.md. They import the network's
-engine when they are first used: `import catsdogs` alone is immediate. It imports nothing at all,
-since the command line runs this before it can see to a Ctrl-C.
+The Python API is `load`, `train`, `finetune`, `check` and `sample`; see docs/python-api.md. They
+import the network's engine when they are first used: `import catsdogs` alone is immediate. It
+imports nothing at all, since the command line runs this before it can see to a Ctrl-C.
 """
 
 TYPE_CHECKING = False  # type checkers know the name; typing itself takes milliseconds
@@ -10,12 +10,32 @@ if TYPE_CHECKING:
     from typing import Any
 
     from catsdogs import errors
-    from catsdogs.api import Explanation, Model, Prediction, finetune, load, train
+    from catsdogs.api import (
+        Explanation,
+        Model,
+        Prediction,
+        check,
+        finetune,
+        load,
+        sample,
+        train,
+    )
     from catsdogs.config import Config
 
 __version__ = "0.2.0"
 
-__all__ = ["Config", "Explanation", "Model", "Prediction", "errors", "finetune", "load", "train"]
+__all__ = [
+    "Config",
+    "Explanation",
+    "Model",
+    "Prediction",
+    "check",
+    "errors",
+    "finetune",
+    "load",
+    "sample",
+    "train",
+]
 
 
 def __getattr__(name: str) -> "Any":

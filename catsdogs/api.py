@@ -6,7 +6,7 @@ prints, exits or catches signals; errors are those of `catsdogs.errors`.
 
 import io
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,21 +15,20 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from PIL import Image
 
-from catsdogs.config import Config, ModelConfig, config_keys, flatten
-from catsdogs.config_file import load_config
-from catsdogs.console import Console
+from catsdogs.config import Config
+from catsdogs.config_file import settled_config
+from catsdogs.console import Console, LineListener
 from catsdogs.data.images import Photo
 from catsdogs.errors import DataError
 from catsdogs.network.backend import import_backend
 
 if TYPE_CHECKING:  # these import the network's engine
+    from catsdogs.commands.check import CheckResult
     from catsdogs.evaluation.figures import Evaluation
+    from catsdogs.exporting.model_writer import ExportResult
+    from catsdogs.exporting.stored_weights import Precision as WeightPrecision
     from catsdogs.model.metadata import Metadata
-    from catsdogs.run import Command
     from catsdogs.training.training_run import TrainResult
-
-ProgressListener = Callable[[str], object]
-"""Is told how long work is getting on, a line at a time."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +116,7 @@ class Model:
 
         self.path = Path(path)
         names = None if class_names is None else list(class_names)
+        self._names_given = names
         self._predictor = Predictor(self.path, precision, names, engine)
         self.class_names: tuple[str, ...] = self._predictor.class_names
         self.image_size: tuple[int, int] = self._predictor.image_size
@@ -128,16 +128,16 @@ class Model:
 
     @overload  # mypy finds that a path is a sequence of paths
     def predict(  # type: ignore[overload-overlap]
-        self, photos: Photo, *, progress: ProgressListener | None = None
+        self, photos: Photo, *, progress: LineListener | None = None
     ) -> Prediction: ...
 
     @overload
     def predict(
-        self, photos: Iterable[Photo], *, progress: ProgressListener | None = None
+        self, photos: Iterable[Photo], *, progress: LineListener | None = None
     ) -> list[Prediction]: ...
 
     def predict(
-        self, photos: Photo | Iterable[Photo], *, progress: ProgressListener | None = None
+        self, photos: Photo | Iterable[Photo], *, progress: LineListener | None = None
     ) -> Prediction | list[Prediction]:
         """Say what is in one photo, or in many.
 
@@ -165,7 +165,7 @@ class Model:
         asked: Iterable[Photo] = [photos] if is_one else photos  # type: ignore[list-item, assignment]
         answers = [
             Prediction(answer.probabilities, answer.error)
-            for answer in self._predictor.answer(asked, _console(progress))
+            for answer in self._predictor.answer(asked, Console.telling(progress))
         ]
         if not is_one:
             return answers
@@ -174,7 +174,7 @@ class Model:
         return answers[0]
 
     def evaluate(
-        self, data: str | Path = "data", *, progress: ProgressListener | None = None
+        self, data: str | Path = "data", *, progress: LineListener | None = None
     ) -> "Evaluation":
         """Measure the model on photos whose class is known, as `catsdogs evaluate` does.
 
@@ -197,7 +197,7 @@ class Model:
         from catsdogs.commands.evaluate import measure
         from catsdogs.reporting.notebook import NotebookEvaluation
 
-        result = measure(self._predictor, self.path, Path(data), None, _console(progress))
+        result = measure(self._predictor, self.path, Path(data), None, Console.telling(progress))
         return NotebookEvaluation.of(result.evaluation)
 
     def explain(self, photo: Photo, *, class_name: str | None = None) -> Explanation:
@@ -223,6 +223,83 @@ class Model:
         prediction = Prediction(found.answer.probabilities)
         picture = picture_of(found, found.heat)
         return Explanation(prediction, found.class_name, found.heat, picture)
+
+    def export(
+        self,
+        output: str | Path,
+        *,
+        precision: "WeightPrecision | None" = None,
+        resize: bool = True,
+        data: str | Path | None = None,
+        progress: LineListener | None = None,
+    ) -> "ExportResult":
+        """Write the model for other programs, as `catsdogs export` does.
+
+        >>> result = catsdogs.load("models/catsdogs.h5").export("mine.html")
+        >>> result.check.num_same == result.check.num_photos
+        True
+
+        Args:
+            output: what is written; its ending tells the format: `.onnx`, `.tflite`, `.html`, or
+                none for a SavedModel folder.
+            precision: `float32`, `float16` or `int8`, of the weights; None: float16 for a page,
+                float32 for all else.
+            resize: take photos of any size, where the format can.
+            data: photos to check the file on; None: those that the model was validated with.
+            progress: is told how it is getting on; None: nobody is.
+
+        Raises:
+            CatsdogsError: the model cannot be exported, a package is missing, or the file cannot
+                be written or answers otherwise; what was there before is unchanged.
+        """
+        from catsdogs.commands.export import ExportRequest, export
+        from catsdogs.exporting.model_writer import default_precision, format_of
+
+        output, folder = Path(output), None if data is None else Path(data)
+        wanted = precision or default_precision(format_of(output))
+        request = ExportRequest(self.path, output, None, wanted, resize, folder, self._names_given)
+        return export(request, Console.telling(progress))
+
+
+def sample(folder: str | Path = "data") -> Path:
+    """Unpack the 240 built-in photos of cats and dogs, as `catsdogs sample` does.
+
+    >>> sorted(split.name for split in catsdogs.sample("data").iterdir())
+    ['test', 'train', 'validation']
+
+    Args:
+        folder: where to; photos of theirs that are there already are left alone.
+
+    Returns:
+        The folder.
+
+    Raises:
+        DataError: the folder holds other photos, or cannot be written.
+    """
+    from catsdogs.commands.sample import sample
+
+    return sample(Path(folder)).folder
+
+
+def check(
+    data: str | Path = "data", *, fast: bool = False, progress: LineListener | None = None
+) -> "CheckResult":
+    """Find what would spoil a training, as `catsdogs check` does; nothing is changed.
+
+    >>> [finding.kind for finding in catsdogs.check("data").findings if not finding.is_note]
+    []
+
+    Args:
+        data: the folder of photos.
+        fast: look at contents and headers alone: no decoding, no near copies.
+        progress: is told how it is getting on; None: nobody is.
+
+    Raises:
+        DataError: the folder is missing or holds no photos.
+    """
+    from catsdogs.commands.check import check
+
+    return check(Path(data), fast, None, Console.telling(progress))
 
 
 def load(
@@ -255,7 +332,7 @@ def train(
     data: str | Path | None = None,
     *,
     config: Config | str | Path | None = None,
-    progress: ProgressListener | None = None,
+    progress: LineListener | None = None,
     **settings: Any,
 ) -> "TrainResult":
     """Train a classifier on a folder of photos per class, and save it.
@@ -281,7 +358,7 @@ def train(
         CatsdogsError: photos, weights, settings or output cannot be used.
         DivergedError: the loss became no number; what was saved before is unchanged.
     """
-    chosen = _configuration("train", data, config, settings)
+    chosen = settled_config("train", data, config, settings)
     from catsdogs.training.new_classifier import may_need_no_backend
 
     if not may_need_no_backend(chosen):
@@ -289,7 +366,7 @@ def train(
     from catsdogs.commands.train import train
 
     with _random_state_kept():
-        return train(chosen, _console(progress))
+        return train(chosen, Console.telling(progress))
 
 
 def finetune(
@@ -297,7 +374,7 @@ def finetune(
     *,
     data: str | Path | None = None,
     config: Config | str | Path | None = None,
-    progress: ProgressListener | None = None,
+    progress: LineListener | None = None,
     **settings: Any,
 ) -> "TrainResult":
     """Train the top of a classifier too, and save it if that makes it better.
@@ -328,49 +405,12 @@ def finetune(
             path = model.model_path
     settings = {"output": str(path)} | settings
     fixed = read_metadata(path).architecture
-    chosen = _configuration("finetune", data, config, settings, fixed)
+    chosen = settled_config("finetune", data, config, settings, fixed)
     import_backend()
     from catsdogs.commands.finetune import finetune
 
     with _random_state_kept():
-        return finetune(chosen, path, _console(progress))
-
-
-def _configuration(
-    command: "Command",
-    data: str | Path | None,
-    config: Config | str | Path | None,
-    settings: Mapping[str, Any],
-    fixed_model: ModelConfig | None = None,
-) -> Config:
-    """The configuration of a training: `config`, then the settings, then the folder.
-
-    Raises:
-        ConfigError: a key or a value is wrong.
-    """
-    known = set(config_keys())
-    overrides: dict[str, Any] = {}
-    path = None
-    if isinstance(config, Config):
-        # what stands at its default may give way to the model's own
-        overrides |= {k: v for k, v in flatten(config).items() if v != flatten(Config())[k]}
-    elif config is not None:
-        path = Path(config)
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            overrides |= {f"{name}.{key}": inner for key, inner in value.items()}
-        elif name not in known and f"{command}.{name}" in known:
-            overrides[f"{command}.{name}"] = value
-        elif name == "subsample":
-            overrides["data.subsample"] = value
-        else:
-            overrides[name] = value
-    if data is not None:
-        overrides["data.dir"] = data
-    texts = {
-        key: str(value) if isinstance(value, Path) else value for key, value in overrides.items()
-    }
-    return load_config(path, texts, fixed_model)
+        return finetune(chosen, path, Console.telling(progress))
 
 
 @contextmanager
@@ -382,25 +422,6 @@ def _random_state_kept() -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
-
-
-class _Lines(io.TextIOBase):
-    """Hands what is written on, line by line."""
-
-    def __init__(self, tell: ProgressListener) -> None:
-        self._tell = tell
-        self._begun = ""
-
-    def write(self, text: str) -> int:
-        *lines, self._begun = (self._begun + text).split("\n")
-        for line in lines:
-            self._tell(line)
-        return len(text)
-
-
-def _console(progress: ProgressListener | None) -> Console:
-    """A console that hands its lines to a listener."""
-    return Console(io.StringIO() if progress is None else _Lines(progress))  # type: ignore[arg-type]
 
 
 def _is_one(photos: object) -> bool:

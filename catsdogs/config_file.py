@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from catsdogs.config import AUTO_BACKBONE, Config, ModelConfig, config_keys
+from catsdogs.config import AUTO_BACKBONE, Config, ModelConfig, config_keys, flatten
 from catsdogs.errors import ConfigError, DataError
 from catsdogs.files import exists
 from catsdogs.text import MOST_SHOWN, printable, shown_value
@@ -52,6 +52,50 @@ def load_config(
     except ValidationError as error:
         raise ConfigError(_explain(error, tree)) from None
     return config if fixed_model is None else _with_model(config, fixed_model)
+
+
+def settled_config(
+    command: str,
+    data: str | Path | None,
+    config: Config | str | Path | None,
+    settings: Mapping[str, Any],
+    fixed_model: ModelConfig | None = None,
+) -> Config:
+    """The configuration of a training by a program: `config`, then the settings, then the folder.
+
+    Args:
+        command: `train` or `finetune`, the section whose keys may be given by their last name.
+        data: the folder of photos; None: as configured.
+        config: all settings, or the path of a TOML file; None: the defaults.
+        settings: whole keys, sections, or last names, to values.
+        fixed_model: as `load_config` takes it.
+
+    Raises:
+        ConfigError: a key or a value is wrong.
+    """
+    known = set(config_keys())
+    overrides: dict[str, Any] = {}
+    path = None
+    if isinstance(config, Config):
+        # what stands at its default may give way to the model's own
+        overrides |= {k: v for k, v in flatten(config).items() if v != flatten(Config())[k]}
+    elif config is not None:
+        path = Path(config)
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            overrides |= {f"{name}.{key}": inner for key, inner in value.items()}
+        elif name not in known and f"{command}.{name}" in known:
+            overrides[f"{command}.{name}"] = value
+        elif name == "subsample":
+            overrides["data.subsample"] = value
+        else:
+            overrides[name] = value
+    if data is not None:
+        overrides["data.dir"] = data
+    texts = {
+        key: str(value) if isinstance(value, Path) else value for key, value in overrides.items()
+    }
+    return load_config(path, texts, fixed_model)
 
 
 def _with_model(config: Config, fixed: ModelConfig) -> Config:

@@ -4,7 +4,7 @@ import io
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, TextIO
@@ -18,11 +18,29 @@ _PLAIN_INTERVAL_SECONDS = 10.0
 """Between two lines about the same task where there is no terminal."""
 
 
+LineListener = Callable[[str], object]
+"""Is told what would be shown, a line at a time."""
+
+
 class Task(Protocol):
     """A piece of long work."""
 
     def advance(self, count: int, **figures: float) -> None:
         """Say that `count` more photos are done, and what the figures are by now."""
+
+
+class _Lines(io.TextIOBase):
+    """Hands what is written on, line by line."""
+
+    def __init__(self, tell: LineListener) -> None:
+        self._tell = tell
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            self._tell(line)
+        return len(text)
 
 
 class Console:
@@ -39,6 +57,11 @@ class Console:
     def shown(cls, leads: bool) -> "Console":
         """Where the progress of several processes is shown: by the leading one for all."""
         return cls() if leads else cls(io.StringIO())
+
+    @classmethod
+    def telling(cls, listener: LineListener | None) -> "Console":
+        """What hands its lines to a listener, or to nobody."""
+        return cls(io.StringIO() if listener is None else _Lines(listener))  # type: ignore[arg-type]
 
     def log_to(self, path: Path) -> None:
         """From now on, write all that is said into a file as well, with what was said before.

@@ -18,6 +18,7 @@ from PIL import Image
 import catsdogs
 from catsdogs import api
 from catsdogs.cli import main
+from catsdogs.config_file import settled_config
 
 TINY = {"subsample": 20, "model": {"weights": "random", "image_size": (32, 32)}}
 
@@ -187,7 +188,7 @@ def test_nothing_is_printed_and_progress_is_told_in_lines(capfd):
 
 def test_settings_are_given_by_name_section_or_file(tmp_path):
     def made(data=None, config=None, **settings):
-        return api._configuration("train", data, config, settings)
+        return settled_config("train", data, config, settings)
 
     assert made(epochs=3, subsample=4).train.epochs == 3
     assert made(learning_rate=0.5).train.learning_rate == 0.5

@@ -2,15 +2,23 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 
+from catsdogs.cli import main
 from catsdogs.config import config_keys
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "RELEASING.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "examples").glob("*.md")),
+]
+WITH_COMMANDS = [*PAGES, *sorted((ROOT / "examples").glob("*.yml")), *ROOT.glob("configs/*.toml")]
 
 
 def written_pages():
@@ -59,3 +67,31 @@ def test_every_make_target_that_is_mentioned_exists(page):
     text = page.read_text(encoding="utf-8")
     mentioned = set(re.findall(r"(?:`|^ {4})make ([a-z-]+)", text, re.MULTILINE))
     assert mentioned <= targets
+
+
+def commands_on(page):
+    """What a page tells to type, a list of words each, without what comes after a pipe."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = re.findall(r"^(?: {4,}|# {4,}|\$ |.*run: )catsdogs (.*)", text, re.MULTILINE)
+    lines += [" ".join(inline.split()) for inline in re.findall(r"`catsdogs ([^`]*)`", text)]
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        ends = [n for n, word in enumerate(words) if re.match(r"[|&]|\d?[<>]", word)]
+        if not words[0].startswith("-"):  # --help and --version of them all
+            yield words[: min(ends, default=len(words))]
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.name)
+def test_every_command_that_is_shown_has_these_options(page):
+    for words in commands_on(page):
+        with click.Context(main, info_name="catsdogs") as context:
+            try:
+                main.commands[words[0]].make_context(words[0], words[1:], parent=context)
+            except (click.exceptions.Exit, click.MissingParameter):  # --help; the command's name
+                continue
+            except (click.UsageError, KeyError) as error:
+                pytest.fail(f"catsdogs {shlex.join(words)}: {error!r}")
+
+
+def test_commands_are_found_on_the_pages():
+    assert len([words for page in WITH_COMMANDS for words in commands_on(page)]) > 100

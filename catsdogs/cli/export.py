@@ -54,7 +54,7 @@ def export(
     """
     from catsdogs.commands.export import ExportRequest, export
     from catsdogs.console import Console
-    from catsdogs.exporting.model_writer import format_of
+    from catsdogs.exporting.model_writer import default_precision, format_of
     from catsdogs.reporting.export_output import export_lines
 
     wanted = format_name or format_of(output)
@@ -62,7 +62,7 @@ def export(
         model,
         output,
         wanted,
-        precision or ("float16" if wanted == "html" else "float32"),
+        precision or default_precision(wanted),
         not no_resize,
         data,
         class_names,

@@ -77,6 +77,11 @@ def format_of(output: Path) -> Format:
     return SUFFIXES[suffix]
 
 
+def default_precision(format_name: Format) -> Precision:
+    """What weights are kept in where nobody says: a page is carried about, and half as large."""
+    return "float16" if format_name == "html" else "float32"
+
+
 class ModelWriter:
     """Writes one format.
 
