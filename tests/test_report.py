@@ -155,12 +155,27 @@ def test_what_it_says_about_two_classes(make_report):
     assert "Epoch 1 was kept: validation loss 0.5000" in texts
 
 
-def test_many_classes_have_a_list_of_what_is_confused_in_place_of_a_matrix(make_report):
+def test_many_classes_have_a_map_its_worst_part_and_a_list_in_place_of_a_matrix(make_report):
     names = [f"class {number}" for number in range(20)]
     page = Page(render_report(make_report(*names, examples={})))
+    texts = " ".join(" ".join(page.texts).split())
     assert "Confused most often" in page.texts
     assert "Confusion matrix" not in page.texts
     assert "Telling 20 classes apart" in page.texts
+    assert "Map of the confusion matrix" in texts
+    assert "2 of 2 mistakes are between these classes" in texts
+    assert "class 0 taken for class 1: 2" in page.texts  # what a pointer is told
+    assert "The other 5 classes" in page.texts
+    (map_,) = (svg for svg in page.find("svg") if svg["class"] == "map")
+    assert "Confusion matrix of 20 classes" in map_["aria-label"]
+
+
+def test_many_classes_without_a_mistake_have_no_map(make_report):
+    names = [f"class {number}" for number in range(20)]
+    evaluation = evaluate_predictions([Path("x")] * 20, np.arange(20), np.eye(20), names)
+    page = Page(render_report(make_report(*names, examples={}, evaluation=evaluation)))
+    assert [svg for svg in page.find("svg") if svg["class"] == "map"] == []
+    assert "No class was taken for another." in page.texts
 
 
 def test_nothing_wrong_is_said_in_a_sentence(make_report):

@@ -1,6 +1,7 @@
 """An evaluation as text for people and as JSON for programs."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,9 @@ from catsdogs.evaluation.score import no_better_than_one_answer
 from catsdogs.text import counted, printable
 
 _MOST_MISTAKES = 10
+_MOST_CLASSES = 20
+"""Classes up to which each one's figures are shown."""
+
 _MOST_COLUMNS = 10
 """Classes up to which the confusion matrix is shown as one."""
 
@@ -70,22 +74,7 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         ),
         *([printable(remark)] if (remark := remark_on_accuracy(evaluation)) else []),
         "",
-        *align(
-            [
-                ("class", "precision", "recall", "F1", "photos"),
-                *(
-                    (
-                        c.name,
-                        _share(c.precision),
-                        _share(c.recall),
-                        _share(c.f1),
-                        f"{c.num_photos:,}",
-                    )
-                    for c in evaluation.classes
-                ),
-            ],
-            right=(1, 2, 3, 4),
-        ),
+        *_class_lines(evaluation),
         "",
         *_confusion_lines(evaluation),
         "",
@@ -173,6 +162,25 @@ def _auc_remark(evaluation: Evaluation) -> str:
     if len(evaluation.class_names) == 2:
         return f"of {evaluation.class_names[1]}"
     return "mean of each class against the rest"
+
+
+def _class_lines(evaluation: Evaluation) -> list[str]:
+    """The figures of each class; of many, those whose photos are found least often."""
+    classes, lines = evaluation.classes, []
+    if len(classes) > _MOST_CLASSES:
+        classes = tuple(
+            sorted(classes, key=lambda one: math.inf if one.recall is None else one.recall)
+        )[:_MOST_CLASSES]
+        lines = [
+            f"the {_MOST_CLASSES} of {len(evaluation.classes)} classes with the lowest recall "
+            "(all: in the JSON)"
+        ]
+    rows = [
+        (one.name, _share(one.precision), _share(one.recall), _share(one.f1), f"{one.num_photos:,}")
+        for one in classes
+    ]
+    header = ("class", "precision", "recall", "F1", "photos")
+    return [*lines, *align([header, *rows], right=(1, 2, 3, 4))]
 
 
 def _confusion_lines(evaluation: Evaluation) -> list[str]:

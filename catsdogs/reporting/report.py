@@ -14,12 +14,14 @@ from catsdogs.console import format_duration
 from catsdogs.evaluation.figures import Evaluation
 from catsdogs.evaluation.score import wilson_interval
 from catsdogs.reporting.charts import curves_svg, reliability_svg
+from catsdogs.reporting.confusion import confusion_map, most_confused_classes
 from catsdogs.reporting.curves import RunEpochs
 from catsdogs.run import RunMetrics
-from catsdogs.text import printable
+from catsdogs.text import printable, shortened
 
 MOST_MATRIX_CLASSES = 15
-"""With more, the confusion matrix gives way to a list of what is confused most."""
+"""With more, the confusion matrix gives way to a map, the part of it with the most mistakes and a
+list of what is confused most; and the table of classes begins with the worst."""
 
 _MOST_CONFUSED = 20
 
@@ -124,6 +126,7 @@ def render_report(report: Report) -> str:
         "sure": _format_probability,
         "points": _format_points,
         "figure": _format_figure,
+        "short": shortened,
         "count": lambda number: f"{number:,}",
         "duration": format_duration,
         "rate": _format_rate,
@@ -132,15 +135,19 @@ def render_report(report: Report) -> str:
     }
     runs = [run.run_epochs for run in report.runs if run.epochs]
     evaluation = report.evaluation
+    show_matrix = len(evaluation.class_names) <= MOST_MATRIX_CLASSES
     return environment.get_template("report.html").render(
         report=report,
         evaluation=evaluation,
         run=report.runs[-1],
         page_title=_page_title(evaluation.class_names),
         chance=max(figures.num_photos for figures in evaluation.classes) / evaluation.num_photos,
-        classes=[_class_row(evaluation, label) for label in range(len(evaluation.class_names))],
+        classes=_class_rows(evaluation),
+        most_classes=MOST_MATRIX_CLASSES,
         confused=_most_confused(evaluation),
-        show_matrix=len(evaluation.class_names) <= MOST_MATRIX_CLASSES,
+        show_matrix=show_matrix,
+        confusion_map=None if show_matrix else confusion_map(evaluation),
+        most_confused=None if show_matrix else most_confused_classes(evaluation),
         curves=[curves_svg(runs, "loss"), curves_svg(runs, "accuracy")] if runs else [],
         reliability=reliability_svg(evaluation.bins, len(evaluation.class_names)),
         now=datetime.datetime.now().astimezone(),
@@ -158,6 +165,14 @@ def _page_title(class_names: Sequence[str]) -> str:
     if len(class_names) == 2:
         return f"Telling {class_names[0]} from {class_names[1]}"
     return f"Telling {len(class_names)} classes apart"
+
+
+def _class_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """The figures of all classes; of many, those whose photos are found least often first."""
+    rows = [_class_row(evaluation, label) for label in range(len(evaluation.class_names))]
+    if len(rows) > MOST_MATRIX_CLASSES:
+        rows.sort(key=lambda row: math.inf if (r := row["figures"].recall) is None else r)
+    return rows
 
 
 def _class_row(evaluation: Evaluation, label: int) -> dict[str, Any]:

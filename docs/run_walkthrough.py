@@ -1,0 +1,69 @@
+"""Run the commands that docs/phone.md shows, and put what they print into it: `make docs-pages`.
+
+Where only numbers differ from what stands there (times, the last digits of another processor), the
+page is left as it is.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PAGE = Path(__file__).parent / "phone.md"
+_BLOCK = re.compile(r"```text\n\$ (catsdogs [^\n]*)\n(.*?)```", re.DOTALL)
+
+
+def commands(page: str) -> list[str]:
+    """The command lines that a page shows with their output, in its order."""
+    return [block[1] for block in _BLOCK.finditer(page)]
+
+
+def run(command: str, folder: Path) -> str:
+    """What a command line prints where there is no terminal, progress included.
+
+    Raises:
+        RuntimeError: it fails.
+    """
+    _, *arguments = shlex.split(command)
+    environment = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "catsdogs", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command} ended with {done.returncode}:\n{done.stdout}")
+    return done.stdout
+
+
+def without_numbers(text: str) -> str:
+    """Text with every number, and the spaces before it, as `#`: what any machine prints."""
+    return re.sub(r" *\d[\d,.]*(?: (?:ms|s|min)\b)?(?::\d\d)?", " #", text)
+
+
+def rewritten(page: str, folder: Path) -> str:
+    """The page with what its commands print now, in the folder that they are run in."""
+
+    def block(found: re.Match[str]) -> str:
+        printed = run(found[1], folder)
+        if without_numbers(printed) == without_numbers(found[2]):
+            return found[0]
+        return f"```text\n$ {found[1]}\n{printed}```"
+
+    return _BLOCK.sub(block, page)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        text = rewritten(PAGE.read_text(encoding="utf-8"), Path(scratch))
+        PAGE.write_text(text, encoding="utf-8")
