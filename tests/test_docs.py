@@ -58,6 +58,16 @@ def test_every_relative_link_leads_to_a_file(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_into_a_page_leads_to_a_heading(page):
+    text = page.read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\(((?!https?://)[^)#]*)#([^)]+)\)", text):
+        there = (page.parent / target if target else page).read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ (.*)", there, re.MULTILINE)
+        slugs = {re.sub(r"[^\w\s-]", "", heading).strip().lower() for heading in headings}
+        assert anchor in {re.sub(r"[-\s]+", "-", slug) for slug in slugs}, f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_key_that_is_mentioned_exists(page):
     sections = "|".join(sorted({key.partition(".")[0] for key in config_keys() if "." in key}))
     text = page.read_text(encoding="utf-8")

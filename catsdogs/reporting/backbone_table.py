@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from catsdogs.evaluation.score import wilson_interval
+from catsdogs.reporting.table import align
 from catsdogs.text import printable
 
 
@@ -45,19 +46,9 @@ _HEADER = ("name", "parameters", "multiply-adds", "photos", "accuracy, 95%, phot
 def format_table(backbones: Sequence[Backbone]) -> list[str]:
     """A header and a line for each, then where the weights come from and what was measured."""
     rows = [_HEADER, *(_row(backbone) for backbone in backbones)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
-    lines = []
-    for name, parameters, macs, photos, accuracy in rows:
-        cells = (
-            f"{name:{widths[0]}}",
-            f"{parameters:>{widths[1]}}",
-            f"{macs:>{widths[2]}}",
-            f"{photos:{widths[3]}}",
-            accuracy,
-        )
-        lines.append("  ".join(cells).rstrip())
-    lines += ["", "weights"]
-    lines += [f"{each.name:{widths[0]}}  {printable(each.source)}" for each in backbones]
+    width = max(len(each.name) for each in backbones)
+    lines = [*align(rows, right=(1, 2)), "", "weights"]
+    lines += [f"{each.name:{width}}  {printable(each.source)}" for each in backbones]
     ways = sorted({each.measured.how for each in backbones if each.measured})
     return [*lines, "", *(f"accuracy: {how}" for how in ways)]
 
@@ -94,11 +85,7 @@ def format_trials(trials: Sequence[Trial], chosen: str) -> list[str]:
                 + ("  chosen" if trial.name == chosen else ""),
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return [
-        f"{name:{widths[0]}}  {macs:>{widths[1]}}  {size:{widths[2]}}  {accuracy}"
-        for name, macs, size, accuracy in rows
-    ]
+    return align(rows, right=(1,))
 
 
 def _row(backbone: Backbone) -> tuple[str, ...]:

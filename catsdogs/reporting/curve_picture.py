@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 
-from catsdogs.reporting.evaluation_output import align
+from catsdogs.reporting.table import align
 from catsdogs.text import counted
 from catsdogs.training.learning_curve import CurvePoint, PowerLaw
 

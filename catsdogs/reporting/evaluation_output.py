@@ -7,10 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from rich.cells import cell_len
-
 from catsdogs.evaluation.figures import NUM_BINS, Evaluation
 from catsdogs.evaluation.score import no_better_than_one_answer
+from catsdogs.reporting.table import align
 from catsdogs.text import counted, printable
 
 _MOST_MISTAKES = 10
@@ -130,26 +129,6 @@ def as_json(record: dict[str, Any]) -> str:
 def remark_on_accuracy(evaluation: Evaluation) -> str:
     """What has to be known about the accuracy; empty where there is nothing."""
     return no_better_than_one_answer(evaluation.accuracy, evaluation.class_counts)
-
-
-def align(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    """Rows of cells to lines with straight columns, two spaces between them.
-
-    Args:
-        rows: all of the same length; cells are made printable here.
-        right: columns that are set to the right, for numbers.
-    """
-    cells = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            " " * (width - cell_len(cell)) + cell
-            if index in right
-            else cell + " " * (width - cell_len(cell))
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
 
 
 def _share(value: float | None) -> str:

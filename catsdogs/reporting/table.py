@@ -1,0 +1,27 @@
+"""Tables as lines of text: straight columns, no frames, so that they can be searched and cut."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len
+
+from catsdogs.text import printable
+
+
+def align(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
+    """Rows of cells to lines with straight columns, two spaces between them.
+
+    Args:
+        rows: all of the same length; cells are made printable here.
+        right: columns that are set to the right, for numbers.
+    """
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            " " * (width - cell_len(cell)) + cell
+            if index in right
+            else cell + " " * (width - cell_len(cell))
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
