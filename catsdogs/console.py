@@ -47,8 +47,17 @@ class Console:
     """Shows the progress, notes and warnings of commands."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
+        stream = stream or sys.stderr
         self._rich = rich.console.Console(
-            file=stream or sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True
+            file=stream,
+            # by the stream alone: with FORCE_COLOR, which notebooks and many CI systems set, Rich
+            # would move bars about in logs
+            force_terminal=stream.isatty(),
+            highlight=False,
+            markup=False,
+            emoji=False,
+            soft_wrap=True,
+            force_jupyter=False,  # it would show everything itself, whatever `file` is
         )
         self._log_path: Path | None = None
         self._said: list[str] = []

@@ -169,3 +169,15 @@ def test_console_writes_to_stderr_by_default(capsys):
 )
 def test_duration_is_written_as_people_say_it(seconds, text):
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize("variable", ["FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"])
+def test_no_variable_makes_a_terminal_of_a_log(monkeypatch, variable):
+    monkeypatch.setenv(variable, "1")
+    stream, lines = io.StringIO(), []
+    for shown in (Console(stream), Console.telling(lines.append)):
+        shown.warn("look")
+        with shown.task("reading", 2) as task:
+            task.advance(2)
+    assert stream.getvalue().startswith("warning: look\n")
+    assert "\x1b" not in stream.getvalue() + "".join(lines)

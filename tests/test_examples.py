@@ -62,6 +62,8 @@ def test_notebook_runs_from_top_to_bottom(folder):
     assert any("image/png" in output.get("data", {}) for output in outputs)
     assert any("95% interval" in output.get("data", {}).get("text/html", "") for output in outputs)
     assert outputs[-1]["text"].startswith("classifier.html, ")
+    # what is told goes to the listener alone: Rich would show it in notebooks by itself
+    assert [output for output in outputs if output.output_type == "display_data"] == []
 
 
 def test_outputs_of_the_notebook_are_those_of_a_run_without_errors():

@@ -25,6 +25,8 @@ def test_numbers_alone_make_no_difference(walkthrough):
     assert mask("40 photos in 350 ms") == mask("41 photos in   1.2 s")
     assert mask("cats  0.9803  400") == mask("cats       1    20")
     assert mask("cats 1") != mask("dogs 1")
+    assert mask("a, in float32 by ncnn (x86_64 CPU)\nb") == mask("a, in bfloat16 by keras\nb")
+    assert mask("by 0.1 at most (data/a.jpg)") == mask("by 0.2 at most (data/b.jpg)")
 
 
 @pytest.mark.slow
