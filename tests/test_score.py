@@ -1,4 +1,5 @@
 import pytest
+from scipy import stats
 
 from catsdogs.evaluation.score import Score, no_better_than_one_answer, wilson_interval
 
@@ -56,3 +57,9 @@ def test_an_accuracy_that_one_answer_would_give_is_called_that():
     )
     assert no_better_than_one_answer(0.96, counts) == ""
     assert no_better_than_one_answer(0.5, {"cats": 50, "dogs": 50}) != ""
+
+
+@pytest.mark.parametrize(("correct", "photos"), [(0, 1), (1, 1), (3, 5), (790, 800), (40, 40)])
+def test_wilson_interval_is_scipys(correct, photos):
+    theirs = stats.binomtest(correct, photos).proportion_ci(method="wilson")
+    assert wilson_interval(correct, photos) == pytest.approx(tuple(theirs), abs=1e-12)

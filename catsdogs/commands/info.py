@@ -9,11 +9,12 @@ from pathlib import Path
 
 from catsdogs.config import CacheConfig, ModelConfig
 from catsdogs.data.batches import num_decode_threads
+from catsdogs.errors import ConfigError
 from catsdogs.exporting.runtimes import RUNTIMES
 from catsdogs.files import is_dir
 from catsdogs.model.metadata import package_versions
 from catsdogs.network.backbones import backbone_names, get_backbone
-from catsdogs.network.backend import check_backend
+from catsdogs.network.backend import BACKENDS, backend_name, check_backend
 from catsdogs.network.device import device_memory, device_name, gpu_names
 from catsdogs.network.engines.choice import EngineChoice, choose_engine
 from catsdogs.network.precision import Precision, choose_precision
@@ -30,7 +31,7 @@ def info() -> dict[str, str]:
     Raises:
         ConfigError: Keras is told to use a backend that is not installed, or that cannot train.
     """
-    backend = check_backend()
+    backend = _backend()
     engine = choose_engine()  # imports the backend quietly where a GPU may be
     precision = choose_precision()
     memory = device_memory()
@@ -51,6 +52,20 @@ def info() -> dict[str, str]:
         "service": _service(),
         **_feature_store(),
     }
+
+
+def _backend() -> str:
+    """What trains dense heads and fine-tunes, or that a light installation does without.
+
+    Raises:
+        ConfigError: Keras is told to use a backend that cannot train.
+    """
+    try:
+        return check_backend()
+    except ConfigError:
+        if backend_name() not in BACKENDS:
+            raise
+        return f"none: {backend_name()} or Keras is not installed, so that no dense head is trained"
 
 
 def _other_weights() -> str:

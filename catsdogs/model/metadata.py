@@ -3,7 +3,8 @@
 import datetime
 import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -119,8 +120,11 @@ class Metadata(_Record):
 
 def package_versions() -> dict[str, str]:
     """Versions of catsdogs and of the packages that a result depends on."""
-    names = ["keras", backend_name(), "numpy", "pillow"]
-    return {"catsdogs": __version__, **{name: version(name) for name in names}}
+    versions = {"catsdogs": __version__}
+    for name in ("keras", backend_name(), "numpy", "pillow"):
+        with suppress(PackageNotFoundError):  # a light installation has neither of the first two
+            versions[name] = version(name)
+    return versions
 
 
 def read_metadata(path: Path) -> Metadata:

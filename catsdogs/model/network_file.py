@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,20 @@ from catsdogs.model.admission import admit
 from catsdogs.model.keras2_config import as_keras3, is_keras2
 from catsdogs.model.keras_config import OtherLayersError, network_from_config
 from catsdogs.model.keras_description import describe_network
-from catsdogs.model.metadata import ATTRIBUTE, Metadata, metadata_of, problem_of_names
+from catsdogs.model.metadata import (
+    ATTRIBUTE,
+    Metadata,
+    metadata_of,
+    package_versions,
+    problem_of_names,
+)
 from catsdogs.network.backend import backend_name
 from catsdogs.network.layers import BatchNormalization, Layer
 from catsdogs.network.network import Network
 from catsdogs.untrusted.hdf5 import open_hdf5, read_array, read_text, stored_layers
+
+_LAYOUT_OF = "3.14.1"
+"""The oldest Keras whose layout this is, which a light installation names: Keras goes by it."""
 
 _MOST_BYTES_A_PHOTO = 2**30
 """What is in use at once; VGG16 takes a quarter of it for 1024 x 1024 pixels."""
@@ -136,7 +144,8 @@ def save_network(path: Path, network: Network, metadata: Metadata) -> None:
         DivergedError: a weight is NaN or infinite; likewise.
     """
     check_finite(path, network.weights)
-    written_by = {"keras_version": version("keras"), "backend": backend_name()}
+    keras_version = package_versions().get("keras", _LAYOUT_OF)
+    written_by = {"keras_version": keras_version, "backend": backend_name()}
     with replacing(path) as part, hdf5_errors_by_number(), h5py.File(part, "w") as file:
         file.attrs.update(written_by)
         file.attrs["model_config"] = json.dumps(describe_network(network, "catsdogs"))

@@ -44,10 +44,16 @@ def check_backend() -> str:
     wanted = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
     if wanted not in BACKENDS:
         raise ConfigError(f"KERAS_BACKEND should be one of {', '.join(BACKENDS)}, got {wanted!r}")
-    if importlib.util.find_spec(wanted) is None:
+    missing = [name for name in ("keras", wanted) if importlib.util.find_spec(name) is None]
+    if missing == [wanted] and wanted != BACKENDS[0]:
         raise ConfigError(
             f"KERAS_BACKEND is {wanted}, which is not installed: "
             f"run `pip install 'catsdogs[{wanted}]'`, or leave KERAS_BACKEND out"
+        )
+    if missing:
+        raise ConfigError(
+            f"this needs {' and '.join(missing)}, which a light installation does not have: run "
+            f"`pip install {' '.join(missing)}`"
         )
     return wanted
 
