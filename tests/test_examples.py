@@ -80,7 +80,7 @@ def test_outputs_of_the_notebook_are_those_of_a_run_without_errors():
 
 def test_workflow_stops_a_model_that_got_worse(folder, make_photos, make_model, call):
     for number, (name, colour) in enumerate((("cats", REDDISH), ("dogs", BLUISH))):
-        make_photos(folder / "data" / "test" / name, 6, number, colour, size=(40, 48))
+        make_photos(folder / "data" / "test" / name, 6, number, colour, size=(32, 32))
     make_model(folder / "before" / "models" / "catsdogs.h5")
     make_model(folder / "models" / "catsdogs.h5")
     workflow = (EXAMPLES / "accuracy-gate.yml").read_text(encoding="utf-8")
