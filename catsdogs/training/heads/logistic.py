@@ -18,9 +18,10 @@ from catsdogs.training.cross_validation import assign_folds, splits
 STRENGTHS = tuple(float(f"{10.0**exponent:.3g}") for exponent in np.arange(-5, 1.01, 0.5))
 """Inverse strengths of the regularisation that are tried: C of 1e-5 to 10, in half decades.
 
-Measured with standardised features: 160 to 2,000 photos of two classes ask for 1e-4 to 1e-2,
-ten photos of each of 37 classes for 1e-3 to 1e-1. Where the best one is at an end, the loss is
-flat there."""
+Measured with standardised features: 2,000 photos of two classes ask for 0.03, ten photos of each of
+37 classes for the weakest. There the loss is flat: up to 100, at a tolerance of 1e-4, the log loss was
+0.440 in place of 0.414 (EfficientNet-Lite0, 370 photos answered in five folds), and no photo more
+right."""
 
 NUM_FOLDS = 5
 """Of the cross-validation that chooses among them."""
@@ -38,7 +39,8 @@ valley, and the weakest ones take longest to solve."""
 
 _CHOICE_TOLERANCE, _FINAL_TOLERANCE = 1e-3, 1e-7
 """Largest component of the gradient of the mean loss at which a solution counts as found: where
-strengths are compared, and for the head itself."""
+strengths are compared, and for the head itself. 1e-4 to compare with took twice the time on the 370
+photos, and gave a log loss of 0.420 in place of 0.414."""
 
 _MAX_ITERATIONS = 2000
 
