@@ -13,6 +13,7 @@ from catsdogs.config import DataConfig
 from catsdogs.data.dataset import load_dataset
 from catsdogs.data.evaluation_set import find_labelled_photos
 from catsdogs.data.manifest import ManifestRow, manifest_lines, read_manifest
+from catsdogs.data.photo_paths import walk_photos
 from catsdogs.errors import ConfigError, DataError
 from tests.test_dataset import counts, fill
 
@@ -393,6 +394,15 @@ def test_predict_takes_the_paths_of_a_manifest(tmp_path, class_folders, make_mod
     answered = [json.loads(line) for line in result.stdout.splitlines()]
     assert [Path(answer["path"]) for answer in answered] == photos
     assert [answer["class"] for answer in answered] == ["cats"] * 4 + ["dogs"] * 4
+
+
+def test_a_csv_of_something_else_among_photos_is_one_file_that_is_no_photo(folder):
+    Path("labels.csv").write_text("id,breed\n1,pug\n")
+    Path("list.csv").write_text("Path\nphotos/cats/1.png\n")
+    asked = ["photos/cats/0.png", "labels.csv", "list.csv"]
+    assert list(walk_photos(asked)) == ["photos/cats/0.png", "labels.csv", "photos/cats/1.png"]
+    with pytest.raises(DataError, match=r"labels\.csv has no column path"):
+        walk_photos(["labels.csv"])
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from catsdogs.data.layout import TEST, TRAIN, VALIDATION, split_of_word
 from catsdogs.errors import DataError
 from catsdogs.files import is_dir
 from catsdogs.text import counted, csv_cell, csv_text, is_unicode, printable, shortened
-from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
+from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
 
 SUFFIX = ".csv"
 
@@ -85,6 +86,15 @@ class Manifest:
 def is_manifest(path: Path) -> bool:
     """Tell by its name whether a path is meant as a manifest, and not as a folder of photos."""
     return path.suffix.lower() == SUFFIX and not is_dir(path)
+
+
+def lists_photos(path: Path) -> bool:
+    """Whether a CSV has a column of paths; False where it cannot be read."""
+    with suppress(DataError), foreign_bytes(path), open_regular(path) as file:
+        first = re.split(rb"[\r\n]", file.read(_LONGEST_HEADER), maxsplit=1)[0]
+        names = re.split(rb"[,;\t]", first.removeprefix(codecs.BOM_UTF8).lower())
+        return b"path" in [name.strip(b' "') for name in names]
+    return False
 
 
 def data_root(path: Path) -> Path:

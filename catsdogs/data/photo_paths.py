@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from catsdogs.data.manifest import is_manifest, read_manifest
+from catsdogs.data.manifest import is_manifest, lists_photos, read_manifest
 from catsdogs.data.walking import (
     HIDDEN,
     SUFFIX_LIST,
@@ -90,7 +90,7 @@ def walk_photos(arguments: Sequence[str], left_out: Tally | None = None) -> Iter
     problems = []
     for argument in arguments:
         try:
-            walks.append(_walk_argument(argument, tally))
+            walks.append(_walk_argument(argument, tally, len(arguments) == 1))
         except DataError as error:
             problems.append(str(error))
     if problems:
@@ -100,7 +100,7 @@ def walk_photos(arguments: Sequence[str], left_out: Tally | None = None) -> Iter
     return chain.from_iterable(walks)
 
 
-def _walk_argument(argument: str, tally: Tally) -> Iterable[str]:
+def _walk_argument(argument: str, tally: Tally, is_alone: bool) -> Iterable[str]:
     if os.path.isdir(argument):  # noqa: PTH112 - Path's raises where a parent cannot be read
         photos = photos_below(Walker([argument]), argument, tally)
         first = next(photos, None)
@@ -110,7 +110,8 @@ def _walk_argument(argument: str, tally: Tally) -> Iterable[str]:
         return chain([first], photos)
     try:
         os.lstat(argument)
-        if is_manifest(Path(argument)):
+        # among others, as a shell's * names it, a CSV of something else is one file that is no photo
+        if is_manifest(Path(argument)) and (is_alone or lists_photos(Path(argument))):
             return [str(row.path) for row in read_manifest(Path(argument), needs_labels=False).rows]
         return [argument]
     except (FileNotFoundError, NotADirectoryError):
