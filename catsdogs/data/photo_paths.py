@@ -110,7 +110,7 @@ def _walk_argument(argument: str, tally: Tally, is_alone: bool) -> Iterable[str]
         return chain([first], photos)
     try:
         os.lstat(argument)
-        # among others, as a shell's * names it, a CSV of something else is one file that is no photo
+        # among others, as a shell's * names it, a CSV of something else is one bad photo
         if is_manifest(Path(argument)) and (is_alone or lists_photos(Path(argument))):
             return [str(row.path) for row in read_manifest(Path(argument), needs_labels=False).rows]
         return [argument]
