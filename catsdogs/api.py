@@ -290,7 +290,7 @@ def check(
     []
 
     Args:
-        data: the folder of photos.
+        data: the folder of photos, or a CSV of them.
         fast: look at contents and headers alone: no decoding, no near copies.
         progress: is told how it is getting on; None: nobody is.
 
@@ -343,7 +343,7 @@ def train(
     True
 
     Args:
-        data: the folder; None: as configured, `data` by default.
+        data: the folder, or a CSV of photos; None: as configured, `data` by default.
         config: all settings, or the path of a TOML file with what differs from the defaults.
         progress: is told how it is getting on; None: nobody is.
         settings: keys of the configuration, laid over `config`: whole ones
