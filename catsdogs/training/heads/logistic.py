@@ -19,9 +19,9 @@ STRENGTHS = tuple(float(f"{10.0**exponent:.3g}") for exponent in np.arange(-5, 1
 """Inverse strengths of the regularisation that are tried: C of 1e-5 to 10, in half decades.
 
 Measured with standardised features: 2,000 photos of two classes ask for 0.03, ten photos of each of
-37 classes for the weakest. There the loss is flat: up to 100, at a tolerance of 1e-4, the log loss was
-0.440 in place of 0.414 (EfficientNet-Lite0, 370 photos answered in five folds), and no photo more
-right."""
+37 classes for the weakest. There the loss is flat: up to 100, at a tolerance of 1e-4, the log loss
+was 0.440 in place of 0.414 (EfficientNet-Lite0, 370 photos answered in five folds), and no photo
+more right."""
 
 NUM_FOLDS = 5
 """Of the cross-validation that chooses among them."""
