@@ -163,6 +163,10 @@ def test_a_group_in_several_given_splits_is_refused_and_found_by_check(folder):
         "data: 3 groups have photos in several splits, e.g. p00 in train and validation: put all "
         "photos of a group into one split, or leave the splits out and let them be made"
     )
+    as_one = load_dataset(config, 0, as_one=True)  # for folds, which put the splits together
+    assert as_one.warnings == []
+    as_one.in_one()
+    assert len({s.unit for s in as_one.splits["train"] if s.path.name.startswith("p00")}) == 1
     found = [f for f in list_data_folder(Path("data"), config).findings if f.kind == "split_group"]
     assert [finding.detail for finding in found] == [
         f"p0{number}: train and validation" for number in range(3)

@@ -56,7 +56,7 @@ def curve(config: Config, console: Console, picture_path: Path | None = None) ->
     if picture_path is not None:
         check_writable(picture_path, "output")
     backbones_to_compare(config)
-    dataset = read_photos(config, console)
+    dataset = read_photos(config, console, as_one=True)
     dataset.in_one()
     config, _ = choose_backbone(config, dataset, console)
     backbone = get_backbone(config.model.backbone)

@@ -46,7 +46,7 @@ def train(
     if processes.is_leader:
         check_writable(path)
     backbones_to_compare(config)  # before the photos are read, which takes longer
-    dataset = read_photos(config, console)
+    dataset = read_photos(config, console, as_one=bool(config.train.folds))
     if config.train.folds:
         dataset.in_one()
     config, compared = choose_backbone(config, dataset, console, processes)

@@ -21,10 +21,13 @@ def read_photos(
     console: Console,
     class_names: tuple[str, ...] | None = None,
     known_classes: ClassMapping = NOTHING,
+    as_one: bool = False,
 ) -> Dataset:
-    """Load the dataset with progress, and say what it holds."""
+    """Load the dataset with progress, and say what it holds; arguments as for `load_dataset`."""
     with console.task("reading photos") as task:
-        dataset = load_dataset(config.data, config.seed, class_names, task.advance, known_classes)
+        dataset = load_dataset(
+            config.data, config.seed, class_names, task.advance, known_classes, as_one
+        )
     for note in dataset.notes:
         console.note(note)
     for warning in dataset.warnings:

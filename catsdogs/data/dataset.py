@@ -8,7 +8,7 @@ from pathlib import Path
 
 from catsdogs.config import DataConfig
 from catsdogs.data.content_split import held_back
-from catsdogs.data.groups import held_back_groups, tie_together
+from catsdogs.data.groups import held_back_groups, refuse_crossing, tie_together
 from catsdogs.data.layout import TRAIN, VALIDATION
 from catsdogs.data.listing import NOTHING, ClassMapping, ListedPhoto, Listing, list_photos
 from catsdogs.data.manifest import is_manifest
@@ -79,6 +79,7 @@ def load_dataset(
     class_names: Sequence[str] | None = None,
     on_hashed: Advance = lambda _: None,
     known_classes: ClassMapping = NOTHING,
+    as_one: bool = False,
 ) -> Dataset:
     """Find the photos of `train` and `validation` and read their content hashes.
 
@@ -96,14 +97,19 @@ def load_dataset(
         on_hashed: called with the number of photos read since the last call.
         known_classes: `data.classes` of the training of that model, which counts where `config`
             says nothing else.
+        as_one: the splits will be put together again: what crosses them does not matter.
 
     Raises:
-        DataError: no folder, no class folders, wrong rows, fewer than two classes, a class
-            without photos to train on, or folders that do not match `class_names`.
+        DataError: no folder, no class folders, wrong rows, a group in several splits, fewer than
+            two classes, a class without photos to train on, or folders that do not match
+            `class_names`.
         ConfigError: `data.classes` or `data.group` does not fit the photos.
     """
     root = Path(config.dir)
     listing = list_photos(config, class_names or (), known_classes)
+    if not as_one:
+        groups = {split: [photo.group for photo in of] for split, of in listing.splits.items()}
+        refuse_crossing(groups, root)
     notes = listing.notes
     names = _class_names(listing, class_names, notes)
     splits = {split: _samples(photos, names) for split, photos in listing.splits.items()}
@@ -124,8 +130,9 @@ def load_dataset(
         splits = subsampled(_split_by_content(samples, config.validation_fraction, names, notes))
     dataset = Dataset(names, _weighted(_tied(splits)), notes, unreadable=reading.unreadable)
     _check_splits(dataset, root)
-    _warn_of_leakage(dataset)
-    _warn_of_moments(dataset, reading.moments)
+    if not as_one:
+        _warn_of_leakage(dataset)
+        _warn_of_moments(dataset, reading.moments)
     return dataset
 
 

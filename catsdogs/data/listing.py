@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from catsdogs.config import DataConfig
 from catsdogs.data.class_folders import in_names_of, list_classes, training_folders
-from catsdogs.data.groups import find_groups, refuse_crossing
+from catsdogs.data.groups import find_groups
 from catsdogs.data.layout import (
     TEST,
     TRAIN,
@@ -107,8 +107,6 @@ def list_photos(
     refuse_unknown_labels(config.classes, listing.labels, root)
     if pattern:
         _find_groups(listing, pattern)
-    groups = {split: [photo.group for photo in photos] for split, photos in listing.splits.items()}
-    refuse_crossing(groups, root)
     return listing
 
 
