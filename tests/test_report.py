@@ -13,12 +13,12 @@ from catsdogs.commands.run_lookup import find_model, find_path, find_run, stands
 from catsdogs.console import Console
 from catsdogs.errors import DataError, ModelFileError
 from catsdogs.evaluation.figures import evaluate_predictions
+from catsdogs.reporting.page_template import format_time
 from catsdogs.reporting.report import (
     Picture,
     Report,
     ReportedRun,
     format_percent,
-    format_time,
     render_report,
 )
 from catsdogs.reporting.thumbnails import thumbnail

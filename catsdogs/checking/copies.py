@@ -75,6 +75,15 @@ def _groups(pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
     return list(groups.values())
 
 
+def tied_together(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """A number for each of `count` positions: the same for those that pairs tie together."""
+    groups = list(range(count))
+    for positions in _groups(pairs):
+        for position in positions:
+            groups[position] = positions[0]
+    return groups
+
+
 def _judge(places: Sequence[Place], contents: set[bytes]) -> Finding:
     classes = sorted({place.class_name for place in places})
     splits = sorted({place.split for place in places})

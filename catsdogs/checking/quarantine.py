@@ -1,4 +1,6 @@
-"""Photos moved out of the way, with a manifest that brings them back. Nothing is deleted.
+"""Photos moved out of the way or to another class, with a manifest that brings them back.
+
+Nothing is deleted.
 
 The manifest stands before the first file moves, and each move is a rename within a file system
 or a whole copy before the original goes: a kill at any moment can be undone.
@@ -34,11 +36,11 @@ _MAX_MARK_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Move:
-    """One file's way into quarantine.
+    """One file's way into quarantine, or to another place in its data folder.
 
     Attributes:
         source: where it came from, in the data folder.
-        target: where it went, below the folder of the quarantine.
+        target: where it went, below the folder of the quarantine or in the data folder.
         reason: why.
     """
 
@@ -47,13 +49,31 @@ class Move:
     reason: str
 
 
+@dataclass(frozen=True)
+class Request:
+    """A file that shall move.
+
+    Attributes:
+        path: where it lies, in the data folder.
+        reason: why.
+        target: where it goes in the data folder; None: into the quarantine.
+    """
+
+    path: Path
+    reason: str
+    target: Path | None = None
+
+
 def quarantine(
-    reasons: Sequence[tuple[Path, str]], root: Path, folder: Path
+    requests: Sequence[Request], root: Path, folder: Path
 ) -> tuple[list[Move], list[tuple[Path, str]]]:
     """Move files from a data folder into another folder, under the same relative paths.
 
+    Or, where a request says so, to another place in the data folder. Nothing is overwritten: a
+    number behind the name makes it another one.
+
     Args:
-        reasons: the files below `root`, each with why it is moved.
+        requests: the files below `root`.
         root: the data folder.
         folder: where they go; earlier moves into it stay on its manifest.
 
@@ -66,18 +86,21 @@ def quarantine(
     if real_path(folder).is_relative_to(real_path(root)):
         raise DataError(f"{folder} lies in {root}: choose a folder beside it", key="quarantine")
     known = _read_manifest(folder) if os.path.lexists(folder / MANIFEST_NAME) else []
-    taken = {folder / row.target for row in known}
+    taken = {row.place(root, folder) for row in known}
     home = os.path.abspath(root)  # noqa: PTH100 - links stay
     moves, rows, failed = [], [], []
-    for path, reason in reasons:
-        if link := _first_link(root, path):
+    for request in requests:
+        path, within = request.path, request.target is not None
+        wanted = request.target or folder / path.relative_to(root)
+        if link := first_link(root, path) or first_link(root, wanted):
             failed.append((path, f"it lies behind a link, {link}"))
             continue
-        target = _free_target(folder / path.relative_to(root), taken)
+        target = _free_target(wanted, taken)
         taken.add(target)
-        moves.append(Move(path, target, reason))
+        moves.append(Move(path, target, request.reason))
         inside = path.relative_to(root).as_posix()
-        rows.append(_Row(home, inside, target.relative_to(folder).as_posix(), reason))
+        relative = target.relative_to(root if within else folder).as_posix()
+        rows.append(_Row(home, inside, relative, request.reason, within))
     if not moves:
         return [], failed
     _write_manifest(folder, [*known, *rows])
@@ -114,8 +137,8 @@ def restore(folder: Path, root: Path | None) -> tuple[list[Move], list[tuple[Pat
     rows = _read_manifest(folder)
     root = _home_of(rows, folder, root)
     undone, left, kept = [], [], []
-    for row in rows:
-        move = Move(root / row.inside, folder / row.target, row.reason)
+    for row in reversed(rows):  # what moved twice goes back the way it came
+        move = Move(root / row.inside, row.place(root, folder), row.reason)
         if not _is_same(row.home, root):
             left.append((move.target, f"it is of the data folder {row.home}"))
             kept.append(row)
@@ -123,22 +146,22 @@ def restore(folder: Path, root: Path | None) -> tuple[list[Move], list[tuple[Pat
         if not os.path.lexists(move.target):
             continue  # never moved, or brought back before
         try:
-            _bring_back(move, root, folder)
+            _bring_back(move, root, root if row.within else folder)
         except OSError as error:
             left.append((move.target, (error.strerror or str(error)).lower()))
             kept.append(row)
         else:
             undone.append(move)
-    _write_manifest(folder, kept)
+    _write_manifest(folder, kept[::-1])
     if not kept:
         _unmark(root, folder)
-    return undone, left
+    return undone[::-1], left[::-1]
 
 
-def _bring_back(move: Move, root: Path, folder: Path) -> None:
+def _bring_back(move: Move, root: Path, start_of_target: Path) -> None:
     """Move one file; raises OSError with the reason where it must stay."""
-    for start, path in ((folder, move.target), (root, move.source)):
-        if link := _first_link(start, path):
+    for start, path in ((start_of_target, move.target), (root, move.source)):
+        if link := first_link(start, path):
             raise OSError(None, f"it lies behind a link, {link}")
     mode = os.lstat(move.target).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
@@ -173,8 +196,11 @@ def _is_same(home: str, root: Path) -> bool:
     return real_path(Path(home)) == real_path(root)
 
 
-def _first_link(start: Path, path: Path) -> Path | None:
-    """The first folder between one and a path below it that is a link; None where none is."""
+def first_link(start: Path, path: Path) -> Path | None:
+    """The first folder between one and a path below it that is a link; None where none is.
+
+    What lies behind it lies elsewhere, whatever its path says.
+    """
     for parent in reversed(path.parents):
         if parent != start and parent.is_relative_to(start) and os.path.islink(parent):  # noqa: PTH114
             return parent
@@ -235,12 +261,25 @@ def _move(source: Path, target: Path) -> None:
 
 @dataclass(frozen=True)
 class _Row:
-    """A line of the manifest: the data folder, the path in it, the path in the quarantine."""
+    """A line of the manifest.
+
+    Attributes:
+        home: the data folder.
+        inside: the path in it that the file came from.
+        target: the path that it went to, in the folder of the quarantine.
+        reason: why.
+        within: `target` is in the data folder instead.
+    """
 
     home: str
     inside: str
     target: str
     reason: str
+    within: bool = False
+
+    def place(self, root: Path, folder: Path) -> Path:
+        """Where the file is, with the data folder and that of the quarantine as they are named."""
+        return (root if self.within else folder) / self.target
 
 
 def _write_manifest(folder: Path, rows: Sequence[_Row]) -> None:
@@ -253,7 +292,8 @@ def _write_manifest(folder: Path, rows: Sequence[_Row]) -> None:
         writer.writerow(_COLUMNS)
         for row in rows:
             source = os.path.join(row.home, row.inside)  # noqa: PTH118
-            cells = (source, row.target, row.reason, row.home)
+            target = os.path.join(row.home, row.target) if row.within else row.target  # noqa: PTH118
+            cells = (source, target, row.reason, row.home)
             writer.writerow(csv_cell(cell) for cell in cells)
         file.flush()
         os.fsync(file.fileno())
@@ -272,15 +312,18 @@ def _read_manifest(folder: Path) -> list[_Row]:
 
 
 def _row(folder: Path, source: str, target: str, reason: str, home: str) -> _Row:
-    """A line of the manifest, if it leads from a place in the data folder to one in `folder`."""
-    if not os.path.isabs(home) or not source.startswith(os.path.join(home, "")):  # noqa: PTH117, PTH118
+    """A line of the manifest, if it leads from a place in the data folder to one in either."""
+    start = os.path.join(home, "")  # noqa: PTH118
+    if not os.path.isabs(home) or not source.startswith(start):  # noqa: PTH117
         raise ValueError(f"{source} does not lie in {home}")
-    inside = source[len(os.path.join(home, "")) :]  # noqa: PTH118
+    inside, within = source.removeprefix(start), target.startswith(start)
+    target = target.removeprefix(start)
     for path in (inside, target):
         parts = re.split(r"[/\\]" if os.name == "nt" else "/", path)
         has_drive = os.name == "nt" and ":" in path
         if "\0" in path + home or has_drive or {"", ".", ".."} & set(parts):
             raise ValueError(f"{path} is no path of a file in a folder")
-    if target == MANIFEST_NAME or Path(inside).name == QUARANTINE_MARK:
+    names = {Path(path).name for path in ((inside, target) if within else (inside,))}
+    if target == MANIFEST_NAME or QUARANTINE_MARK in names:
         raise ValueError(f"{target} is no photo")
-    return _Row(home, inside, target, reason)
+    return _Row(home, inside, target, reason, within)

@@ -16,8 +16,10 @@ from catsdogs.cli.finetune import finetune
 from catsdogs.cli.group import main
 from catsdogs.cli.info import info
 from catsdogs.cli.manifest import manifest
+from catsdogs.cli.next_photos import next_photos
 from catsdogs.cli.predict import predict
 from catsdogs.cli.report import report
+from catsdogs.cli.review import review
 from catsdogs.cli.runs import runs
 from catsdogs.cli.sample import sample
 from catsdogs.cli.serve import serve
@@ -29,10 +31,12 @@ for command in (  # the order of use
     sample,
     check,
     manifest,
+    review,
     curve,
     train,
     finetune,
     predict,
+    next_photos,
     evaluate,
     compare,
     explain,

@@ -64,7 +64,7 @@ def check(
     if restore_dir is not None:
         if quarantine_dir is not None:
             raise ConfigError("--quarantine and --restore contradict each other: give one of them")
-        _restore(restore_dir, folder if is_named else None)
+        bring_back(restore_dir, folder if is_named else None)
         return
     from catsdogs.commands.check import check
     from catsdogs.config_file import assignments, load_config
@@ -86,7 +86,13 @@ def check(
         sys.exit(CatsdogsError.exit_code)
 
 
-def _restore(folder: Path, root: Path | None) -> None:
+def bring_back(folder: Path, root: Path | None) -> None:
+    """Undo the moves that the manifest of a quarantine names; exits with 1 where some cannot be.
+
+    Args:
+        folder: of the quarantine.
+        root: the data folder, where it was named.
+    """
     from catsdogs.commands.check import undo
     from catsdogs.reporting.result_lines import left_lines, restored_line
 

@@ -8,7 +8,7 @@ from catsdogs.checking.copies import find_copies, find_split_moments
 from catsdogs.checking.findings import KINDS, Finding
 from catsdogs.checking.folder_listing import list_data_folder
 from catsdogs.checking.inspection import inspect_photos
-from catsdogs.checking.quarantine import Move, quarantine, restore
+from catsdogs.checking.quarantine import Move, Request, quarantine, restore
 from catsdogs.config import DataConfig
 from catsdogs.console import Console
 from catsdogs.data.batches import num_decode_threads
@@ -103,7 +103,7 @@ def check(
         }
         outside = [path for path in reasons if not _lies_below(path, root)]
         unmoved = [(path, f"it does not lie in {root}, with the manifest") for path in outside]
-        wanted = [(path, reasons[path]) for path in sorted(set(reasons) - set(outside))]
+        wanted = [Request(path, reasons[path]) for path in sorted(set(reasons) - set(outside))]
         moved, failed = quarantine(wanted, root, quarantine_dir)
         unmoved += failed
     seconds = time.perf_counter() - start

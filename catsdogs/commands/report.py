@@ -28,7 +28,8 @@ from catsdogs.model.gradcam import explain_photos
 from catsdogs.model.metadata import Metadata, read_metadata
 from catsdogs.model.predictor import Prediction, Predictor
 from catsdogs.reporting.evaluation_output import remark_on_accuracy
-from catsdogs.reporting.report import Picture, Report, ReportedRun, format_time, render_report
+from catsdogs.reporting.page_template import format_time
+from catsdogs.reporting.report import Picture, Report, ReportedRun, render_report
 from catsdogs.reporting.thumbnails import heat_thumbnail, thumbnail
 from catsdogs.run import RunMetrics
 

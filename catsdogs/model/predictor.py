@@ -146,7 +146,7 @@ class Predictor:
             + (", where layers in channels_first may be missing" if is_turned else ""),
         ):
             rows = self._engine.outputs(grey)[0]
-        self._as_probabilities(rows)
+        self.as_probabilities(rows)
 
     def engine_for(self, *names: str) -> Engine:
         """An engine, the same that answers, for the outputs of some layers, photo by photo."""
@@ -228,7 +228,7 @@ class Predictor:
                     for (position, photo), reason in batch.failures
                 }
                 if outputs:
-                    rows = self._as_probabilities(outputs[0])
+                    rows = self.as_probabilities(outputs[0])
                     for (position, photo), row in zip(batch.positions, rows, strict=True):
                         answers[position] = photo, Answer(self.ranked(row))
                 if task is not None:
@@ -253,15 +253,19 @@ class Predictor:
         Returns:
             float `(n, classes)`, in the order of `class_names`.
         """
-        return self._as_probabilities(self._engine.outputs(images)[0])
+        return self.as_probabilities(self._engine.outputs(images)[0])
 
     def ranked(self, row: np.ndarray) -> dict[str, float]:
         """Probabilities, float `(classes,)`, by class name, the most probable first."""
         order = np.argsort(-row, kind="stable")
         return {self.class_names[index]: float(row[index]) for index in order}
 
-    def _as_probabilities(self, rows: np.ndarray) -> np.ndarray:
-        """What the model gave, `(n, units)`, as probabilities, float `(n, classes)`."""
+    def as_probabilities(self, rows: np.ndarray) -> np.ndarray:
+        """What the model's last layer gave, `(n, units)`, as probabilities, float `(n, classes)`.
+
+        Raises:
+            ModelFileError: these are none.
+        """
         if self.metadata is not None:
             return rows
         rows = rows.astype(np.float32)

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
 from catsdogs.console import format_duration
 from catsdogs.evaluation.figures import Evaluation
 from catsdogs.evaluation.score import wilson_interval
 from catsdogs.reporting.charts import curves_svg, reliability_svg
 from catsdogs.reporting.confusion import confusion_map, most_confused_classes
 from catsdogs.reporting.curves import RunEpochs
+from catsdogs.reporting.page_template import page_environment
 from catsdogs.run import RunMetrics
-from catsdogs.text import printable, shortened
+from catsdogs.text import shortened
 
 MOST_MATRIX_CLASSES = 15
 """With more, the confusion matrix gives way to a map, the part of it with the most mistakes and a
@@ -113,25 +111,15 @@ def render_report(report: Report) -> str:
 
     All text goes through the template's escaping, and control characters are written out.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_finalize,
-    )
+    environment = page_environment()
     environment.filters |= {
         "percent": format_percent,
-        "sure": _format_probability,
         "points": _format_points,
         "figure": _format_figure,
         "short": shortened,
-        "count": lambda number: f"{number:,}",
         "duration": format_duration,
         "rate": _format_rate,
         "value": _format_value,
-        "time": format_time,
     }
     runs = [run.run_epochs for run in report.runs if run.epochs]
     evaluation = report.evaluation
@@ -152,13 +140,6 @@ def render_report(report: Report) -> str:
         reliability=reliability_svg(evaluation.bins, len(evaluation.class_names)),
         now=datetime.datetime.now().astimezone(),
     )
-
-
-def _finalize(value: Any) -> Any:
-    """Every text on the page passes here: no name can hide or turn around what follows it."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return printable(value)
-    return value
 
 
 def _page_title(class_names: Sequence[str]) -> str:
@@ -210,11 +191,6 @@ def format_percent(share: float | None) -> str:
     return text
 
 
-def _format_probability(probability: float) -> str:
-    """A model's own probability, of which more digits mean nothing."""
-    return "over 99.9%" if probability > 0.999 else f"{probability:.1%}"
-
-
 def _format_points(interval: Interval | None) -> str:
     """An interval of a share."""
     return _NOTHING if interval is None else f"{interval[0]:.1%} to {interval[1]:.1%}"
@@ -234,14 +210,3 @@ def _format_value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(list(value)) if isinstance(value, tuple) else str(value)
-
-
-def format_time(moment: datetime.datetime | str) -> str:
-    """`25 November 2026, 10:15`, in local time; a text that is no ISO 8601 stays as it is."""
-    if isinstance(moment, str):
-        try:
-            moment = datetime.datetime.fromisoformat(moment).astimezone()
-        except (ValueError, OverflowError, OSError):  # the last two: at an end of the calendar
-            return str(moment)
-    local = moment.astimezone()
-    return f"{local.day} {local:%B %Y, %H:%M}"

@@ -94,12 +94,17 @@ def moved_lines(
         unmoved: those that could not be moved, with the reason.
         folder: the quarantine.
     """
-    for path, reason in unmoved:
-        yield f"{printable(str(path))} could not be moved: {reason}"
+    yield from unmoved_lines(unmoved)
     if moved is not None:
         place = printable(str(folder))
         undone = f"; `catsdogs check --restore {place}` brings them back" if moved else ""
         yield f"{counted(len(moved), 'file')} moved to {place}{undone}"
+
+
+def unmoved_lines(unmoved: Sequence[tuple[Path, str]]) -> Iterator[str]:
+    """Files that could not be moved, with the reason."""
+    for path, reason in unmoved:
+        yield f"{printable(str(path))} could not be moved: {printable(reason)}"
 
 
 def left_lines(left: Sequence[tuple[Path, str]]) -> Iterator[str]:

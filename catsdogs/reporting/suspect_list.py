@@ -1,0 +1,158 @@
+"""What `catsdogs review` found, as text, JSON or CSV."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Protocol
+
+from catsdogs.checking.suspects import SUSPECT_KINDS, Suspect
+from catsdogs.text import counted, csv_cell, printable
+
+CSV_COLUMNS = ["path", "given", "likely", "probability", "kind", "also", "content"]
+
+
+class Reviewed(Protocol):
+    """The result of a review."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def class_names(self) -> Sequence[str]: ...
+    @property
+    def num_photos(self) -> int: ...
+    @property
+    def backbone(self) -> str: ...
+    @property
+    def suspects(self) -> Sequence[Suspect]: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+    @property
+    def unreadable(self) -> Sequence[tuple[Path, str]]: ...
+    @property
+    def page_path(self) -> Path: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+class Applied(Protocol):
+    """What became of decisions."""
+
+    @property
+    def counts(self) -> dict[str, int]: ...
+    @property
+    def moved(self) -> Sequence[object]: ...
+    @property
+    def folder(self) -> Path: ...
+
+
+def suspects_as_text(reviewed: Reviewed) -> Iterator[str]:
+    """A table of the kinds, then each photo with its rank."""
+    yield (
+        f"{counted(reviewed.num_photos, 'photo')} of {len(reviewed.class_names)} classes, by "
+        f"{reviewed.backbone}"
+    )
+    found = Counter(kind for suspect in reviewed.suspects for kind in suspect.reasons)
+    yield ""
+    if not reviewed.suspects:
+        yield "nothing found"
+    for kind, title in SUSPECT_KINDS.items():
+        if found[kind]:
+            yield f"{found[kind]:7,}  {title}"
+    ranked = enumerate(reviewed.suspects, start=1)
+    for kind, of_kind in groupby(ranked, lambda one: one[1].kind):
+        yield ""
+        yield f"{SUSPECT_KINDS[kind]}:"
+        for rank, suspect in of_kind:
+            yield f"{rank:5}  {_shown(suspect.path)}  {_described(suspect)}"
+
+
+def _described(suspect: Suspect) -> str:
+    """Its class, what it may be, and whatever else there is to say of it."""
+    given, likely = printable(suspect.given), printable(suspect.likely)
+    parts = [given if given == likely else f"{given}, more likely {likely}"]
+    parts[0] += f" {suspect.probability:.4f}"
+    for kind, detail in suspect.reasons.items():
+        if detail or kind != suspect.kind:
+            parts.append(printable(detail) or SUSPECT_KINDS[kind])
+    return "; ".join(parts)
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path))
+
+
+def suspects_as_csv(suspects: Sequence[Suspect]) -> Iterator[str]:
+    """A row a photo, in the order of suspicion; `also` holds its lesser kinds.
+
+    With a column `decision` and one `class` it is what `--apply` takes.
+    """
+    yield ",".join(CSV_COLUMNS)
+    for suspect in suspects:
+        first, *others = suspect.reasons
+        yield _row(
+            [
+                csv_cell(str(suspect.path)),
+                csv_cell(suspect.given),
+                csv_cell(suspect.likely),
+                f"{suspect.probability:.6f}",
+                first,
+                " ".join(others),
+                suspect.content_hash.hex(),
+            ]
+        )
+
+
+def _row(cells: Sequence[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow(cells)
+    return buffer.getvalue()
+
+
+def suspects_as_json(reviewed: Reviewed) -> str:
+    """Everything that was found, as one JSON object."""
+    return json.dumps(
+        {
+            "folder": str(reviewed.folder),
+            "class_names": list(reviewed.class_names),
+            "num_photos": reviewed.num_photos,
+            "backbone": reviewed.backbone,
+            "suspects": [_record(suspect) for suspect in reviewed.suspects],
+            "unreadable": [
+                {"path": str(path), "reason": reason} for path, reason in reviewed.unreadable
+            ],
+            "notes": list(reviewed.notes),
+            "page": str(reviewed.page_path),
+            "seconds": round(reviewed.seconds, 3),
+        },
+        indent=1,
+    )
+
+
+def _record(suspect: Suspect) -> dict[str, Any]:
+    first, *others = suspect.reasons
+    return {
+        "path": str(suspect.path),
+        "given": suspect.given,
+        "likely": suspect.likely,
+        "probability": suspect.probability,
+        "kind": first,
+        "also": others,
+        "details": {kind: detail for kind, detail in suspect.reasons.items() if detail},
+        "other": str(suspect.other) if suspect.other else None,
+        "content": suspect.content_hash.hex(),
+    }
+
+
+def decided_line(applied: Applied) -> str:
+    """How photos were decided, and how what moved comes back."""
+    words = {"keep": "kept", "move": "moved to another class", "leave_out": "left out"}
+    words["unsure"] = "unsure"
+    decided = ", ".join(f"{applied.counts[key]:,} {word}" for key, word in words.items())
+    if not applied.moved:
+        return f"{decided}; nothing has moved"
+    place = printable(str(applied.folder))
+    return f"{decided}; `catsdogs review --restore {place}` brings all of it back"
