@@ -73,12 +73,12 @@ def test_a_photo_in_the_wrong_class_is_the_first_suspect(photos, call):
     assert result.stdout.splitlines()[:6] == [
         "28 photos of 2 classes, by vgg16",
         "",
-        "      1  probably a wrong label",
+        "      1  label in doubt",
         "",
-        "probably a wrong label:",
+        "label in doubt:",
         result.stdout.splitlines()[5],
     ]
-    line = r"    1  data/train/cats/3_000\.png  cats, more likely dogs 0\.\d{4}"
+    line = r"    1  data/train/cats/3_000\.png  cats, more likely dogs 0\.\d{4}; \w+ wrong.*"
     assert re.fullmatch(line, result.stdout.splitlines()[5])
     assert "saved review.html: open it to say what each photo is" in result.stderr
 
@@ -303,8 +303,8 @@ def test_decisions_that_do_not_fit_move_nothing(photos, call, case):
 def test_a_file_without_the_columns_is_refused(photos, call, text, reason):
     Path("decisions.csv").write_text(text)
     assert call("review", "--apply", "decisions.csv", code=1).stderr == (
-        f"error: decisions.csv is no file of decisions ({reason}): expected the columns path, decision, class, "
-        "content, as the page of `catsdogs review` has them\n"
+        f"error: decisions.csv is no file of decisions ({reason}): expected the columns path, "
+        "decision, class, content, as the page of `catsdogs review` has them\n"
     )
 
 

@@ -9,7 +9,6 @@ differs in at most one bit, so each picture looks up 17 values of each part.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import imagehash
 import numpy as np
 from PIL import Image
 
@@ -49,12 +48,40 @@ class PictureSignature:
 
 def signature_of(image: Image.Image) -> PictureSignature:
     """Sum up an RGB picture."""
+    return signatures_of(image)[0]
+
+
+def signatures_of(image: Image.Image) -> tuple[PictureSignature, PictureSignature]:
+    """Sum up an RGB picture, and the same with left and right changed.
+
+    The hash is pHash's, as the package imagehash computes it: of the lowest frequencies of the
+    cosine transform, which of them are above their median. In a mirrored picture the odd ones
+    across change their sign.
+    """
     small = image.resize((64, 64), Image.Resampling.BILINEAR)  # averages: 64 is twice the hash's 32
-    bits = np.packbits(imagehash.phash(small).hash).tobytes()
+    side = _TRANSFORM_SIDE
+    grey = np.asarray(small.convert("L").resize((side, side), Image.Resampling.LANCZOS), float)
+    lowest = _LOWEST_COSINES @ grey @ _LOWEST_COSINES.T  # (8, 8), rows down
     side = _THUMBNAIL_SIDE
-    return PictureSignature(
-        int.from_bytes(bits), small.resize((side, side), Image.Resampling.BOX).tobytes()
+    thumbnail = np.asarray(small.resize((side, side), Image.Resampling.BOX))
+    return (
+        PictureSignature(_above_median(lowest), thumbnail.tobytes()),
+        PictureSignature(_above_median(lowest * _MIRROR), thumbnail[:, ::-1].tobytes()),
     )
+
+
+def _above_median(lowest: np.ndarray) -> int:
+    return int.from_bytes(np.packbits(lowest > np.median(lowest)).tobytes())
+
+
+_TRANSFORM_SIDE, _HASH_SIDE = 32, 8
+_LOWEST_COSINES = np.cos(
+    np.pi
+    * np.arange(_HASH_SIDE)[:, None]
+    * (2 * np.arange(_TRANSFORM_SIDE) + 1)
+    / (2 * _TRANSFORM_SIDE)
+)
+_MIRROR = np.where(np.arange(_HASH_SIDE) % 2, -1.0, 1.0)
 
 
 def find_near_copies(signatures: Sequence[PictureSignature]) -> list[tuple[int, int]]:

@@ -137,7 +137,9 @@ def restore(folder: Path, root: Path | None) -> tuple[list[Move], list[tuple[Pat
     rows = _read_manifest(folder)
     root = _home_of(rows, folder, root)
     undone, left, kept = [], [], []
-    for row in reversed(rows):  # what moved twice goes back the way it came
+    # what moved within the data folder more than once goes back the way it came
+    outside = [row for row in rows if not row.within]
+    for row in [*outside, *reversed([row for row in rows if row.within])]:
         move = Move(root / row.inside, row.place(root, folder), row.reason)
         if not _is_same(row.home, root):
             left.append((move.target, f"it is of the data folder {row.home}"))
@@ -152,10 +154,10 @@ def restore(folder: Path, root: Path | None) -> tuple[list[Move], list[tuple[Pat
             kept.append(row)
         else:
             undone.append(move)
-    _write_manifest(folder, kept[::-1])
+    _write_manifest(folder, [row for row in rows if row in kept])
     if not kept:
         _unmark(root, folder)
-    return undone[::-1], left[::-1]
+    return undone, left
 
 
 def _bring_back(move: Move, root: Path, start_of_target: Path) -> None:

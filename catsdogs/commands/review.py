@@ -181,9 +181,9 @@ def _look(
     answers = log_probabilities(logits)
     counts = np.bincount(labels, minlength=num_classes)
     issues = [
-        (position, label)
-        for position, label in find_label_issues(answers, labels)
-        if counts[labels[position]] >= _LEAST_A_CLASS
+        issue
+        for issue in find_label_issues(answers, labels)
+        if counts[labels[issue.position]] >= _LEAST_A_CLASS
     ]
     return Seen(
         paths, contents, labels, dataset.class_names, answers, issues, alike, cosines, looks

@@ -1,6 +1,7 @@
 """What the pages have in common: their templates escape all text, and say things alike."""
 
 import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ def page_environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         finalize=_finalize,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., str]] = {
         "count": lambda number: f"{number:,}",
         "sure": _format_probability,
         "time": format_time,
     }
+    environment.filters |= filters
     return environment
 
 

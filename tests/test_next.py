@@ -1,0 +1,123 @@
+"""`catsdogs next`: photos that a model is unsure of, no two alike."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catsdogs.checking.label_next import choose_photos, unsureness
+from tests.conftest import BLUISH, REDDISH
+
+BETWEEN = tuple((red + blue) // 2 for red, blue in zip(REDDISH, BLUISH, strict=True))
+
+
+@pytest.fixture
+def folder(tmp_path, make_photos, make_model, monkeypatch):
+    """A model, and photos without labels: 6 reddish, 6 bluish, 3 between."""
+    monkeypatch.chdir(tmp_path)
+    make_model(tmp_path / "models" / "catsdogs.h5")
+    make_photos(tmp_path / "new", 6, 1, REDDISH)
+    make_photos(tmp_path / "new", 6, 2, BLUISH)
+    make_photos(tmp_path / "new" / "deep", 3, 3, BETWEEN)
+    return tmp_path
+
+
+def test_the_photos_that_the_model_is_unsure_of_come_first(folder, call):
+    document = json.loads(call("next", "new", "--count", "3", "--format", "json").stdout)
+    assert document["num_photos"] == 15
+    paths = [photo["path"] for photo in document["photos"]]
+    assert sorted(paths) == [f"new/deep/3_00{number}.png" for number in range(3)]
+    unsure = [photo["unsureness"] for photo in document["photos"]]
+    assert unsure == sorted(unsure, reverse=True)
+    predicted = json.loads(call("predict", "new/deep", "--format", "json").stdout)
+    probabilities = {p["path"]: max(p["probabilities"].values()) for p in predicted}
+    for photo in document["photos"]:
+        assert photo["probability"] == pytest.approx(probabilities[photo["path"]], abs=1e-5)
+
+
+def test_text_and_csv_hold_the_same(folder, call):
+    text = [line.split("\t") for line in call("next", "new", "--count", "2").stdout.splitlines()]
+    csv_text = call("next", "new", "--count", "2", "--format", "csv").stdout
+    rows = list(csv.DictReader(io.StringIO(csv_text)))
+    assert list(rows[0]) == ["path", "class", "probability", "unsureness", "copy"]
+    assert [[r["path"], r["class"], f"{float(r['probability']):.4f}"] for r in rows] == text
+
+
+def test_chosen_photos_are_copied_where_they_lay(folder, call):
+    call("next", "new", "--count", "3", "--copy-to", "to_label")
+    copies = sorted(path.relative_to("to_label") for path in Path("to_label").rglob("*.png"))
+    assert copies == [Path("deep", f"3_00{number}.png") for number in range(3)]
+    original = Path("new/deep/3_000.png").read_bytes()
+    assert Path("to_label/deep/3_000.png").read_bytes() == original
+
+
+@pytest.mark.parametrize(
+    ("target", "line"),
+    [
+        ("models", "models is no empty folder: choose another by --copy-to DIR"),
+        ("new/next", "new/next lies in new: choose a folder beside it by --copy-to DIR"),
+    ],
+)
+def test_a_target_that_holds_or_would_become_something_else_is_refused(folder, call, target, line):
+    result = call("next", "new", "--copy-to", target, code=1)
+    assert result.stderr == f"error: {line}\n"
+
+
+def test_all_photos_are_chosen_where_there_are_no_more(folder, call):
+    assert len(call("next", "new", "--count", "99").stdout.splitlines()) == 15
+
+
+def test_what_cannot_be_read_is_named(folder, call):
+    Path("new/bad.jpg").write_bytes(b"")
+    Path("new/letter.txt").write_text("")
+    result = call("next", "new", "--count", "1")
+    assert "new/bad.jpg is not among them: not a picture" in result.stderr
+    assert "left out: " in result.stderr
+
+
+def test_a_folder_of_nothing_that_can_be_read_is_a_line(folder, call):
+    Path("bad").mkdir()
+    Path("bad/bad.jpg").write_bytes(b"")
+    line = call("next", "bad", code=1).stderr.splitlines()[-1]
+    assert line.startswith("error: no photo of bad can be read, e.g. bad/bad.jpg: ")
+
+
+def test_copies_are_chosen_once(folder, call):
+    for number in range(5):
+        shutil.copy("new/deep/3_000.png", f"new/deep/copy_{number}.png")
+    document = json.loads(call("next", "new", "--count", "3", "--format", "json").stdout)
+    contents = {Path(photo["path"]).read_bytes() for photo in document["photos"]}
+    assert len(contents) == 3
+
+
+def test_no_keras_is_imported_on_ncnn(folder):
+    code = (
+        "import sys; from catsdogs.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "assert not {'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)"
+    )
+    command = [sys.executable, "-c", code, "next", "new", "--engine", "ncnn"]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_unsureness_is_what_is_short_of_a_lead_of_one():
+    assert unsureness(np.array([[1.0, 0, 0], [0.5, 0.5, 0], [0.2, 0.3, 0.5]])).tolist() == (
+        pytest.approx([0, 1, 0.8])
+    )
+
+
+def test_of_two_groups_that_are_equally_unsure_both_are_chosen_from():
+    probabilities = np.full((40, 2), 0.5)
+    features = np.zeros((40, 4))
+    features[:35, 0], features[35:, 1] = 1, 1
+    chosen = choose_photos(
+        probabilities, features + np.random.default_rng(0).normal(0, 0.01, (40, 4)), 2
+    )
+    assert sorted(position < 35 for position in chosen) == [False, True]
