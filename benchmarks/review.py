@@ -15,15 +15,14 @@ import numpy as np
 from scipy.stats import t as student
 
 from catsdogs.checking.label_next import choose_photos
-from catsdogs.commands.review import review, with_quickest_backbone
+from catsdogs.commands.backbone_choice import with_quickest_backbone
+from catsdogs.commands.review import pooled_features, review
 from catsdogs.config import Config, DataConfig, ModelConfig
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, VALIDATION, load_dataset
 from catsdogs.data.walking import is_photo
 from catsdogs.evaluation.score import wilson_interval
-from catsdogs.training.gathering import gather_features
 from catsdogs.training.heads.logistic import fit_logistic, log_probabilities
-from catsdogs.training.pooled_trunk import pooled_trunk
 
 data_option = click.option(
     "--data",
@@ -102,26 +101,25 @@ def next_photos(data: Path, backbone: str, seeds: int, start: int, count: int) -
     config = Config(model=ModelConfig(backbone=backbone), data=DataConfig(dir=str(data)))
     config = with_quickest_backbone(config, Console())
     dataset = load_dataset(config.data, 0)
-    trunk = pooled_trunk(config, Console().warn)
-    pool, judged = (
-        gather_features(trunk, dataset.splits[split], config, Console())
-        for split in (TRAIN, VALIDATION)
-    )
-    labels = np.array([sample.label for sample in pool.samples])
-    wanted = np.array([sample.label for sample in judged.samples])
+    held_out = {sample.path for sample in dataset.splits[VALIDATION]}
+    dataset.in_one()
+    photos = pooled_features(dataset, config, Console())
+    is_judged = np.array([sample.path in held_out for sample in dataset.splits[TRAIN]])
+    pool, judged = photos.features[~is_judged], photos.features[is_judged]
+    labels, wanted = photos.labels[~is_judged], photos.labels[is_judged]
     num_classes = len(dataset.class_names)
 
     def accuracy(known: np.ndarray) -> float:
-        head = fit_logistic(pool.features[known], labels[known], num_classes)
-        return float((head.logits(judged.features).argmax(axis=1) == wanted).mean())
+        head = fit_logistic(pool[known], labels[known], num_classes)
+        return float((head.logits(judged).argmax(axis=1) == wanted).mean())
 
     rows = []
     for seed in range(seeds):
         order = np.random.default_rng(seed).permutation(len(labels))
         known, others = order[:start], order[start:]
-        head = fit_logistic(pool.features[known], labels[known], num_classes)
-        answers = np.exp(log_probabilities(head.logits(pool.features[others])))
-        chosen = others[choose_photos(answers, pool.features[others], count)]
+        head = fit_logistic(pool[known], labels[known], num_classes)
+        answers = np.exp(log_probabilities(head.logits(pool[others])))
+        chosen = others[choose_photos(answers, pool[others], count)]
         at_random = others[:count]
         rows.append(
             (

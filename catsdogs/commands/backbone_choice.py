@@ -51,6 +51,36 @@ def backbones_to_compare(config: Config) -> list[str]:
     return names
 
 
+def with_quickest_backbone(config: Config, console: Console) -> Config:
+    """The same on the network of the fewest multiply-adds that needs no download.
+
+    Unless one is named. It is for work that any of them does well; `choose_backbone` asks which
+    of them is right most often.
+
+    Args:
+        config: of all commands.
+        console: is told where the weights of a network that is named will come from.
+
+    Raises:
+        WeightsError: no network's weights are on this machine.
+    """
+    model = config.model
+    if "backbone" in model.model_fields_set and model.backbone != AUTO_BACKBONE:
+        backbone = get_backbone(model.backbone)
+        if model.weights == "auto" and backbone.find_weights() is None:
+            console.note(f"{backbone.name}: {backbone.describe_source()}")
+        return config
+    names = [name for name in backbone_names() if _is_there(config, name)]
+    if not names:
+        raise WeightsError(
+            "no network's weights are on this machine: `catsdogs backbones` says where they come "
+            "from",
+            key="model.backbone",
+        )
+    sizes = {name: _with_backbone(config, name).model.image_size for name in names}
+    return _with_backbone(config, min(names, key=lambda name: get_backbone(name).macs(sizes[name])))
+
+
 def _is_there(config: Config, name: str) -> bool:
     backbone, size = get_backbone(name), _with_backbone(config, name).model.image_size
     is_there = config.model.weights == "random" or backbone.find_weights() is not None

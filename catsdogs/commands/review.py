@@ -16,18 +16,23 @@ from catsdogs.checking.look_alikes import find_look_alikes
 from catsdogs.checking.neighbours import nearest_neighbours, unit_features
 from catsdogs.checking.quarantine import Move, quarantine
 from catsdogs.checking.suspects import Seen, Suspect, rank_suspects
-from catsdogs.config import AUTO_BACKBONE, Config, ModelConfig
+from catsdogs.commands.backbone_choice import with_quickest_backbone
+from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.batches import num_decode_threads
 from catsdogs.data.dataset import TRAIN, Dataset, Sample, load_dataset
-from catsdogs.data.skipping import drop_unreadable
+from catsdogs.data.manifest import data_root, is_manifest
+from catsdogs.errors import DataError
 from catsdogs.files import check_writable, replacing
 from catsdogs.network.backbones import get_backbone
+from catsdogs.network.precision import choose_precision
 from catsdogs.reporting.review_page import Review, render_review
-from catsdogs.text import counted
-from catsdogs.training.gathering import gather_features
+from catsdogs.text import counted, is_unicode
 from catsdogs.training.heads.logistic import log_probabilities, out_of_fold_logits
-from catsdogs.training.pooled_trunk import pooled_trunk, quickest_backbone
+from catsdogs.training.history import TrainingPlan
+from catsdogs.training.photo_features import Photos, TrainingSetup
+from catsdogs.training.stored_features import photo_features
+from catsdogs.training.trunk import new_trunk
 
 MOST_SHOWN = 500
 """Suspects on the page: so many photos make it some ten megabytes."""
@@ -100,26 +105,24 @@ def review(config: Config, page_path: Path, console: Console) -> ReviewResult:
     check_writable(page_path)
     config = with_quickest_backbone(config, console)
     dataset = _read_photos(config, console)
-    trunk = pooled_trunk(config, console.warn)
-    gathered = gather_features(trunk, dataset.splits[TRAIN], config, console)
-    drop_unreadable(dataset, gathered.unreadable, 1.0)
-    seen = _look(gathered.samples, gathered.features, dataset, config, console)
-    suspects = rank_suspects(seen)
+    photos = pooled_features(dataset, config, console)
+    suspects = rank_suspects(_look(dataset.splits[TRAIN], photos, config, console))
     notes = _notes(dataset, suspects)
     page = Review(
         Path(config.data.dir),
+        data_root(Path(config.data.dir)),
         dataset.class_names,
-        len(gathered.samples),
+        dataset.count(TRAIN),
         config.model.backbone,
-        [suspect for suspect in suspects if _is_unicode(suspect.path)][:MOST_SHOWN],
-        [f"{note}." for note in notes],
+        [suspect for suspect in suspects if is_unicode(str(suspect.path))][:MOST_SHOWN],
+        [f"{note[:1].upper()}{note[1:]}." for note in notes],
     )
     with console.task("page"), replacing(page_path) as part:
         part.write_text(render_review(page), encoding="utf-8")
     return ReviewResult(
         Path(config.data.dir),
         dataset.class_names,
-        len(gathered.samples),
+        dataset.count(TRAIN),
         config.model.backbone,
         suspects,
         notes,
@@ -127,19 +130,6 @@ def review(config: Config, page_path: Path, console: Console) -> ReviewResult:
         page_path,
         time.perf_counter() - start,
     )
-
-
-def with_quickest_backbone(config: Config, console: Console) -> Config:
-    """The same on the quickest backbone that needs no download, unless one is named."""
-    model = config.model
-    if "backbone" in model.model_fields_set and model.backbone != AUTO_BACKBONE:
-        backbone = get_backbone(model.backbone)
-        if model.weights == "auto" and backbone.find_weights() is None:
-            console.note(f"{backbone.name}: {backbone.describe_source()}")
-        return config
-    given = model.model_dump(include=model.model_fields_set)
-    chosen = ModelConfig.model_validate({**given, "backbone": quickest_backbone(model.weights)})
-    return config.model_copy(update={"model": chosen})
 
 
 def _read_photos(config: Config, console: Console) -> Dataset:
@@ -155,29 +145,40 @@ def _read_photos(config: Config, console: Console) -> Dataset:
     return dataset
 
 
-def _look(
-    samples: Sequence[Sample],
-    features: np.ndarray,
-    dataset: Dataset,
-    config: Config,
-    console: Console,
-) -> Seen:
+def pooled_features(dataset: Dataset, config: Config, console: Console) -> Photos:
+    """Features of the photos of `train`, however many cannot be read: those leave the dataset."""
+    weights = get_backbone(config.model.backbone).load_weights(config.model.weights, config.seed)
+    precision = choose_precision(config.precision).name
+    trunk = new_trunk(config, weights, precision, len(dataset.class_names))
+    config = config.model_copy(
+        update={
+            # what a fine-tuning would need is of no use here, and what cannot be read is named
+            "cache": config.cache.model_copy(update={"ahead": False}),
+            "data": config.data.model_copy(update={"max_unreadable": 1.0}),
+        }
+    )
+    plan = TrainingPlan.of_head(config, dataset)
+    return photo_features(trunk, TrainingSetup(dataset, plan, config, console))
+
+
+def _look(samples: Sequence[Sample], photos: Photos, config: Config, console: Console) -> Seen:
     """Everything that suspicion rests on."""
     paths = [sample.path for sample in samples]
     with console.task("looking at photos", len(paths)) as task:
         threads = num_decode_threads(config.data.decode_threads)
         looks = list(look_at_photos(paths, threads, task.advance))
-    labels = np.array([sample.label for sample in samples], int)
+    contents = [sample.content_hash for sample in samples]
     with console.task("comparing photos"):
-        units = unit_features(features)
-        positions, cosines = nearest_neighbours(units, _NUM_NEIGHBOURS)
-        contents = [sample.content_hash for sample in samples]
+        positions, cosines = nearest_neighbours(unit_features(photos.features), _NUM_NEIGHBOURS)
         alike = find_look_alikes(paths, contents, looks, positions, cosines)
-    # what is nearly the same must not vouch for itself
-    groups = tied_together(len(paths), [(pair.one, pair.other) for pair in alike])
+    # what belongs together, or is nearly the same, must not vouch for itself
+    first = {unit: position for position, unit in reversed(list(enumerate(photos.units)))}
+    together = [(first[unit], position) for position, unit in enumerate(photos.units)]
+    together += [(pair.one, pair.other) for pair in alike]
+    labels, num_classes = photos.labels, len(photos.class_names)
     with console.task("asking heads"):
-        num_classes = len(dataset.class_names)
-        logits = out_of_fold_logits(features, labels, num_classes, groups)
+        groups = tied_together(len(paths), together)
+        logits = out_of_fold_logits(photos.features, labels, num_classes, groups)
     answers = log_probabilities(logits)
     counts = np.bincount(labels, minlength=num_classes)
     issues = [
@@ -185,9 +186,7 @@ def _look(
         for issue in find_label_issues(answers, labels)
         if counts[labels[issue.position]] >= _LEAST_A_CLASS
     ]
-    return Seen(
-        paths, contents, labels, dataset.class_names, answers, issues, alike, cosines, looks
-    )
+    return Seen(paths, contents, labels, photos.class_names, answers, issues, alike, cosines, looks)
 
 
 def _notes(dataset: Dataset, suspects: Sequence[Suspect]) -> list[str]:
@@ -199,7 +198,7 @@ def _notes(dataset: Dataset, suspects: Sequence[Suspect]) -> list[str]:
             f"classes of fewer than {_LEAST_A_CLASS} photos, whose labels cannot be judged: "
             f"{', '.join(small)}"
         )
-    num_hidden = sum(not _is_unicode(suspect.path) for suspect in suspects)
+    num_hidden = sum(not is_unicode(str(suspect.path)) for suspect in suspects)
     if num_hidden:
         notes.append(
             f"{counted(num_hidden, 'photo')} not on the page, whose names are not in UTF-8: rename "
@@ -214,11 +213,6 @@ def _notes(dataset: Dataset, suspects: Sequence[Suspect]) -> list[str]:
     return notes
 
 
-def _is_unicode(path: Path) -> bool:
-    """Whether a name came out of its bytes as text, which is all that a page can hold."""
-    return str(path).encode("utf-8", "ignore").decode() == str(path)
-
-
 def apply(decisions_path: Path, root: Path, folder: Path | None) -> ApplyResult:
     """Move photos as a person decided, with a manifest that brings them back.
 
@@ -231,6 +225,11 @@ def apply(decisions_path: Path, root: Path, folder: Path | None) -> ApplyResult:
     Raises:
         DataError: something in the file is not as it should be, and nothing has moved.
     """
+    if is_manifest(root):
+        raise DataError(
+            f"{root} says what its photos are, and no folder does: change its labels, or review a "
+            "folder with one folder per class"
+        )
     decisions = read_decisions(decisions_path, root)
     if folder is None:
         home = Path(os.path.abspath(root))  # noqa: PTH100 - links stay

@@ -27,7 +27,8 @@ class Review:
     """What the page says.
 
     Attributes:
-        folder: that was reviewed; decisions name paths in it.
+        folder: that was reviewed, as it was named; or a manifest.
+        root: decisions name paths in this folder.
         class_names: all classes.
         num_photos: that were looked at.
         backbone: whose features were used, for people.
@@ -36,6 +37,7 @@ class Review:
     """
 
     folder: Path
+    root: Path
     class_names: tuple[str, ...]
     num_photos: int
     backbone: str
@@ -96,7 +98,7 @@ def _data(review: Review) -> dict[str, Any]:
     """What the script works with: cells of the CSV as they are, names as they are shown."""
     photos = [
         {
-            "path": csv_cell(suspect.path.relative_to(review.folder).as_posix()),
+            "path": csv_cell(_inside(suspect.path, review.root)),
             "label": review.class_names.index(suspect.given),
             "likely": _likely_label(suspect, review.class_names),
             "content": suspect.content_hash.hex(),
@@ -110,6 +112,11 @@ def _data(review: Review) -> dict[str, Any]:
         "cells": [csv_cell(name) for name in review.class_names],
         "photos": photos,
     }
+
+
+def _inside(path: Path, root: Path) -> str:
+    """A path as decisions name it: of a manifest, photos may lie anywhere."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def _text(name: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from catsdogs.data.batches import num_decode_threads
+from catsdogs.errors import DataError
 from catsdogs.training.cross_validation import assign_folds, splits
 
 STRENGTHS = tuple(float(f"{10.0**exponent:.3g}") for exponent in np.arange(-5, 1.01, 0.5))
@@ -90,16 +91,14 @@ def fit_logistic(
     """
     import scipy.optimize  # noqa: F401 - before its threads are limited, too
 
-    mean = features.mean(axis=0, dtype=np.float64)
-    spread = feature_spreads(features)
     # matrices so small are multiplied sooner than threads have found each other: 37 classes with
     # 296 photos took 2.4 s with one and 75 s with two, beside other processes on two cores
     with threadpool_limits(1, user_api="blas"):
-        standard = (features - mean) / spread
-        axes = _principal_axes(standard)
         counts_for = np.ones(len(labels)) if weights is None else weights.astype(np.float64)
         if balanced:
             counts_for = counts_for * balanced_weights(labels, num_classes)[labels]
+        standard, mean, spread = _standardised(features)
+        axes = _principal_axes(standard)
         photos = _Photos(standard @ axes, labels, counts_for, num_classes, stop_if_asked)
         strength, start = _choose_strength(photos, groups)
         solution = _solve(photos, strength, _FINAL_TOLERANCE, start)
@@ -108,6 +107,57 @@ def fit_logistic(
     kernel, bias = axes @ solution[:-1] / spread[:, None], solution[-1]
     bias = bias - mean @ kernel
     return LinearHead(kernel.astype(np.float32), bias.astype(np.float32), strength)
+
+
+def out_of_fold_logits(
+    features: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    groups: Sequence[Hashable] | None = None,
+) -> np.ndarray:
+    """Answer for every photo by a head that was solved without it, nor its group.
+
+    As cross-validating `fit_logistic` does, in a fifth of the time: all folds share the one
+    regularisation that is best over them, and the axes of all photos' features, which no label
+    has a part in. Good for finding labels that are wrong, not for an accuracy to report.
+
+    Args:
+        features: float `(n, features)`.
+        labels: int `(n,)`, indices of classes.
+        num_classes: two or more.
+        groups: of each photo, what must not be split between folds; None: nothing.
+
+    Returns:
+        float64 `(n, num_classes)`.
+
+    Raises:
+        DataError: all photos are of one group.
+    """
+    import scipy.optimize  # noqa: F401 - before its threads are limited, too
+
+    folds = list(splits(assign_folds(labels, groups, NUM_FOLDS)))
+    if len(folds) < 2:
+        raise DataError(
+            "the photos are copies of one, or one group: no fold can be answered for by another"
+        )
+    with threadpool_limits(1, user_api="blas"):
+        standard, *_ = _standardised(features)
+        inputs = (standard @ _principal_axes(standard)).astype(np.float32)
+        del standard
+        photos = _Photos(inputs, labels, np.ones(len(labels)), num_classes, lambda: None)
+        strength, start = _choose_strength(photos, groups)
+
+        def answer(fold: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+            known, asked = fold
+            found = _solve(photos.some(known), strength, _CHOICE_TOLERANCE, start)
+            scores = _apply(inputs[asked], found)
+            return scores * np.array([-0.5, 0.5]) if num_classes == 2 else scores
+
+        logits = np.empty((len(labels), num_classes))
+        with ThreadPoolExecutor(num_decode_threads(0), thread_name_prefix="folds") as pool:
+            for (_, asked), answers in zip(folds, pool.map(answer, folds), strict=True):
+                logits[asked] = answers
+    return logits
 
 
 @dataclass(frozen=True)
@@ -136,6 +186,12 @@ class _Photos:
             labels=self.labels[positions],
             weights=self.weights[positions],
         )
+
+
+def _standardised(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features about their mean and by their spread, and both of these."""
+    mean, spread = features.mean(axis=0, dtype=np.float64), feature_spreads(features)
+    return (features - mean) / spread, mean, spread
 
 
 def feature_spreads(features: np.ndarray) -> np.ndarray:
@@ -267,6 +323,11 @@ def _losses(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
 def log_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The log loss of each photo, in nats, `(n,)`, from logits `(n, classes)`."""
     return _log_sum_exp(logits) - logits[np.arange(len(labels)), labels]
+
+
+def log_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Logarithms of the softmax of logits `(n, classes)`."""
+    return logits - _log_sum_exp(logits)[:, None]
 
 
 def _log_sum_exp(logits: np.ndarray) -> np.ndarray:
