@@ -8,7 +8,8 @@ the photo nearest to its centre is taken.
 import numpy as np
 
 _POOL = 10
-"""So many times the photos that are wanted are clustered."""
+"""So many times the photos that are wanted are clustered, and at most half of all: a cluster of
+photos that the model is sure of would be chosen from as well."""
 
 
 def unsureness(probabilities: np.ndarray) -> np.ndarray:
@@ -28,7 +29,8 @@ def choose_photos(probabilities: np.ndarray, features: np.ndarray, count: int) -
     from sklearn.cluster import KMeans
 
     unsure = unsureness(probabilities)
-    pool = np.argsort(-unsure, kind="stable")[: _POOL * count]
+    size = max(count, min(_POOL * count, len(unsure) // 2))
+    pool = np.argsort(-unsure, kind="stable")[:size]
     if len(pool) <= count:
         return [int(position) for position in pool]
     points = features[pool].astype(np.float32)

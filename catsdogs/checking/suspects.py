@@ -36,7 +36,7 @@ _MIN_SHARPNESS = 0.42
 hundredth of their long side, nineteen of twenty have 0.35 or less."""
 
 
-_SURE, _UNSURE = "probably wrong", "perhaps wrong, perhaps a hard photo"
+_SURE, _UNSURE = "probably wrong", "perhaps wrong"
 
 
 @dataclass(frozen=True)
