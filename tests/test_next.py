@@ -19,7 +19,7 @@ BETWEEN = tuple((red + blue) // 2 for red, blue in zip(REDDISH, BLUISH, strict=T
 
 @pytest.fixture
 def folder(tmp_path, make_photos, make_model, monkeypatch):
-    """A model, and photos without labels: 6 reddish, 6 bluish, of which it is less sure, 3 between."""
+    """A model, and photos without labels: reddish, bluish (of which it is less sure), between."""
     monkeypatch.chdir(tmp_path)
     make_model(tmp_path / "models" / "catsdogs.h5")
     make_photos(tmp_path / "new", 6, 1, REDDISH)
