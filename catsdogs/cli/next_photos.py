@@ -31,9 +31,8 @@ def next_photos(
 ) -> None:
     """Choose photos in DIR, which have no label yet, to label next.
 
-    Those that the model is unsure of, and that differ from each other. As many
-    photos at random made no worse a training set where it was measured: see
-    docs/review.md before you rely on it.
+    Those that the model is unsure of, and that differ from each other. Where it
+    was measured, as many at random made a better training set: docs/review.md.
 
     \b
     catsdogs next unlabelled --count 100 --copy-to to_label
