@@ -39,25 +39,30 @@ class Prediction:
         probabilities: class names to probabilities, most probable first; empty where the photo
             could not be read.
         error: why it could not be read; empty otherwise.
+        strangeness: share of ordinary photos that look less strange to the model, 0 to below 1;
+            None where it cannot tell.
+        refused_as: `neither` where the model refuses the photo as too strange; empty otherwise.
     """
 
     probabilities: Mapping[str, float]
     error: str = ""
+    strangeness: float | None = None
+    refused_as: str = ""
 
     @property
     def class_name(self) -> str:
-        """The most probable class; empty where the photo could not be read."""
-        return next(iter(self.probabilities), "")
+        """The most probable class, or `neither`; empty where the photo could not be read."""
+        return self.refused_as or next(iter(self.probabilities), "")
 
     @property
     def probability(self) -> float:
         """Of the most probable class, 0 to 1; 0 where the photo could not be read."""
-        return self.probabilities.get(self.class_name, 0.0)
+        return next(iter(self.probabilities.values()), 0.0)
 
     def _repr_html_(self) -> str:
         from catsdogs.reporting.notebook import prediction_html
 
-        return prediction_html(self.probabilities, self.error)
+        return prediction_html(self.probabilities, self.error, self.refused_as, self.strangeness)
 
 
 @dataclass(frozen=True)
@@ -111,13 +116,14 @@ class Model:
         precision: str = "auto",
         class_names: Iterable[str] | None = None,
         engine: str = "auto",
+        unknown: float | None = None,
     ) -> None:
         from catsdogs.model.predictor import Predictor
 
         self.path = Path(path)
         names = None if class_names is None else list(class_names)
         self._names_given = names
-        self._predictor = Predictor(self.path, precision, names, engine)
+        self._predictor = Predictor(self.path, precision, names, engine, unknown=unknown)
         self.class_names: tuple[str, ...] = self._predictor.class_names
         self.image_size: tuple[int, int] = self._predictor.image_size
         self.metadata: Metadata | None = self._predictor.metadata
@@ -164,7 +170,7 @@ class Model:
         is_one = _is_one(photos)
         asked: Iterable[Photo] = [photos] if is_one else photos  # type: ignore[list-item, assignment]
         answers = [
-            Prediction(answer.probabilities, answer.error)
+            Prediction(answer.probabilities, answer.error, answer.strangeness, answer.refused_as)
             for answer in self._predictor.answer(asked, Console.telling(progress))
         ]
         if not is_one:
@@ -220,7 +226,8 @@ class Model:
         (found,) = explain_photos(self._predictor, [photo], class_name)
         if found.heat is None:
             raise DataError(f"{_name([photo])}: {found.answer.error}")
-        prediction = Prediction(found.answer.probabilities)
+        answer = found.answer
+        prediction = Prediction(answer.probabilities, "", answer.strangeness, answer.refused_as)
         picture = picture_of(found, found.heat)
         return Explanation(prediction, found.class_name, found.heat, picture)
 
@@ -308,6 +315,7 @@ def load(
     precision: str = "auto",
     class_names: Iterable[str] | None = None,
     engine: str = "auto",
+    unknown: float | None = None,
 ) -> Model:
     """Load a trained classifier.
 
@@ -320,12 +328,14 @@ def load(
         class_names: of a plain Keras file, in the order of its output; None for ours.
         engine: `auto`, `keras` or `ncnn`, which needs no Keras; `docs/engines.md` says what auto
             takes.
+        unknown: the share of ordinary photos, 0 to 0.5, that may be answered by `neither`: those
+            that are stranger than all others; 0: none; None: as the model was trained.
 
     Raises:
         ModelFileError: the file is missing, damaged, or not admitted.
         ConfigError: a setting is wrong.
     """
-    return Model(path, precision=precision, class_names=class_names, engine=engine)
+    return Model(path, precision=precision, class_names=class_names, engine=engine, unknown=unknown)
 
 
 def train(

@@ -242,6 +242,14 @@ class FinetuneConfig(_Section):
     patience: Count = Field(3, ge=0)
 
 
+class UnknownConfig(_Section):
+    """Photos that show none of the classes."""
+
+    share: float = Field(0.0, ge=0, le=0.5)
+    """Share of ordinary photos that the model may answer by `neither`: the larger it is, the more
+    other photos are. 0: none, until `predict` is asked for a share."""
+
+
 class CacheConfig(_Section):
     """The store of what the frozen layers computed."""
 
@@ -285,6 +293,7 @@ class Config(_Section):
     head: HeadConfig = HeadConfig()
     train: TrainConfig = TrainConfig()
     finetune: FinetuneConfig = FinetuneConfig()
+    unknown: UnknownConfig = UnknownConfig()
     cache: CacheConfig = CacheConfig()
     run: RunConfig = RunConfig()
 

@@ -14,8 +14,10 @@ from PIL import Image
 from catsdogs.cli import main
 from catsdogs.config import Config, DataConfig, ModelConfig
 from catsdogs.evaluation.score import Score
+from catsdogs.model.known_photos import learn_known_photos
 from catsdogs.model.metadata import Metadata, WeightsRecord
-from catsdogs.model.model_file import save_model
+from catsdogs.model.model_file import load_model, save_model
+from catsdogs.model.predictor import Predictor
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
 from catsdogs.training.feature_store import DiskStore, MemoryStore, TrunkCard
@@ -152,6 +154,37 @@ def make_model(tmp_path_factory):
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def careful_models(tmp_path_factory, make_model):
+    """A folder with models that tell noise of two colours from other photos; do not change it.
+
+    `plain.h5` cannot; `careful.h5` can and was not asked to; `strict.h5` refuses 2 in 100. Beside
+    them the photos that they know, and one that they do not, `sofa.png`.
+    """
+    folder = tmp_path_factory.mktemp("careful")
+    make_model(folder / "plain.h5")
+    (folder / "known").mkdir()
+    generator = np.random.default_rng(5)
+    paths = []
+    for number in range(80):
+        noise = generator.integers(-50, 51, (24, 32, 3)) + (REDDISH, BLUISH)[number % 2]
+        paths.append(folder / "known" / f"{number:02}.png")
+        Image.fromarray(np.clip(noise, 0, 255).astype(np.uint8)).save(paths[-1])
+    squares = np.kron(np.indices((4, 4)).sum(axis=0) % 2, np.ones((8, 8))) * 255
+    Image.fromarray(np.repeat(squares[..., None], 3, 2).astype(np.uint8)).save(folder / "sofa.png")
+    predictor = Predictor(folder / "plain.h5", "float32", engine="keras")
+    pixels = np.stack([predictor.pixels(path) for path in paths])
+    features = predictor.engine_for("pooling").outputs(pixels)[0]
+    confidences = np.array([max(a.probabilities.values()) for a in predictor.answer(paths)])
+    known = learn_known_photos(features[:40], features[40:], confidences[40:])
+    model, metadata = load_model(folder / "plain.h5", keras.DTypePolicy("float32"))
+    save_model(folder / "careful.h5", model, metadata, known)
+    thrice = learn_known_photos(features[:40], np.repeat(features, 3, 0), np.repeat(confidences, 3))
+    strict = metadata.model_copy(update={"unknown": 0.02})
+    save_model(folder / "strict.h5", model, strict, thrice)
+    return folder
 
 
 @pytest.fixture

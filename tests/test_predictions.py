@@ -15,6 +15,8 @@ class Answer:
     name: str
     probabilities: dict = field(default_factory=dict)
     error: str = ""
+    strangeness: float | None = None
+    refused_as: str = ""
 
 
 ANSWERS = [

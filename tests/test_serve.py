@@ -66,6 +66,34 @@ def test_answers_are_those_of_predict_to_the_digit(client, model_path, tmp_path)
     assert [answer["name"] for answer in answers] == ["0.png", "1.png", "2.png"]
 
 
+def test_a_model_that_refuses_says_neither_as_predict_does(careful_models):
+    model, photo = careful_models / "strict.h5", careful_models / "sofa.png"
+    result = CliRunner().invoke(
+        main, ["predict", str(photo), "--model", str(model), "--format", "json"]
+    )
+    (expected,) = json.loads(result.stdout)
+    app = serve(ServeRequest({"pets": model}), Console(io.StringIO()))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        (answer,) = client.post("/predict", content=photo.read_bytes()).json()["answers"]
+        assert answer["class_name"] == expected["class"] == "neither"
+        assert answer["strangeness"] == expected["strangeness"]
+        assert answer["probabilities"] == expected["probabilities"]
+        assert "and ${about.refusal.name} where" in client.get("/").text
+
+
+def test_a_served_model_refuses_as_it_is_asked_to(careful_models):
+    content = (careful_models / "sofa.png").read_bytes()
+    request = ServeRequest({"pets": careful_models / "careful.h5"}, unknown=0.1)
+    with TestClient(serve(request, Console(io.StringIO())), base_url="http://127.0.0.1") as client:
+        (answer,) = client.post("/predict", content=content).json()["answers"]
+    assert answer["class_name"] == "neither"
+    with pytest.raises(ConfigError, match="plain"):
+        serve(
+            ServeRequest({"pets": careful_models / "plain.h5"}, unknown=0.1),
+            Console(io.StringIO()),
+        )
+
+
 def test_bare_body_is_one_photo(client):
     answer = client.post("/predict", content=png(0)).json()
     assert answer["model"] == "pets"
@@ -96,6 +124,7 @@ def test_bad_photo_beside_good_ones_is_an_answer_with_a_reason(client):
         "name": "bad.png",
         "class_name": None,
         "probabilities": {},
+        "strangeness": None,
         "error": "not a picture, or damaged at its start",
     }
 

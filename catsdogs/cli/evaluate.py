@@ -12,6 +12,7 @@ from catsdogs.cli.options import (
     figures_format_option,
     model_option,
     precision_option,
+    unknown_option,
 )
 from catsdogs.errors import CatsdogsError
 
@@ -40,6 +41,7 @@ def _share(_: click.Context, __: click.Parameter, value: float | None) -> float 
     type=PATH,
     help="Write the answer for each photo, as CSV.",
 )
+@unknown_option
 @engine_option
 @precision_option
 def evaluate(
@@ -49,6 +51,7 @@ def evaluate(
     format_name: str,
     min_accuracy: float | None,
     predictions: Path | None,
+    unknown: float | None,
     engine: str,
     precision: str,
 ) -> None:
@@ -61,7 +64,9 @@ def evaluate(
     from catsdogs.console import Console
     from catsdogs.reporting.evaluation_output import evaluate_json, evaluate_lines
 
-    result = evaluate(folder, model, precision, predictions, Console(), class_names, engine)
+    result = evaluate(
+        folder, model, precision, predictions, Console(), class_names, engine, unknown
+    )
     if format_name == "json":
         click.echo(evaluate_json(result))
     else:

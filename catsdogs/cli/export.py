@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from catsdogs.cli.options import class_names_option, model_option
+from catsdogs.cli.options import class_names_option, model_option, unknown_option
 
 
 @click.command()
@@ -33,6 +33,7 @@ from catsdogs.cli.options import class_names_option, model_option
     type=click.Path(path_type=Path),
     help="Photos to check the file on.  [default: those that the model was validated with]",
 )
+@unknown_option
 @class_names_option
 def export(
     output: Path,
@@ -41,6 +42,7 @@ def export(
     precision: Any,
     no_resize: bool,
     data: Path | None,
+    unknown: float | None,
     class_names: list[str] | None,
 ) -> None:
     """Write the model for other programs: .onnx, .tflite, .html, or a SavedModel folder.
@@ -66,6 +68,7 @@ def export(
         not no_resize,
         data,
         class_names,
+        unknown,
     )
     for line in export_lines(export(request, Console())):
         click.echo(line)

@@ -95,6 +95,22 @@ engine_option: Decorator = click.option(
 )
 
 
+def _share_of_photos(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 0.5:  # refuses nan as well
+        raise click.BadParameter(f"expected a share from 0 to 0.5, got {value:g}")
+    return value
+
+
+unknown_option: Decorator = click.option(
+    "--unknown",
+    metavar="SHARE",
+    type=float,
+    callback=_share_of_photos,
+    help="Answer `neither` where a photo is stranger than all but this share of ordinary ones, "
+    "e.g. 0.02.  [default: as trained]",
+)
+
+
 def format_option(help_text: str, formats: tuple[str, ...] = ("text", "json")) -> Decorator:
     """How the answer is written; the first of the formats is the default."""
     return click.option(

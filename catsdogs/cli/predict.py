@@ -16,6 +16,7 @@ from catsdogs.cli.options import (
     format_option,
     model_option,
     precision_option,
+    unknown_option,
 )
 from catsdogs.cli.streams import loss_of_answer
 from catsdogs.errors import CatsdogsError, ConfigError
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     "How the answers are written; all but text give the probability of every class.",
     ("text", "json", "jsonl", "csv"),
 )
+@unknown_option
 @engine_option
 @precision_option
 @click.option(
@@ -78,6 +80,7 @@ def predict(
     class_names: list[str] | None,
     top: int,
     format_name: str,
+    unknown: float | None,
     engine: str,
     precision: str,
     sort_into: Path | None,
@@ -108,7 +111,7 @@ def predict(
     # on a terminal the answers themselves show the progress, and a bar would break their lines
     console = Console() if output.path or not sys.stdout.isatty() else None
     selection = Selection(sys.stdin.buffer, output.shard, output.earlier.take)
-    result = predict(paths, model, precision, console, selection, class_names, engine)
+    result = predict(paths, model, precision, console, selection, class_names, engine, unknown)
     if result.left_out:
         click.echo(f"left out: {printable(result.left_out)}", err=True)
     if result.warning:
@@ -132,9 +135,15 @@ def predict(
             if output.path is None and loss_of_answer():  # nobody will see the others
                 return
 
-    with output.opened(result.class_names) as write:
+    with output.opened(result.class_names, result.may_refuse) as write:
         num_failed = write_predictions(
-            counted(), result.class_names, format_name, top, write, output.has_header
+            counted(),
+            result.class_names,
+            format_name,
+            top,
+            write,
+            output.has_header,
+            result.may_refuse,
         )
     if sorted_photos and sort_into is not None:
         for line in sorted_lines(sorted_photos, sort_into):
@@ -197,7 +206,9 @@ class _Output:
         return not self.earlier.num_bytes and (self.shard is None or self.shard.number == 1)
 
     @contextmanager
-    def opened(self, class_names: tuple[str, ...]) -> Iterator[Callable[[str], None]]:
+    def opened(
+        self, class_names: tuple[str, ...], may_refuse: bool
+    ) -> Iterator[Callable[[str], None]]:
         """Give a function that writes a line."""
         from catsdogs.reporting.prediction_file import open_to_go_on
         from catsdogs.reporting.predictions import csv_header
@@ -207,11 +218,11 @@ class _Output:
             is_shown = sys.stdout.isatty() and self._format_name == "csv"
             yield lambda line: click.echo(printable(line) if is_shown else line)
             return
-        header = self.earlier.header
-        if header and header != csv_header(class_names):
+        header, own = self.earlier.header, csv_header(class_names, may_refuse)
+        if header and header != own:
             raise ConfigError(
-                f"{self.path} begins with {header!r}, this model would give "
-                f"{csv_header(class_names)!r}: give another --output"
+                f"{self.path} begins with {header!r}, this model would give {own!r}: "
+                "give another --output"
             )
         with open_to_go_on(self.path, self.earlier) as file:
             yield lambda line: print(line, file=file)

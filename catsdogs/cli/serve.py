@@ -3,7 +3,7 @@
 import click
 
 from catsdogs.cli.completion import complete_files
-from catsdogs.cli.options import precision_option
+from catsdogs.cli.options import precision_option, unknown_option
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -26,6 +26,7 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
     multiple=True,
     help="A name that clients may call this machine by.",
 )
+@unknown_option
 @precision_option
 def serve(
     models: tuple[str, ...],
@@ -33,6 +34,7 @@ def serve(
     port: int,
     token: str,
     allowed_hosts: tuple[str, ...],
+    unknown: float | None,
     precision: str,
 ) -> None:
     """Answer over HTTP, with a page to drop photos on.
@@ -47,7 +49,7 @@ def serve(
 
     console = Console()
     named = name_models(models or ("models/catsdogs.h5",))
-    app = serve(ServeRequest(named, host, token, precision, allowed_hosts), console)
+    app = serve(ServeRequest(named, host, token, precision, allowed_hosts, unknown), console)
     import uvicorn
 
     if host not in _LOCAL:

@@ -51,6 +51,14 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Train for at most N epochs.",
         ),
         click.option(
+            "--unknown",
+            cls=KeyOption,
+            key="unknown.share",
+            metavar="SHARE",
+            type=float,
+            help="Let the model answer `neither` to so much of the ordinary photos, e.g. 0.02.",
+        ),
+        click.option(
             "--seed",
             cls=KeyOption,
             key="seed",

@@ -80,7 +80,7 @@ def compare(
             classes, or no photo can be read.
     """
     first, second = (
-        Predictor(path, precision, class_names, engine, can_explain=False)
+        Predictor(path, precision, class_names, engine, can_explain=False, unknown=0.0)
         for path in (path_a, path_b)
     )
     names = first.class_names

@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from catsdogs.commands.evaluation_steps import judge, load_photos, report_unreadable
+from catsdogs.commands.evaluation_steps import (
+    judge,
+    load_photos,
+    report_unreadable,
+    with_refusal,
+)
 from catsdogs.console import Console
 from catsdogs.evaluation.figures import Evaluation
 from catsdogs.files import check_writable
@@ -39,6 +44,7 @@ def evaluate(
     console: Console,
     class_names: Sequence[str] | None = None,
     engine: str = "auto",
+    unknown: float | None = None,
 ) -> EvaluateResult:
     """Hold a model against the test photos of a folder, else against its validation photos.
 
@@ -50,13 +56,16 @@ def evaluate(
         console: where progress is shown.
         class_names: of a plain Keras model; None for ours.
         engine: as in the configuration.
+        unknown: the share of ordinary photos that may be refused; None: what the file says.
 
     Raises:
         CatsdogsError: the model or the folder cannot be used, or no photo can be read.
     """
     if predictions_path is not None:
         check_writable(predictions_path, _KEY)
-    predictor = Predictor(model_path, precision, class_names, engine, can_explain=False)
+    predictor = Predictor(
+        model_path, precision, class_names, engine, can_explain=False, unknown=unknown
+    )
     return measure(predictor, model_path, root, predictions_path, console)
 
 
@@ -72,7 +81,10 @@ def measure(
     photos = load_photos(root, [predictor], console)
     predictions = list(predictor.predict(photos.paths, console))
     unreadable = report_unreadable(predictions, photos, console)
-    evaluation = judge(model_path, names, predictions, photos.labels)
+    evaluation = judge(model_path, names, predictions, photos.labels, predictor.temperature)
+    evaluation = with_refusal(evaluation, predictor, predictions, photos.labels)
     if predictions_path is not None:
-        save_labelled_predictions(predictions_path, predictions, photos.labels, names, _KEY)
+        save_labelled_predictions(
+            predictions_path, predictions, photos.labels, names, _KEY, bool(predictor.unknown)
+        )
     return EvaluateResult(model_path, photos.folder, evaluation, unreadable)

@@ -1,6 +1,7 @@
 """What evaluate and compare have in common: labelled photos, answers, figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ from catsdogs.console import Console
 from catsdogs.data.evaluation_set import LabelledPhotos, find_labelled_photos
 from catsdogs.data.skipping import name_some, together_by_reason
 from catsdogs.errors import DataError, ModelFileError
+from catsdogs.evaluation.coverage import USUAL_SHARE, refusal, risk_curve
 from catsdogs.evaluation.figures import Evaluation, evaluate_predictions
+from catsdogs.model.known_photos import is_refused
 from catsdogs.model.predictor import Prediction, Predictor
 
 
@@ -68,6 +71,7 @@ def judge(
     class_names: Sequence[str],
     predictions: Sequence[Prediction],
     labels: Sequence[str],
+    temperature: float = 1.0,
 ) -> Evaluation:
     """Compare a model's answers with what the photos are; those without an answer do not count.
 
@@ -76,6 +80,7 @@ def judge(
         class_names: in the order in which the figures shall have them.
         predictions: one or more of them with an answer.
         labels: the class of each photo, by name.
+        temperature: as in the model's metadata.
 
     Raises:
         ModelFileError: the model answers with something that is no probability.
@@ -87,7 +92,35 @@ def judge(
             "or compute in float32",
             key="precision",
         )
-    return evaluate_predictions(paths, indices, probabilities, class_names)
+    return evaluate_predictions(paths, indices, probabilities, class_names, temperature)
+
+
+def with_refusal(
+    evaluation: Evaluation,
+    predictor: Predictor,
+    predictions: Sequence[Prediction],
+    labels: Sequence[str],
+) -> Evaluation:
+    """The evaluation with what it costs and gains to refuse the strangest photos.
+
+    Args:
+        evaluation: as `judge` gives it.
+        predictor: what answered; where it refuses nothing, it is looked at with the usual share.
+        predictions: as for `judge`.
+        labels: likewise.
+    """
+    _, indices, probabilities = gather(predictor.class_names, predictions, labels)
+    correct = probabilities.argmax(axis=1) == indices
+    known, share = predictor.known, predictor.unknown or USUAL_SHARE
+    if known is None:
+        curve = risk_curve(correct, probabilities.max(axis=1), None)
+        return replace(evaluation, risk_curve=curve)
+    strangeness = np.array([p.strangeness for p in predictions if not p.error], float)
+    curve = risk_curve(correct, probabilities.max(axis=1), strangeness)
+    if share < known.least_share:
+        return replace(evaluation, risk_curve=curve)
+    refused = [is_refused(value, share) for value in strangeness]
+    return replace(evaluation, refusal=refusal(correct, refused, share), risk_curve=curve)
 
 
 def gather(

@@ -46,6 +46,7 @@ class ExportRequest:
         data: photos for the self-check; None: those that the model was validated with, else
             the built-in ones.
         class_names: of a plain Keras file.
+        unknown: the share of ordinary photos that a page may refuse; None: what the file says.
     """
 
     model_path: Path
@@ -55,6 +56,7 @@ class ExportRequest:
     resizes: bool = True
     data: Path | None = None
     class_names: Sequence[str] | None = None
+    unknown: float | None = None
 
 
 def export(request: ExportRequest, console: Console) -> ExportResult:
@@ -68,7 +70,9 @@ def export(request: ExportRequest, console: Console) -> ExportResult:
     require_runtimes(format_name)
     _check_output(request.output, format_name)
     # photo by photo in float32: what the file is compared with
-    predictor = Predictor(request.model_path, "float32", request.class_names, num_photos=1)
+    predictor = Predictor(
+        request.model_path, "float32", request.class_names, num_photos=1, unknown=request.unknown
+    )
     network = exported_network(request.model_path, request.class_names)
     photos, checked_on = photos_to_check(request.data, predictor)
     for_calibration = photos_to_calibrate(predictor, photos) if request.precision == "int8" else []

@@ -4,17 +4,20 @@ from pathlib import Path
 
 from catsdogs.commands.run_lookup import head_path
 from catsdogs.commands.training_steps import (
+    check_unknown_share,
     describe,
     read_photos,
     run_listeners,
     with_classes,
 )
-from catsdogs.config import Config
+from catsdogs.config import Config, UnknownConfig
 from catsdogs.console import Console
 from catsdogs.files import check_writable
 from catsdogs.model.model_file import copy_model, load_model, save_model
 from catsdogs.network.backbones import finetuned_block, get_backbone
+from catsdogs.network.classifier import divide_logits
 from catsdogs.run import RunDir
+from catsdogs.training.finishing import Finisher
 from catsdogs.training.history import TrainingPlan
 from catsdogs.training.photo_features import TrainingSetup
 from catsdogs.training.probing import bring_up_head
@@ -63,8 +66,13 @@ def finetune(
     boundary = backbone.cut_points[block]
     precision = run.choose_precision()
     model, metadata = load_model(model_path, precision.policy)
+    divide_logits(model, 1 / metadata.temperature)  # epochs are compared without one
     known = metadata.data_classes
     dataset = read_photos(config, console, metadata.class_names, known)
+    check_unknown_share(config, dataset)
+    if "share" not in config.unknown.model_fields_set:
+        config = config.model_copy(update={"unknown": UnknownConfig(share=metadata.unknown)})
+        run.resolve(config)
     console.note(
         f"{model_path}, {block} and above trained in {precision.name} ({precision.reason})"
     )
@@ -74,8 +82,10 @@ def finetune(
     with run.begin(dataset, hashes, precision, start) as supervision:
         setup = TrainingSetup(dataset, plan, config, console, supervision, processes)
         bring_up_head(model, setup)
-        history = train_above(model, boundary, setup)
+        finisher = Finisher(setup, metadata.temperature)
+        history = finisher.finished(train_above(model, boundary, setup, finisher))
         if processes.is_leader:
+            divide_logits(model, finisher.temperature)
             if metadata.stage == "train":
                 copy_model(model_path, head_path(path))
             record = describe(
@@ -85,7 +95,8 @@ def finetune(
                 history,
                 metadata.weights,
                 run.facts,
+                finisher,
                 metadata.compared,
             )
-            save_model(path, model, record)
+            save_model(path, model, record, finisher.known)
         return run.finish(history)

@@ -66,6 +66,7 @@ class PredictResult:
         predictions: one for each photo, in the order asked for, computed as they are taken.
         left_out: what else lies in the folders, counted by kind; empty: nothing.
         warning: a line about the engine for those who lose time by it; empty: none.
+        may_refuse: a photo may be answered by neither of the classes.
     """
 
     class_names: tuple[str, ...]
@@ -73,6 +74,7 @@ class PredictResult:
     predictions: Iterator[Prediction]
     left_out: str = ""
     warning: str = ""
+    may_refuse: bool = False
 
 
 def predict(
@@ -83,6 +85,7 @@ def predict(
     selection: Selection = ALL,
     class_names: Sequence[str] | None = None,
     engine: str = "auto",
+    unknown: float | None = None,
 ) -> PredictResult:
     """Answer for files, folders, globs and lists.
 
@@ -94,6 +97,7 @@ def predict(
         selection: which of the photos.
         class_names: of a plain Keras file, in the order of its output.
         engine: as in the configuration.
+        unknown: the share of ordinary photos that may be refused; None: what the file says.
 
     Raises:
         CatsdogsError: the model or a path cannot be used. A photo that cannot be read is an
@@ -102,7 +106,9 @@ def predict(
     left_out = Tally()
     selected, num_asked = selection.select(arguments, left_out)
     num_photos = len(selected) if isinstance(selected, list) else None
-    predictor = Predictor(model_path, precision, class_names, engine, num_asked, can_explain=False)
+    predictor = Predictor(
+        model_path, precision, class_names, engine, num_asked, can_explain=False, unknown=unknown
+    )
     asked: deque[str] = deque()
 
     def photos() -> Iterator[Path]:
@@ -118,4 +124,5 @@ def predict(
         predictions,
         str(left_out),
         predictor.choice.warning,
+        bool(predictor.unknown),
     )

@@ -7,7 +7,13 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from catsdogs.commands.evaluation_steps import gather, judge, load_photos, report_unreadable
+from catsdogs.commands.evaluation_steps import (
+    gather,
+    judge,
+    load_photos,
+    report_unreadable,
+    with_refusal,
+)
 from catsdogs.commands.run_lookup import (
     FinishedRun,
     find_model,
@@ -104,7 +110,8 @@ def report(
     unreadable = report_unreadable(predictions, photos, console)
     start = time.perf_counter()
     names = predictor.class_names
-    evaluation = judge(model, names, predictions, photos.labels)
+    evaluation = judge(model, names, predictions, photos.labels, predictor.temperature)
+    evaluation = with_refusal(evaluation, predictor, predictions, photos.labels)
     _, labels, probabilities = gather(names, predictions, photos.labels)
     page = render_report(
         Report(
@@ -233,8 +240,8 @@ def _show_examples(
             Picture(
                 own[place].path,
                 name,
-                own[place].class_name,
-                own[place].probabilities[own[place].class_name],
+                own[place].most_probable,
+                own[place].probabilities[own[place].most_probable],
                 thumbnail(own[place].path, pixels),
             )
             for place in places

@@ -31,6 +31,7 @@ class ServeRequest:
         token: shared secret; empty: none is asked for.
         precision: as in the configuration.
         allowed_hosts: names that clients may call this machine by, besides its own.
+        unknown: the share of ordinary photos that may be refused; None: what each file says.
     """
 
     models: Mapping[str, Path]
@@ -38,6 +39,7 @@ class ServeRequest:
     token: str = ""
     precision: str = "auto"
     allowed_hosts: tuple[str, ...] = ()
+    unknown: float | None = None
 
 
 def name_models(paths: tuple[str, ...]) -> dict[str, Path]:
@@ -73,7 +75,7 @@ def serve(request: ServeRequest, console: Console) -> "FastAPI":
 
     def open_model(path: Path) -> Predictor:
         # one photo at a time, as they are asked for: the engine of `predict image.jpg`
-        return Predictor(path, request.precision, num_photos=1)
+        return Predictor(path, request.precision, num_photos=1, unknown=request.unknown)
 
     models = ServedModels(request.models, open_model, console.note)
     hosts = {"127.0.0.1", "localhost", "[::1]", *request.allowed_hosts}

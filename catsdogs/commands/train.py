@@ -3,7 +3,12 @@
 from pathlib import Path
 
 from catsdogs.commands.backbone_choice import backbones_to_compare, choose_backbone
-from catsdogs.commands.training_steps import describe, read_photos, run_listeners
+from catsdogs.commands.training_steps import (
+    check_unknown_share,
+    describe,
+    read_photos,
+    run_listeners,
+)
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN
@@ -12,6 +17,7 @@ from catsdogs.files import check_writable
 from catsdogs.model.metadata import WeightsRecord
 from catsdogs.network.backbones import get_backbone
 from catsdogs.run import RunDir
+from catsdogs.training.finishing import Finisher
 from catsdogs.training.history import TrainingPlan
 from catsdogs.training.new_classifier import new_classifier
 from catsdogs.training.photo_features import TrainingSetup
@@ -49,6 +55,7 @@ def train(
     dataset = read_photos(config, console, as_one=bool(config.train.folds))
     if config.train.folds:
         dataset.in_one()
+    check_unknown_share(config, dataset)
     config, compared = choose_backbone(config, dataset, console, processes)
     if compared:
         run.resolve(config)
@@ -72,9 +79,13 @@ def train(
         if compared and processes.is_leader:
             run.run_dir.write_backbones(compared)
         setup = TrainingSetup(dataset, plan, config, console, supervision, processes)
-        history = classifier.train(setup)
+        finisher = Finisher(setup)
+        history = finisher.finished(classifier.train(setup, finisher))
         record = WeightsRecord(source=weights.source, sha256=weights.sha256)
         if processes.is_leader:
-            metadata = describe("train", config, dataset, history, record, run.facts, compared)
-            classifier.save(path, metadata)
+            classifier.divide_logits(finisher.temperature)
+            metadata = describe(
+                "train", config, dataset, history, record, run.facts, finisher, compared
+            )
+            classifier.save(path, metadata, finisher.known)
         return run.finish(history)

@@ -1,5 +1,6 @@
 """The steps that `train` and `finetune` have in common."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -7,11 +8,14 @@ from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
 from catsdogs.data.listing import NOTHING, ClassMapping
+from catsdogs.errors import ConfigError
 from catsdogs.evaluation.backbone_choice import BackboneTrial
+from catsdogs.model.known_photos import rounded_up
 from catsdogs.model.metadata import Metadata, WeightsRecord
 from catsdogs.reporting.curves import CurvesPicture
 from catsdogs.reporting.tensorboard import TensorBoardLog
 from catsdogs.training.checkpoint import RunFacts
+from catsdogs.training.finishing import Finisher
 from catsdogs.training.history import History
 from catsdogs.training.run_listener import RunListener
 
@@ -46,6 +50,22 @@ def with_classes(config: Config, known: ClassMapping) -> Config:
     return config.model_copy(update={"data": data})
 
 
+def check_unknown_share(config: Config, dataset: Dataset) -> None:
+    """Make sure, before anything is trained, that there are photos enough to learn to refuse by.
+
+    Raises:
+        ConfigError: the share of `unknown.share` is smaller than they can tell.
+    """
+    share, count = config.unknown.share, dataset.count(VALIDATION)
+    if share and share < 1 / (count + 1):
+        raise ConfigError(
+            f"unknown.share = {share:g} asks for {math.ceil(1 / share - 1e-9) - 1:,} held-out "
+            f"photos to judge by, and there are {count:,}: give more photos, or ask for a share of "
+            f"{rounded_up(1 / (count + 1)):g} or more",
+            key="unknown.share",
+        )
+
+
 def run_listeners(config: Config) -> list[RunListener]:
     """What is told how a run goes, besides its own record.
 
@@ -65,9 +85,11 @@ def describe(
     history: History,
     weights: WeightsRecord,
     facts: RunFacts,
+    finisher: Finisher,
     compared: Sequence[BackboneTrial] = (),
 ) -> Metadata:
     """What the model file says about itself."""
+    unknown, limits = finisher.refused
     return Metadata(
         class_names=dataset.class_names,
         image_size=config.model.image_size,
@@ -80,6 +102,9 @@ def describe(
         data_fingerprint=dataset.fingerprint(),
         num_photos={split: dataset.count(split) for split in dataset.splits},
         validation=history.kept_score(dataset),
+        temperature=finisher.temperature,
+        unknown=unknown,
+        limits=limits,
         compared=tuple(compared),
         run_id=facts.run_id,
         start_run_id=facts.start_run_id,

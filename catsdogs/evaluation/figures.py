@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from sklearn import metrics
 
+from catsdogs.evaluation.calibration import at_temperature
+from catsdogs.evaluation.coverage import Refusal, RiskCurve
 from catsdogs.evaluation.score import Score
 
 NUM_BINS = 15
@@ -71,6 +73,21 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Uncalibrated:
+    """What the figures would be without the temperature that the model file holds.
+
+    Attributes:
+        temperature: above 1, the model had been too sure.
+        loss: as in `Evaluation`.
+        calibration_error: likewise.
+    """
+
+    temperature: float
+    loss: float
+    calibration_error: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """How good a classifier is on some photos.
 
@@ -88,6 +105,10 @@ class Evaluation:
         confusion: photos by true class (rows) and predicted class (columns).
         classes: figures of each class.
         mistakes: all of them, the most confident first.
+        uncalibrated: how sure it was before; None where that was the same.
+        refusal: what it answers where it refuses what is strange; None where it cannot. All other
+            figures are of its most probable classes, refused or not.
+        risk_curve: mistakes, where more and more is refused; None where nobody asked.
     """
 
     class_names: tuple[str, ...]
@@ -100,6 +121,9 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]
     classes: tuple[ClassFigures, ...]
     mistakes: tuple[Mistake, ...]
+    uncalibrated: Uncalibrated | None = None
+    refusal: Refusal | None = None
+    risk_curve: RiskCurve | None = None
 
     @property
     def accuracy(self) -> float:
@@ -137,6 +161,7 @@ def evaluate_predictions(
     labels: Sequence[int] | np.ndarray,
     probabilities: np.ndarray,
     class_names: Sequence[str],
+    temperature: float = 1.0,
 ) -> Evaluation:
     """Compare predictions with what the photos are.
 
@@ -146,6 +171,7 @@ def evaluate_predictions(
         probabilities: float `(n, classes)`, finite, 0 to 1. They are taken as they are: float32
             rows that add up to 1 but for rounding are not made to.
         class_names: two or more, in the order of the columns.
+        temperature: by which the model divides its logits; 1: it does not.
     """
     names = tuple(class_names)
     labels = np.asarray(labels)
@@ -154,6 +180,14 @@ def evaluate_predictions(
     confidence = values.max(axis=1)
     correct = predicted == labels
     bins = _reliability_bins(confidence, correct)
+    uncalibrated = None
+    if temperature != 1:
+        before = at_temperature(values, 1 / temperature)
+        uncalibrated = Uncalibrated(
+            temperature,
+            _log_loss(labels, before),
+            _calibration_error(_reliability_bins(before.max(axis=1), correct)),
+        )
     wrong = [int(i) for i in np.flatnonzero(~correct)]
     wrong.sort(key=lambda i: (-confidence[i], paths[i]))
     return Evaluation(
@@ -162,9 +196,7 @@ def evaluate_predictions(
         num_correct=int(correct.sum()),
         loss=_log_loss(labels, values),
         roc_auc=_roc_auc(labels, values),
-        calibration_error=sum(
-            b.num_photos / len(labels) * abs(b.confidence - b.accuracy) for b in bins
-        ),
+        calibration_error=_calibration_error(bins),
         bins=bins,
         confusion=tuple(
             tuple(row)
@@ -177,6 +209,7 @@ def evaluate_predictions(
             Mistake(paths[i], names[labels[i]], names[predicted[i]], float(confidence[i]))
             for i in wrong
         ),
+        uncalibrated=uncalibrated,
     )
 
 
@@ -216,6 +249,11 @@ def _class_figures(
 
 def _defined(share: float) -> float | None:
     return None if np.isnan(share) else float(share)
+
+
+def _calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    num_photos = sum(b.num_photos for b in bins)
+    return sum(b.num_photos / num_photos * abs(b.confidence - b.accuracy) for b in bins)
 
 
 def _reliability_bins(confidence: np.ndarray, correct: np.ndarray) -> tuple[ReliabilityBin, ...]:

@@ -205,11 +205,19 @@ def page_facts(predictor: Predictor, precision: Precision) -> PageFacts:
             "Accuracy": f"{score.accuracy:.3f} on {score.num_photos:,} photos held back "
             f"(95% interval {low:.3f} to {high:.3f})",
         }
+    if predictor.unknown:
+        about["Neither"] = (
+            "for photos stranger than those that it was tried on; so are "
+            f"{100 * predictor.unknown:.3g} of 100 ordinary ones"
+        )
     return PageFacts(
         title=_title(predictor.class_names),
         class_names=predictor.class_names,
         fit=predictor.fit,
         about=about,
+        unknown=predictor.unknown,
+        known=predictor.known,
+        neither=predictor.neither,
     )
 
 

@@ -21,8 +21,9 @@ from catsdogs.config import Fit
 from catsdogs.data.images import MEAN_COLOUR
 from catsdogs.errors import CatsdogsError
 from catsdogs.exporting.stored_weights import Precision, kernel_channel_axis, store_array
+from catsdogs.model.known_photos import ARRAYS, NEITHER, KnownPhotos
 from catsdogs.network import layers
-from catsdogs.network.network import Network
+from catsdogs.network.network import Network, pooling_layer
 
 _PAGE = files("catsdogs.exporting") / "page"
 _SCRIPTS = (
@@ -30,6 +31,7 @@ _SCRIPTS = (
     "vendor/tf-backend-wasm.es2017.min.js",
     "resize.js",
     "network.js",
+    "known_photos.js",
     "page.js",
 )
 _KERNELS = "vendor/tfjs-backend-wasm-simd.wasm"
@@ -45,16 +47,18 @@ class PageFacts:
         class_names: in the order of the output.
         fit: how a photo is brought to the network's size.
         about: names and values for the curious.
-        least_probability: below it the answer is `refused_name`; 0 never refuses.
-        refused_name: what a refused photo is called.
+        unknown: share of ordinary photos that may be refused; 0 refuses none.
+        known: what photos look like to the model; needed where `unknown` is not 0.
+        neither: what a refused photo is called.
     """
 
     title: str
     class_names: tuple[str, ...]
     fit: Fit = "stretch"
     about: Mapping[str, str] | None = None
-    least_probability: float = 0.0
-    refused_name: str = "neither"
+    unknown: float = 0.0
+    known: KnownPhotos | None = None
+    neither: str = NEITHER
 
 
 def page(network: Network, facts: PageFacts, precision: Precision = "float16") -> str:
@@ -69,6 +73,15 @@ def page(network: Network, facts: PageFacts, precision: Precision = "float16") -
         CatsdogsError: the network has a layer that the page cannot compute.
     """
     ops, arrays = _described(network, precision)
+    pooled, refusal = None, None
+    if facts.unknown and facts.known is not None:
+        pooled = network.layers.index(pooling_layer(network))
+        refusal = {
+            "share": facts.unknown,
+            "name": facts.neither,
+            "arrays": {name: len(arrays) + index for index, name in enumerate(ARRAYS)},
+        }
+        arrays += [(getattr(facts.known, name), np.empty(0)) for name in ARRAYS]
     table, content = _packed(arrays)
     rows, columns, _ = network.input.shape
     description = {
@@ -76,8 +89,8 @@ def page(network: Network, facts: PageFacts, precision: Precision = "float16") -
         "class_names": list(facts.class_names),
         "fit": facts.fit,
         "fill": list(MEAN_COLOUR),
-        "least_probability": facts.least_probability,
-        "refused_name": facts.refused_name,
+        "pooled": pooled,
+        "refusal": refusal,
         "layers": ops,
         "weights": table,
     }

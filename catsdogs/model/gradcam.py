@@ -82,7 +82,7 @@ def _explain(
         if answer.error:
             yield Explanation(photo, answer, "", None)
             continue
-        name = class_name or answer.class_name
+        name = class_name or answer.most_probable
         pixels = read_any(photo, predictor.image_size, predictor.fit)
         maps, features = (output[0].astype(np.float32) for output in engine.outputs(pixels[None]))
         gradients = channel_gradients(head, features, predictor.class_names.index(name))

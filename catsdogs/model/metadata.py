@@ -58,6 +58,10 @@ class Metadata(_Record):
         data_fingerprint: SHA-256 of splits, class names and photo contents.
         num_photos: readable photos of each split.
         validation: how good the saved weights are on the validation photos.
+        temperature: by which the logits were divided at last, so that probabilities hold; 1: not.
+        unknown: share of ordinary photos that may be answered by neither of the classes; 0: none.
+        limits: a photo is answered so where the probability of its class is below the first, or
+            its distance above the second; None where `unknown` is 0.
         compared: what each network gave, where several were compared to choose this one.
         run_id: of the run that wrote the file; empty in files of older versions.
         start_run_id: of the run whose model that one started from; empty where it trained anew.
@@ -77,6 +81,9 @@ class Metadata(_Record):
     data_fingerprint: str
     num_photos: dict[str, int]
     validation: Score
+    temperature: float = Field(1.0, ge=0.01, le=100)
+    unknown: float = Field(0.0, ge=0, le=0.5)
+    limits: tuple[float, float] | None = None
     compared: tuple[BackboneTrial, ...] = ()
     run_id: str = ""
     start_run_id: str = ""

@@ -12,6 +12,7 @@ import keras
 
 from catsdogs.errors import ConfigError, ModelFileError
 from catsdogs.files import replacing
+from catsdogs.model.known_photos import KnownPhotos, read_known_photos, write_known_photos
 from catsdogs.model.metadata import (
     ATTRIBUTE,
     Metadata,
@@ -26,13 +27,16 @@ from catsdogs.network.classifier import build_classifier
 from catsdogs.untrusted.hdf5 import damaged, open_hdf5, stored_layers
 
 
-def save_model(path: Path, model: keras.Model, metadata: Metadata) -> None:
+def save_model(
+    path: Path, model: keras.Model, metadata: Metadata, known: KnownPhotos | None = None
+) -> None:
     """Write a classifier as one float32 .h5 file, beside the old one and renamed over it.
 
     Args:
         path: ends in .h5; its folder is made where it is missing.
         model: classifier, in whatever precision.
         metadata: what it is.
+        known: what photos of its classes look like to it; None leaves it out.
 
     Raises:
         DataError: the file cannot be written; an old one is still whole.
@@ -48,6 +52,8 @@ def save_model(path: Path, model: keras.Model, metadata: Metadata) -> None:
             float32.save(part, include_optimizer=False)
         with h5py.File(part, "r+") as file:
             file.attrs[ATTRIBUTE] = metadata.model_dump_json()
+            if known is not None:
+                write_known_photos(file, known)
 
 
 def copy_model(source: Path, target: Path) -> None:
@@ -90,12 +96,14 @@ class OpenedModel:
         class_names: in the order of the output.
         metadata: what the file says about itself; None for a plain Keras file.
         bytes_per_photo: memory that an answer for one photo takes; 0 where it is not known.
+        known: what photos of its classes look like to it; None where the file does not say.
     """
 
     model: keras.Model
     class_names: tuple[str, ...]
     metadata: Metadata | None
     bytes_per_photo: int = 0
+    known: KnownPhotos | None = None
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -133,7 +141,12 @@ def open_model(
                 f"{', '.join(class_names)}: name these in this order",
                 key="class_names",
             )
-        return OpenedModel(_load_own(path, file, metadata, policy), metadata.class_names, metadata)
+        return OpenedModel(
+            _load_own(path, file, metadata, policy),
+            metadata.class_names,
+            metadata,
+            known=read_known_photos(file),
+        )
 
 
 def _load_own(

@@ -19,6 +19,7 @@ from catsdogs.model.admission import admit
 from catsdogs.model.keras2_config import as_keras3, is_keras2
 from catsdogs.model.keras_config import OtherLayersError, network_from_config
 from catsdogs.model.keras_description import describe_network
+from catsdogs.model.known_photos import KnownPhotos, read_known_photos, write_known_photos
 from catsdogs.model.metadata import (
     ATTRIBUTE,
     Metadata,
@@ -46,11 +47,13 @@ class StoredNetwork:
         network: raw RGB, 0 to 255, to one row of outputs.
         class_names: in the order of the output.
         metadata: what the file says about itself; None for a plain Keras file.
+        known: what photos of its classes look like to it; None where the file does not say.
     """
 
     network: Network
     class_names: tuple[str, ...]
     metadata: Metadata | None
+    known: KnownPhotos | None = None
 
 
 def read_network(path: Path, class_names: Sequence[str] | None = None) -> StoredNetwork | None:
@@ -81,11 +84,12 @@ def read_network(path: Path, class_names: Sequence[str] | None = None) -> Stored
         if metadata is None:
             admit(path, config)
         network = _network_of(file, config)
+        known = None if metadata is None else read_known_photos(file)
     if network is None or not _is_classifier(network, len(names), metadata):
         return None
     if metadata is not None and class_names is not None and tuple(class_names) != names:
         return None
-    return StoredNetwork(network, names, metadata)
+    return StoredNetwork(network, names, metadata, known)
 
 
 def _config_of(file: h5py.File) -> Any:
@@ -129,7 +133,9 @@ def _is_classifier(network: Network, num_classes: int, metadata: Metadata | None
     return outputs[0] == (num_classes,) or (outputs[0][0], num_classes) == (1, 2)
 
 
-def save_network(path: Path, network: Network, metadata: Metadata) -> None:
+def save_network(
+    path: Path, network: Network, metadata: Metadata, known: KnownPhotos | None = None
+) -> None:
     """Write a classifier as one float32 .h5 file, as Keras 3 would: plain Keras opens it.
 
     It is written beside the old one and renamed over it.
@@ -138,6 +144,7 @@ def save_network(path: Path, network: Network, metadata: Metadata) -> None:
         path: ends in .h5; its folder is made where it is missing.
         network: classifier with all its weights.
         metadata: what it is.
+        known: what photos of its classes look like to it; None leaves it out.
 
     Raises:
         DataError: the file cannot be written; an old one is still whole.
@@ -161,6 +168,8 @@ def save_network(path: Path, network: Network, metadata: Metadata) -> None:
                 group.create_dataset(name, data=array)
         weights.create_group("top_level_model_weights").attrs["weight_names"] = []
         file.attrs[ATTRIBUTE] = metadata.model_dump_json()
+        if known is not None:
+            write_known_photos(file, known)
 
 
 def _array_names(layer: Layer) -> tuple[str, ...]:

@@ -1,16 +1,19 @@
 """A model file opened for answers: by ncnn without Keras, or by Keras."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from catsdogs.model.keras_config import network_of
+from catsdogs.model.known_photos import KnownPhotos
 from catsdogs.model.metadata import Metadata
 from catsdogs.model.network_file import read_network
 from catsdogs.network.backend import import_backend
 from catsdogs.network.engines.engine import Engine
 from catsdogs.network.network import Network, pooling_layer
 from catsdogs.network.precision import choose_precision
+from catsdogs.untrusted.hdf5 import damaged
 
 _BATCH_BYTES = 2**30
 """Memory that the photos of a batch may take in a stranger's network."""
@@ -26,6 +29,8 @@ class OpenedFile:
         make_engine: takes names of layers, whose outputs the engine gives (of none: the
             network's), and how many photos it will be asked for.
         is_turned: some layers take channels first.
+        known: what photos of its classes look like to it; None where the file does not say.
+        measured: names of the layer whose output is what `known` measures, and of the last.
     """
 
     class_names: tuple[str, ...]
@@ -34,6 +39,8 @@ class OpenedFile:
     head: Callable[[], tuple[str, Network]]
     make_engine: Callable[[tuple[str, ...], int | None], Engine]
     is_turned: bool = False
+    known: KnownPhotos | None = None
+    measured: tuple[str, ...] = ()
 
 
 def open_for_ncnn(path: Path, class_names: Sequence[str] | None) -> OpenedFile | None:
@@ -60,7 +67,20 @@ def open_for_ncnn(path: Path, class_names: Sequence[str] | None) -> OpenedFile |
         return pooled, network.above(pooled)
 
     height, width, _ = network.input.shape
-    return OpenedFile(stored.class_names, stored.metadata, (height, width), head, make_engine)
+    measured: tuple[str, ...] = ()
+    if stored.known is not None:
+        pooled = pooling_layer(network).name
+        _check_known(path, stored.known, math.prod(network.shapes[pooled]))
+        measured = (pooled, network.outputs[0])
+    return OpenedFile(
+        stored.class_names,
+        stored.metadata,
+        (height, width),
+        head,
+        make_engine,
+        known=stored.known,
+        measured=measured,
+    )
 
 
 def open_for_keras(
@@ -82,7 +102,7 @@ def open_for_keras(
     import keras
 
     from catsdogs.model.model_file import open_model
-    from catsdogs.network.classifier import feature_layer, split_at
+    from catsdogs.network.classifier import POOLING_NAME, feature_layer, split_at
     from catsdogs.network.engines.keras_engine import KerasEngine, forward_batch_size
 
     precision = choose_precision(setting)
@@ -103,6 +123,10 @@ def open_for_keras(
         pooled = feature_layer(model).name
         return pooled, network_of(split_at(model, pooled)[1])
 
+    measured: tuple[str, ...] = ()
+    if opened.known is not None:
+        _check_known(path, opened.known, math.prod(model.get_layer(POOLING_NAME).output.shape[1:]))
+        measured = (POOLING_NAME, model.layers[-1].name)
     settings = (layer.get_config() for layer in model.layers)
     return OpenedFile(
         opened.class_names,
@@ -111,4 +135,13 @@ def open_for_keras(
         head,
         make_engine,
         any(found.get("data_format") == "channels_first" for found in settings),
+        opened.known,
+        measured,
     )
+
+
+def _check_known(path: Path, known: KnownPhotos, num_features: int) -> None:
+    if len(known.mean) != num_features:
+        raise damaged(
+            path, f"it knows photos by {len(known.mean):,} features, and pools {num_features:,}"
+        )

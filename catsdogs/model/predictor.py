@@ -15,6 +15,12 @@ from catsdogs.data.batches import decode_each, num_decode_threads
 from catsdogs.data.images import Photo, read_any
 from catsdogs.errors import ModelFileError
 from catsdogs.model.keras_config import OtherLayersError
+from catsdogs.model.known_photos import (
+    KnownPhotos,
+    check_share,
+    is_refused,
+    name_of_neither,
+)
 from catsdogs.model.metadata import Metadata
 from catsdogs.model.opened_file import OpenedFile, open_for_keras, open_for_ncnn
 from catsdogs.network.engines.choice import EngineChoice, choose_engine
@@ -37,13 +43,23 @@ class Answer:
         probabilities: class names to probabilities, most probable first; empty where the
             photo could not be read.
         error: why it could not be read; empty otherwise.
+        strangeness: the share of held-out photos that look less strange to the model, 0 to below
+            1; None where the model cannot tell.
+        refused_as: what the answer is called where the photo is too strange; empty otherwise.
     """
 
     probabilities: dict[str, float]
     error: str = ""
+    strangeness: float | None = None
+    refused_as: str = ""
 
     @property
     def class_name(self) -> str:
+        """The answer: the most probable class, or neither; empty where it could not be read."""
+        return self.refused_as or self.most_probable
+
+    @property
+    def most_probable(self) -> str:
         """The most probable class; empty where the photo could not be read."""
         return next(iter(self.probabilities), "")
 
@@ -57,12 +73,16 @@ class Prediction:
         probabilities: as in `Answer`.
         error: as in `Answer`.
         asked: the path letter by letter as it was asked for; empty where that is `path`.
+        strangeness: as in `Answer`.
+        refused_as: as in `Answer`.
     """
 
     path: Path
     probabilities: dict[str, float]
     error: str = ""
     asked: str = ""
+    strangeness: float | None = None
+    refused_as: str = ""
 
     @property
     def name(self) -> str:
@@ -71,6 +91,11 @@ class Prediction:
 
     @property
     def class_name(self) -> str:
+        """The answer: the most probable class, or neither; empty where it could not be read."""
+        return self.refused_as or self.most_probable
+
+    @property
+    def most_probable(self) -> str:
         """The most probable class; empty where the photo could not be read."""
         return next(iter(self.probabilities), "")
 
@@ -87,6 +112,8 @@ class Predictor:
         num_photos: how many will be asked for in all, for the choice of engine and for what is
             computed together; None: many.
         can_explain: keeps what `engine_for` and `head` need: the weights once more in memory.
+        unknown: the share of ordinary photos that may be refused; 0: every photo gets a class;
+            None: what the file says.
 
     Attributes:
         metadata: what the file says about itself; None for a plain Keras file.
@@ -94,11 +121,13 @@ class Predictor:
         image_size: height and width in pixels that photos are brought to.
         fit: how; a plain Keras file's are stretched.
         choice: which engine answers, and why.
+        known: what the photos of its classes look like to the model; None where it cannot tell.
+        unknown: as above, never None.
 
     Raises:
         ModelFileError: the file is missing, damaged, not admitted, or gives no probabilities.
-        ConfigError: `class_names` are no names of different classes, or ncnn is asked for in a
-            precision that it does not have.
+        ConfigError: `class_names` are no names of different classes, ncnn is asked for in a
+            precision that it does not have, or the model cannot refuse such a share.
     """
 
     metadata: Metadata | None
@@ -106,6 +135,8 @@ class Predictor:
     image_size: tuple[int, int]
     fit: Fit
     choice: EngineChoice
+    known: KnownPhotos | None
+    unknown: float
 
     def __init__(
         self,
@@ -115,6 +146,7 @@ class Predictor:
         engine: str = "auto",
         num_photos: int | None = None,
         can_explain: bool = True,
+        unknown: float | None = None,
     ) -> None:
         self._path = model_path
         self._warn: Callable[[str], None] = lambda _: None
@@ -130,7 +162,13 @@ class Predictor:
         self.image_size = opened.image_size
         self.fit = self.metadata.architecture.fit if self.metadata else "stretch"
         self._opened = opened if can_explain else None
-        self._engine = opened.make_engine((), num_photos)
+        self.known = opened.known
+        of_file = self.metadata.unknown if self.metadata else 0.0
+        self.unknown = of_file if unknown is None else unknown
+        if self.unknown:
+            check_share(model_path, self.known, self.unknown)
+        self.neither = name_of_neither(self.class_names)
+        self._engine = opened.make_engine(opened.measured if self.known else (), num_photos)
         if self.metadata is None:
             self._try(opened.is_turned)
 
@@ -145,7 +183,7 @@ class Predictor:
             "cannot be computed here"
             + (", where layers in channels_first may be missing" if is_turned else ""),
         ):
-            rows = self._engine.outputs(grey)[0]
+            rows = self._engine.outputs(grey)[-1]
         self.as_probabilities(rows)
 
     def engine_for(self, *names: str) -> Engine:
@@ -172,6 +210,11 @@ class Predictor:
 
     def _say(self, line: str) -> None:
         self._warn(line)
+
+    @property
+    def temperature(self) -> float:
+        """By which the model divides its logits, so that probabilities hold; 1: it does not."""
+        return self.metadata.temperature if self.metadata else 1.0
 
     @property
     def knows_all_photos(self) -> bool:
@@ -201,7 +244,13 @@ class Predictor:
             total: how many there are; None where it is not known, or where `paths` says it.
         """
         for path, answer in self._answer(paths, console, total):
-            yield Prediction(path, answer.probabilities, answer.error)
+            yield Prediction(
+                path,
+                answer.probabilities,
+                answer.error,
+                strangeness=answer.strangeness,
+                refused_as=answer.refused_as,
+            )
 
     def answer(self, photos: Iterable[Photo], console: Console | None = None) -> Iterator[Answer]:
         """Answer for photos in any form, as `predict` does for files."""
@@ -228,9 +277,9 @@ class Predictor:
                     for (position, photo), reason in batch.failures
                 }
                 if outputs:
-                    rows = self.as_probabilities(outputs[0])
-                    for (position, photo), row in zip(batch.positions, rows, strict=True):
-                        answers[position] = photo, Answer(self.ranked(row))
+                    computed = self._as_answers(outputs)
+                    for (position, photo), answer in zip(batch.positions, computed, strict=True):
+                        answers[position] = photo, answer
                 if task is not None:
                     task.advance(len(answers))
                 for position in sorted(answers):
@@ -244,18 +293,30 @@ class Predictor:
         """
         return read_any(photo, self.image_size, self.fit)
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
+    def answers_to(self, images: np.ndarray) -> list[Answer]:
         """Answer for photos that are prepared already.
 
         Args:
             images: uint8 `(n, height, width, 3)`, as `pixels` gives each.
-
-        Returns:
-            float `(n, classes)`, in the order of `class_names`.
         """
-        return self.as_probabilities(self._engine.outputs(images)[0])
+        return self._as_answers(self._engine.outputs(images))
 
-    def ranked(self, row: np.ndarray) -> dict[str, float]:
+    def _as_answers(self, outputs: Sequence[np.ndarray]) -> list[Answer]:
+        """What the engine gave for some photos, as answers."""
+        rows = self.as_probabilities(outputs[-1])
+        if self.known is None:
+            return [Answer(self._ranked(row)) for row in rows]
+        pooled = outputs[0].reshape(len(rows), -1)
+        return [
+            Answer(
+                self._ranked(row),
+                strangeness=float(strangeness),
+                refused_as=self.neither if is_refused(strangeness, self.unknown) else "",
+            )
+            for row, strangeness in zip(rows, self.known.strangeness(pooled, rows), strict=True)
+        ]
+
+    def _ranked(self, row: np.ndarray) -> dict[str, float]:
         """Probabilities, float `(classes,)`, by class name, the most probable first."""
         order = np.argsort(-row, kind="stable")
         return {self.class_names[index]: float(row[index]) for index in order}

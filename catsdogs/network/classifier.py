@@ -1,6 +1,7 @@
 """The classifier: preprocessing, backbone and head in one graph, and the cut through it."""
 
 import keras
+import numpy as np
 
 from catsdogs.config import ModelConfig
 from catsdogs.network.backbones import get_backbone
@@ -98,6 +99,12 @@ def build_twin(model: keras.Model, config: ModelConfig) -> keras.Model:
     twin = build_classifier(config, num_classes, backbone_policy(model), next(iter(seeds), 0))
     twin.set_weights(model.get_weights())
     return twin
+
+
+def divide_logits(model: keras.Model, temperature: float) -> None:
+    """Divide what goes into a classifier's softmax: its last layer is dense, and takes it up."""
+    last = model.layers[-1]
+    last.set_weights([array / np.float32(temperature) for array in last.get_weights()])
 
 
 def freeze_below(model: keras.Model, boundary: str) -> None:

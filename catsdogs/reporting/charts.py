@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from catsdogs.evaluation.coverage import Refusal, RiskCurve
 from catsdogs.evaluation.figures import ReliabilityBin
 from catsdogs.evaluation.score import wilson_interval
 from catsdogs.reporting.curves import (
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _SIZE = (4.4, 2.9)
 """Inches of 72 pixels: legible on a phone, where a figure is about so wide."""
+
+_MOST_POINTS = 400
+"""Of a curve: more are not seen."""
 
 _COLOURS = {TRAINING_COLOUR: "training", VALIDATION_COLOUR: "accent", KEPT_COLOUR: "muted"}
 
@@ -84,6 +88,36 @@ def reliability_svg(bins: Sequence[ReliabilityBin], num_classes: int) -> Markup:
             for one in bins
         )
         return inline_svg(figure, "reliability", f"Accuracy over confidence. {points}.", _COLOURS)
+
+
+def risk_svg(curve: RiskCurve, refusal: Refusal | None) -> Markup:
+    """Mistakes among the photos that are answered, over how many are."""
+    import matplotlib
+
+    with matplotlib.rc_context(page_style()):
+        figure = _figure()
+        axes = figure.subplots()
+        step = max(1, len(curve.risks) // _MOST_POINTS)
+        places = [*range(step - 1, len(curve.risks) - 1, step), len(curve.risks) - 1]
+        axes.step(
+            [curve.coverages[place] for place in places],
+            [curve.risks[place] for place in places],
+            where="post",
+            color=VALIDATION_COLOUR,
+            linewidth=1.4,
+        )
+        label = f"Mistakes over coverage, ordered by {curve.by}: {curve.risks[-1]:.2%} of all"
+        if refusal is not None and refusal.accuracy is not None:
+            risk = 1 - refusal.accuracy
+            axes.plot([refusal.coverage], [risk], color=VALIDATION_COLOUR, marker="o", markersize=6)
+            label += f", {risk:.2%} of the {refusal.coverage:.1%} that are answered"
+        axes.set(xlabel="photos that are answered", ylabel="of these, wrong", xlim=(0, 1.02))
+        axes.set_ylim(bottom=0, top=max(0.01, 1.15 * max(curve.risks[len(curve.risks) // 20 :])))
+        axes.xaxis.set_major_formatter("{x:.0%}")
+        axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", linewidth=0.5, alpha=0.25)
+        return inline_svg(figure, "risk", f"{label}.", _COLOURS)
 
 
 def _figure(height: float = _SIZE[1]) -> "Figure":

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from catsdogs.evaluation.coverage import Refusal
 from catsdogs.evaluation.figures import NUM_BINS, Evaluation
 from catsdogs.evaluation.score import no_better_than_one_answer
 from catsdogs.reporting.table import align
@@ -59,19 +60,30 @@ def evaluate_json(result: Measured) -> str:
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
     """Tables of all figures, a line each, the most confident mistakes last."""
     low, high = evaluation.interval
-    auc = evaluation.roc_auc
+    auc, before = evaluation.roc_auc, evaluation.uncalibrated
+    loss_before = before.loss if before else None
+    error_before = before.calibration_error if before else None
     return [
         *align(
             [
                 ("accuracy", f"{evaluation.accuracy:.4f}", f"95% interval {low:.4f} to {high:.4f}"),
                 ("balanced accuracy", f"{evaluation.balanced_accuracy:.4f}", "mean recall"),
                 ("macro F1", f"{evaluation.macro_f1:.4f}", "mean F1 of the classes"),
-                ("log loss", f"{evaluation.loss:.4f}", "nats"),
+                (
+                    "log loss",
+                    f"{evaluation.loss:.4f}",
+                    _with_before("nats", loss_before),
+                ),
                 ("ROC AUC", _share(auc), _auc_remark(evaluation)),
-                ("calibration error", f"{evaluation.calibration_error:.4f}", f"{NUM_BINS} bins"),
+                (
+                    "calibration error",
+                    f"{evaluation.calibration_error:.4f}",
+                    _with_before(f"{NUM_BINS} bins", error_before),
+                ),
             ]
         ),
         *([printable(remark)] if (remark := remark_on_accuracy(evaluation)) else []),
+        *([refusal_sentence(found)] if (found := evaluation.refusal) else []),
         "",
         *_class_lines(evaluation),
         "",
@@ -94,6 +106,8 @@ def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
         "log_loss": evaluation.loss,
         "roc_auc": evaluation.roc_auc,
         "calibration_error": evaluation.calibration_error,
+        "refusal": _refusal_record(evaluation.refusal),
+        "uncalibrated": asdict(before) if (before := evaluation.uncalibrated) else None,
         "reliability": [asdict(b) for b in evaluation.bins],
         "classes": [asdict(c) for c in evaluation.classes],
         "confusion_matrix": [list(row) for row in evaluation.confusion],
@@ -106,6 +120,29 @@ def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
             }
             for mistake in evaluation.mistakes
         ],
+    }
+
+
+def refusal_sentence(refusal: Refusal) -> str:
+    """What is answered where the strangest photos are refused, and how much of that is right."""
+    start = (
+        f"refusing {refusal.share:.4g} of ordinary photos, it answers {refusal.coverage:.4f} of "
+        "these"
+    )
+    if refusal.accuracy is None or refusal.interval is None:
+        return start
+    low, high = refusal.interval
+    return f"{start}, {refusal.accuracy:.4f} of them right (95% interval {low:.4f} to {high:.4f})"
+
+
+def _refusal_record(refusal: Refusal | None) -> dict[str, Any] | None:
+    if refusal is None:
+        return None
+    return {
+        **asdict(refusal),
+        "coverage": refusal.coverage,
+        "accuracy": refusal.accuracy,
+        "interval": refusal.interval and list(refusal.interval),
     }
 
 
@@ -129,6 +166,10 @@ def as_json(record: dict[str, Any]) -> str:
 def remark_on_accuracy(evaluation: Evaluation) -> str:
     """What has to be known about the accuracy; empty where there is nothing."""
     return no_better_than_one_answer(evaluation.accuracy, evaluation.class_counts)
+
+
+def _with_before(unit: str, before: float | None) -> str:
+    return unit if before is None else f"{unit}; {before:.4f} before calibration"
 
 
 def _share(value: float | None) -> str:

@@ -12,14 +12,31 @@ _MOST_CLASSES = 10
 """Beyond that, only the first ones are shown of a prediction, and of a table of counts none."""
 
 
-def prediction_html(probabilities: Mapping[str, float], error: str) -> str:
-    """The most probable classes with their probabilities, or why there are none."""
+def prediction_html(
+    probabilities: Mapping[str, float],
+    error: str,
+    refused_as: str = "",
+    strangeness: float | None = None,
+) -> str:
+    """The most probable classes with their probabilities, or why there are none.
+
+    Args:
+        probabilities: by class name.
+        error: why there are none; empty otherwise.
+        refused_as: what stands above them where the photo was refused; empty otherwise.
+        strangeness: of a refused photo.
+    """
     if error:
         return f"<p>{_text(error)}</p>"
+    refusal = f"<p>{_text(refused_as)}, strangeness {strangeness:.4f}</p>" if refused_as else ""
     shown = list(probabilities.items())[:_MOST_CLASSES]
     rows = [(name, f"{probability:.4f}") for name, probability in shown]
     more = len(probabilities) - len(shown)
-    return _table(("class", "probability"), rows) + (f"<p>and {more:,} more</p>" if more else "")
+    return (
+        refusal
+        + _table(("class", "probability"), rows)
+        + (f"<p>and {more:,} more</p>" if more else "")
+    )
 
 
 class NotebookEvaluation(Evaluation):

@@ -12,7 +12,9 @@ from catsdogs.files import replacing
 from catsdogs.text import csv_cell, printable
 
 CSV_START = ["path", "class", "probability"]
-_OWN_COLUMNS = {*CSV_START, "label", "error"}
+_STRANGENESS = "strangeness"
+"""Stands after the probability where photos may be refused."""
+_OWN_COLUMNS = {*CSV_START, "label", "error", _STRANGENESS}
 ERROR = "error"
 """What the text has in the place of a class where a photo could not be read."""
 
@@ -26,6 +28,10 @@ class Prediction(Protocol):
     def probabilities(self) -> dict[str, float]: ...
     @property
     def error(self) -> str: ...
+    @property
+    def strangeness(self) -> float | None: ...
+    @property
+    def refused_as(self) -> str: ...
 
 
 def write_predictions(
@@ -35,6 +41,7 @@ def write_predictions(
     top: int,
     write: Callable[[str], None],
     with_header: bool = True,
+    may_refuse: bool = False,
 ) -> int:
     """Write each prediction as soon as it is there.
 
@@ -45,6 +52,7 @@ def write_predictions(
         top: lines a photo, text only.
         write: takes a line, without its line break.
         with_header: begin a CSV with the names of its columns.
+        may_refuse: tell how strange each photo is, too.
 
     Returns:
         How many photos could not be read; each has a row with the reason.
@@ -63,12 +71,13 @@ def write_predictions(
             mark = _error_mark(class_names)
             lines = (line for p in counted() for line in _text_lines(p, top, mark))
         case "csv":
-            header = [csv_header(class_names)] if with_header else []
-            lines = chain(header, (_csv_row(_csv_values(p, class_names)) for p in counted()))
+            header = [csv_header(class_names, may_refuse)] if with_header else []
+            rows = (_csv_values(p, class_names, may_refuse) for p in counted())
+            lines = chain(header, map(_csv_row, rows))
         case "jsonl":
-            lines = (_json(p) for p in counted())
+            lines = (_json(p, may_refuse) for p in counted())
         case _:
-            lines = _json_array_lines(counted())
+            lines = _json_array_lines(_json(p, may_refuse) for p in counted())
     for line in lines:
         write(line)
     return num_failed
@@ -80,6 +89,7 @@ def save_labelled_predictions(
     labels: Iterable[str],
     class_names: Sequence[str],
     key: str,
+    may_refuse: bool = False,
 ) -> None:
     """Write a CSV with what each photo is and what it was taken for.
 
@@ -92,6 +102,7 @@ def save_labelled_predictions(
         labels: the class that each photo belongs to.
         class_names: columns of probabilities.
         key: what the user chooses another place by; see `CatsdogsError`.
+        may_refuse: tell how strange each photo is, too.
 
     Raises:
         DataError: it cannot be written.
@@ -100,11 +111,11 @@ def save_labelled_predictions(
         replacing(path, key) as part,
         part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
-        columns = _class_columns(class_names)
-        header = _csv_row(["path", "label", "class", "probability", *columns, "error"])
+        start, *columns = _header_cells(class_names, may_refuse)
+        header = _csv_row([start, "label", *columns])
         file.write(f"{header}\r\n")
         for prediction, label in zip(predictions, labels, strict=True):
-            name, *values = _csv_values(prediction, class_names)
+            name, *values = _csv_values(prediction, class_names, may_refuse)
             file.write(f"{_csv_row([name, label, *values])}\r\n")
 
 
@@ -141,47 +152,59 @@ def _text_lines(prediction: Prediction, top: int, mark: str) -> list[str]:
     if prediction.error:
         return [f"{path}\t{mark}\t{printable(prediction.error)}"]
     best = list(prediction.probabilities.items())[:top]
+    if prediction.refused_as:
+        best = [(prediction.refused_as, prediction.strangeness or 0.0), *best[: top - 1]]
     return [f"{path}\t{printable(name)}\t{probability:.4f}" for name, probability in best]
 
 
-def _record(prediction: Prediction) -> dict[str, Any]:
+def _record(prediction: Prediction, may_refuse: bool) -> dict[str, Any]:
     if prediction.error:
         return {"path": prediction.name, "error": prediction.error}
     name, probability = next(iter(prediction.probabilities.items()))
     return {
         "path": prediction.name,
-        "class": name,
+        "class": prediction.refused_as or name,
         "probability": probability,
+        **({_STRANGENESS: prediction.strangeness} if may_refuse else {}),
         "probabilities": prediction.probabilities,
     }
 
 
-def _json(prediction: Prediction) -> str:
+def _json(prediction: Prediction, may_refuse: bool) -> str:
     # all that is not ASCII is escaped by json, all that is not printable but for one
-    return json.dumps(_record(prediction)).replace("\x7f", "\\u007f")
+    return json.dumps(_record(prediction, may_refuse)).replace("\x7f", "\\u007f")
 
 
-def _json_array_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
+def _json_array_lines(records: Iterable[str]) -> Iterator[str]:
     """An array with an element a line; each line is held until it is known to need a comma."""
     held = "["
-    for index, prediction in enumerate(predictions):
+    for index, record in enumerate(records):
         yield held + ("," if index else "")
-        held = f"  {_json(prediction)}"
+        held = f"  {record}"
     yield held
     yield "]"
 
 
-def csv_header(class_names: Sequence[str]) -> str:
+def csv_header(class_names: Sequence[str], may_refuse: bool = False) -> str:
     """The first line of a CSV, without its line break."""
-    return _csv_row([*CSV_START, *_class_columns(class_names), "error"])
+    return _csv_row(_header_cells(class_names, may_refuse))
 
 
-def _csv_values(prediction: Prediction, class_names: Sequence[str]) -> list[Any]:
+def _header_cells(class_names: Sequence[str], may_refuse: bool) -> list[str]:
+    start = [*CSV_START, _STRANGENESS] if may_refuse else CSV_START
+    return [*start, *_class_columns(class_names), "error"]
+
+
+def _csv_values(
+    prediction: Prediction, class_names: Sequence[str], may_refuse: bool = False
+) -> list[Any]:
+    strangeness = [""] if prediction.error else [prediction.strangeness]
+    columns = strangeness if may_refuse else []
     if prediction.error:
-        return [prediction.name, "", "", *("" for _ in class_names), prediction.error]
+        return [prediction.name, "", "", *columns, *("" for _ in class_names), prediction.error]
     name, probability = next(iter(prediction.probabilities.items()))
     values = [prediction.probabilities[name] for name in class_names]
-    return [prediction.name, name, probability, *values, ""]
+    return [prediction.name, prediction.refused_as or name, probability, *columns, *values, ""]
 
 
 def _csv_row(values: Sequence[Any]) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 from catsdogs.console import format_duration
 from catsdogs.evaluation.figures import Evaluation
 from catsdogs.evaluation.score import wilson_interval
-from catsdogs.reporting.charts import curves_svg, reliability_svg
+from catsdogs.reporting.charts import curves_svg, reliability_svg, risk_svg
 from catsdogs.reporting.confusion import confusion_map, most_confused_classes
 from catsdogs.reporting.curves import RunEpochs
+from catsdogs.reporting.evaluation_output import refusal_sentence
 from catsdogs.reporting.page_template import page_environment
 from catsdogs.run import RunMetrics
 from catsdogs.text import shortened
@@ -124,6 +125,7 @@ def render_report(report: Report) -> str:
     runs = [run.run_epochs for run in report.runs if run.epochs]
     evaluation = report.evaluation
     show_matrix = len(evaluation.class_names) <= MOST_MATRIX_CLASSES
+    curve = evaluation.risk_curve
     return environment.get_template("report.html").render(
         report=report,
         evaluation=evaluation,
@@ -138,6 +140,8 @@ def render_report(report: Report) -> str:
         most_confused=None if show_matrix else most_confused_classes(evaluation),
         curves=[curves_svg(runs, "loss"), curves_svg(runs, "accuracy")] if runs else [],
         reliability=reliability_svg(evaluation.bins, len(evaluation.class_names)),
+        risk=curve and risk_svg(curve, evaluation.refusal),
+        refusal=evaluation.refusal and refusal_sentence(evaluation.refusal),
         now=datetime.datetime.now().astimezone(),
     )
 

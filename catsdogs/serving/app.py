@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from catsdogs import __version__
 from catsdogs.errors import CatsdogsError, DataError
+from catsdogs.model.predictor import Answer as ModelAnswer
 from catsdogs.serving.served_models import ServedModel, ServedModels
 from catsdogs.serving.uploads import Limits, uploaded_photos
 from catsdogs.serving.waiting_line import LineFull, WaitingLine
@@ -49,14 +50,18 @@ class Answer(BaseModel):
 
     Attributes:
         name: of the file, as it was sent; empty for a bare body.
-        class_name: the most probable class; None where the photo could not be read.
+        class_name: the most probable class, or `neither` where the model may refuse a photo that
+            is too strange; None where the photo could not be read.
         probabilities: by class name, the most probable first.
+        strangeness: share of ordinary photos that are less strange; None where the model does not
+            refuse any.
         error: why the photo could not be read; None otherwise.
     """
 
     name: str
     class_name: str | None
     probabilities: dict[str, float]
+    strangeness: float | None = None
     error: str | None = None
 
 
@@ -183,13 +188,13 @@ def create_app(
         )
         readable = [pixels for pixels in decoded if not isinstance(pixels, str)]
         try:
-            rows = iter(await line.ask(predictor.probabilities, readable) if readable else [])
+            given = iter(await line.ask(predictor.answers_to, readable) if readable else [])
         except LineFull:
             raise HTTPException(
                 503, "too many photos are waiting", {"Retry-After": str(_RETRY_SECONDS)}
             ) from None
         answers = [
-            _failed(name, pixels) if isinstance(pixels, str) else _answer(name, served, next(rows))
+            _failed(name, pixels) if isinstance(pixels, str) else _answer(name, served, next(given))
             for (name, _), pixels in zip(photos, decoded, strict=True)
         ]
         if len(answers) == 1 and answers[0].error:
@@ -285,9 +290,13 @@ def _decoded(predictor: Any, content: bytes) -> np.ndarray | str:
         return str(error)
 
 
-def _answer(name: str, served: ServedModel, row: np.ndarray) -> Answer:
-    ranked = served.predictor.ranked(row)
-    return Answer(name=name, class_name=next(iter(ranked)), probabilities=ranked)
+def _answer(name: str, served: ServedModel, given: ModelAnswer) -> Answer:
+    return Answer(
+        name=name,
+        class_name=given.class_name,
+        probabilities=given.probabilities,
+        strangeness=given.strangeness if served.predictor.unknown else None,
+    )
 
 
 def _failed(name: str, reason: str) -> Answer:

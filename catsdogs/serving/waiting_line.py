@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Compute = Callable[[np.ndarray], np.ndarray]
-"""Photos, uint8 `(n, height, width, 3)`, to probabilities, float `(n, classes)`."""
+from catsdogs.model.predictor import Answer
+
+Compute = Callable[[np.ndarray], Sequence[Answer]]
+"""Photos, uint8 `(n, height, width, 3)`, to an answer for each."""
 
 
 class LineFull(Exception):  # noqa: N818, an answer to the client, and no fault
@@ -19,7 +21,7 @@ class LineFull(Exception):  # noqa: N818, an answer to the client, and no fault
 class _Waiting:
     compute: Compute
     photo: np.ndarray
-    answer: asyncio.Future[np.ndarray]
+    answer: asyncio.Future[Answer]
 
 
 class WaitingLine:
@@ -57,7 +59,7 @@ class WaitingLine:
             self._task.cancel()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    async def ask(self, compute: Compute, photos: Sequence[np.ndarray]) -> list[np.ndarray]:
+    async def ask(self, compute: Compute, photos: Sequence[np.ndarray]) -> list[Answer]:
         """Wait for the answers to some photos.
 
         Raises:

@@ -41,12 +41,12 @@ class FeatureEpochs(PhotoFeatures):
 
     def training_batches(self, epoch: int) -> keras.utils.PyDataset:
         samples = shuffled(self._setup.dataset.splits[TRAIN], self._setup.config.seed, epoch)
-        return self._features.batches(
+        return self.features.batches(
             self._training_views(samples, epoch), self._setup.plan.batch_size
         )
 
     def validation_batches(self) -> keras.utils.PyDataset:
-        return self._features.batches(self._validation_views(), VALIDATION_BATCH_SIZE)
+        return self.features.batches(self._validation_views(), VALIDATION_BATCH_SIZE)
 
 
 class StreamedEpochs:

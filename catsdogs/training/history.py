@@ -164,6 +164,8 @@ class History:
         interrupted: it was asked to stop before its end.
         as_it_was: the model before its head was brought up to the photos, where that made it
             better before fine-tuning; the first of the epochs is the state after it.
+        calibrated_loss: validation loss of the kept epoch with its temperature; None without one.
+            Epochs are compared without.
     """
 
     epochs: list[Epoch]
@@ -172,11 +174,13 @@ class History:
     frozen_seconds: float = 0.0
     interrupted: bool = False
     as_it_was: Epoch | None = None
+    calibrated_loss: float | None = None
 
     def kept_score(self, dataset: Dataset) -> Score:
-        """The kept epoch's figures on the validation photos."""
+        """The saved model's figures on the validation photos."""
+        loss = self.calibrated_loss
         return Score(
-            loss=self.kept.validation_loss,
+            loss=self.kept.validation_loss if loss is None else loss,
             accuracy=self.kept.validation_accuracy,
             num_photos=dataset.count(VALIDATION),
         )

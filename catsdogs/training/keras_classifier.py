@@ -4,13 +4,15 @@ from functools import cached_property
 from pathlib import Path
 
 from catsdogs.config import Config
+from catsdogs.model.known_photos import KnownPhotos
 from catsdogs.model.metadata import Metadata
 from catsdogs.model.model_file import save_model
-from catsdogs.network.classifier import build_classifier, set_backbone_weights
+from catsdogs.network.classifier import build_classifier, divide_logits, set_backbone_weights
 from catsdogs.network.classifier_network import POOLING_NAME
 from catsdogs.network.precision import Precision
 from catsdogs.network.weights import Weights
 from catsdogs.training.history import History
+from catsdogs.training.photo_answers import OnTrained
 from catsdogs.training.photo_features import TrainingSetup
 from catsdogs.training.tail import hashes_of, train_above
 from catsdogs.training.training_run import WeightHashes
@@ -42,8 +44,11 @@ class KerasClassifier:
     def hashes(self) -> WeightHashes:
         return hashes_of(self._model, POOLING_NAME)
 
-    def train(self, setup: TrainingSetup) -> History:
-        return train_above(self._model, POOLING_NAME, setup)
+    def train(self, setup: TrainingSetup, on_trained: OnTrained | None = None) -> History:
+        return train_above(self._model, POOLING_NAME, setup, on_trained)
 
-    def save(self, path: Path, metadata: Metadata) -> None:
-        save_model(path, self._model, metadata)
+    def divide_logits(self, temperature: float) -> None:
+        divide_logits(self._model, temperature)
+
+    def save(self, path: Path, metadata: Metadata, known: KnownPhotos | None = None) -> None:
+        save_model(path, self._model, metadata, known)

@@ -7,6 +7,7 @@ import numpy as np
 
 from catsdogs.config import Config
 from catsdogs.data.skipping import refuse_too_many
+from catsdogs.model.known_photos import KnownPhotos
 from catsdogs.model.metadata import Metadata
 from catsdogs.model.network_file import save_network
 from catsdogs.network.backbones import get_backbone
@@ -16,9 +17,10 @@ from catsdogs.network.network import Network
 from catsdogs.network.precision import Precision
 from catsdogs.network.weights import Weights
 from catsdogs.training.features import CachedFeatures, hash_arrays
-from catsdogs.training.heads.solving import solve_head
+from catsdogs.training.heads.solving import solve_head, solved_classifier
 from catsdogs.training.history import History
 from catsdogs.training.model_state import Values
+from catsdogs.training.photo_answers import OnTrained
 from catsdogs.training.photo_features import PhotoFeatures, TrainingSetup
 from catsdogs.training.processes import ProcessGroup
 from catsdogs.training.stored_features import on_features
@@ -40,8 +42,12 @@ class NewClassifier(Protocol):
     @property
     def hashes(self) -> WeightHashes: ...
 
-    def train(self, setup: TrainingSetup) -> History:
+    def train(self, setup: TrainingSetup, on_trained: OnTrained | None = None) -> History:
         """Train the head, and keep the weights of the kept epoch.
+
+        Args:
+            setup: photos and settings.
+            on_trained: as for `train_above`.
 
         Raises:
             DataError: no readable photos are left, or too many are unreadable.
@@ -49,8 +55,16 @@ class NewClassifier(Protocol):
             OutOfMemoryError: the device's memory is too small.
         """
 
-    def save(self, path: Path, metadata: Metadata) -> None:
+    def divide_logits(self, temperature: float) -> None:
+        """Divide what goes into the softmax, before it is saved."""
+
+    def save(self, path: Path, metadata: Metadata, known: KnownPhotos | None = None) -> None:
         """Write the model file.
+
+        Args:
+            path: ends in .h5.
+            metadata: what the file says about itself.
+            known: what photos of its classes look like to it; None leaves it out.
 
         Raises:
             DataError: it cannot be written; an old one is still whole.
@@ -80,19 +94,25 @@ class SolvedClassifier:
         frozen = trunk.hash_up_to(POOLING_NAME)
         self.hashes = WeightHashes(frozen, hash_arrays(self._head))
 
-    def train(self, setup: TrainingSetup) -> History:
+    def train(self, setup: TrainingSetup, on_trained: OnTrained | None = None) -> History:
         refuse_too_many(setup.dataset, setup.config.data.max_unreadable)
 
         def solve(features: CachedFeatures) -> History:
             source = PhotoFeatures(features, setup)
-            return solve_head(source, self._head, setup.plan, setup.console, setup.supervision)
+            history = solve_head(source, self._head, setup.plan, setup.console, setup.supervision)
+            if on_trained is not None:
+                on_trained(solved_classifier(source, setup))
+            return history
 
         history = on_features(self.trunk, POOLING_NAME, setup, solve)
         self._head = setup.supervision.progress.kept_weights
         return history
 
-    def save(self, path: Path, metadata: Metadata) -> None:
-        save_network(path, with_linear_head(self._pooled, *self._head), metadata)
+    def divide_logits(self, temperature: float) -> None:
+        self._head = [array / np.float32(temperature) for array in self._head]
+
+    def save(self, path: Path, metadata: Metadata, known: KnownPhotos | None = None) -> None:
+        save_network(path, with_linear_head(self._pooled, *self._head), metadata, known)
 
 
 def may_need_no_backend(config: Config) -> bool:

@@ -89,15 +89,18 @@ class PhotoFeatures:
         setup: photos and settings.
 
     Attributes:
+        features: as above.
         num_frozen: photos and views that went through the frozen layers so far, to be kept.
         frozen_seconds: wall time of that.
+        out_of_fold: what `answer_in_folds` gave, where a head was solved in folds.
     """
 
     def __init__(self, features: CachedFeatures, setup: TrainingSetup) -> None:
-        self._features = features
+        self.features = features
         self._setup = setup
         self.num_frozen = 0
         self.frozen_seconds = 0.0
+        self.out_of_fold: tuple[np.ndarray, np.ndarray] | None = None
 
     def _training_views(self, samples: Sequence[Sample], epoch: int) -> list[View]:
         number = (epoch - 1) % max(1, self._setup.config.augment.views)
@@ -112,7 +115,7 @@ class PhotoFeatures:
         views = self._validation_views()
         if epoch:
             views += self._training_views(setup.dataset.splits[TRAIN], epoch)
-        missing = sum(processes.exchange(self._features.count_missing(views)))
+        missing = sum(processes.exchange(self.features.count_missing(views)))
         if not missing:
             return
         with setup.console.task(
@@ -123,7 +126,7 @@ class PhotoFeatures:
                 task.advance(count)
                 setup.supervision.stop_if_asked()
 
-            done = self._features.ensure(
+            done = self.features.ensure(
                 views,
                 num_decode_threads(setup.config.data.decode_threads),
                 on_computed,
@@ -131,18 +134,18 @@ class PhotoFeatures:
         setup.console.note(
             f"frozen layers: {done.num_computed:,} photos in {done.seconds:.1f} s "
             f"({done.num_computed / done.seconds:.1f}/s), {done.num_found:,} from the cache; "
-            f"{self._features.engine_fingerprint}"
+            f"{self.features.engine_fingerprint}"
         )
         self.num_frozen += done.num_computed
         self.frozen_seconds += done.seconds
-        warn_of_flat_photos(self._features.views, setup.console)
+        warn_of_flat_photos(self.features.views, setup.console)
         setup.drop(done.failures)
 
     def photos(self, split: str) -> Photos:
         """The features of a split's photos as they are, once epoch 1 is prepared."""
         samples = self._setup.dataset.splits[split]
         return Photos(
-            self._features.read([View(sample, 0) for sample in samples]),
+            self.features.read([View(sample, 0) for sample in samples]),
             np.array([sample.label for sample in samples], int),
             [sample.unit for sample in samples],
             self._setup.dataset.class_names,

@@ -51,7 +51,7 @@ function decodeWeights(bytes, { dtype, shape, offset, scales }) {
 class Network {
   /**
    * @param {object} tf TensorFlow.js, ready.
-   * @param {{layers: object[], weights: object[]}} description what exporting/page.py wrote.
+   * @param {{layers: object[], weights: object[], pooled: ?number}} description what exporting/page.py wrote.
    * @param {Uint8Array} bytes of all weights.
    */
   constructor(tf, description, bytes) {
@@ -61,17 +61,20 @@ class Network {
     this.weights = description.weights.map((stored) =>
       tf.tensor(decodeWeights(bytes, stored), stored.shape, "float32"),
     );
+    this.pooled = description.pooled;
     // the last layer that needs each output: after it the memory is free
     this.lastUse = this.layers.map((_, index) => index);
     this.layers.forEach((layer, index) => {
       for (const from of layer.inputs) this.lastUse[from] = index;
     });
+    if (this.pooled !== null) this.lastUse[this.pooled] = this.layers.length;
   }
 
   /**
    * @param {Uint8Array} pixels `(height, width, 3)`, RGB, 0 to 255.
    * @param {() => Promise<void>} breathe called now and then, so that the page stays alive.
-   * @returns {Promise<Float32Array>} a probability for each class.
+   * @returns {Promise<{probabilities: Float32Array, features: ?Float32Array}>} one for each class,
+   *   and what is pooled, where that is asked for.
    */
   async run(pixels, breathe = async () => {}) {
     const { tf } = this;
@@ -94,10 +97,15 @@ class Network {
         started = performance.now();
       }
     }
-    const last = outputs[outputs.length - 1];
-    const answer = await last.data();
-    last.dispose();
-    return answer;
+    const taken = async (output) => {
+      const values = await output.data();
+      output.dispose();
+      return values;
+    };
+    return {
+      probabilities: await taken(outputs[outputs.length - 1]),
+      features: this.pooled === null ? null : await taken(outputs[this.pooled]),
+    };
   }
 
   #apply(layer, inputs) {

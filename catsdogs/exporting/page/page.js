@@ -11,6 +11,7 @@
   const answers = [];
   const waiting = [];
   let network = null;
+  let known = null;
   let working = false;
   let numAsked = 0;
 
@@ -41,8 +42,15 @@
     const weights = fromBase64(byId("weights").textContent);
     byId("weights").remove();
     network = new Network(tf, about, weights);
+    if (about.refusal) {
+      const arrays = Object.entries(about.refusal.arrays);
+      known = new KnownPhotos(
+        Object.fromEntries(arrays.map(([name, index]) => [name, decodeWeights(weights, about.weights[index])])),
+      );
+    }
     await network.run(new Uint8Array(about.image_size[0] * about.image_size[1] * 3), breathe);
-    say(`Ready. It tells apart: ${names.join(", ")}.`);
+    const others = known ? `, and ${about.refusal.name} where a photo is too strange` : "";
+    say(`Ready. It tells apart: ${names.join(", ")}${others}.`);
     document.documentElement.dataset.ready = "true";
   }
 
@@ -85,12 +93,13 @@
       const image = await pixelsOf(file);
       const begun = performance.now();
       const square = resize(image, about.image_size, about.fit, about.fill);
-      const probabilities = await network.run(square, breathe);
+      const { probabilities, features } = await network.run(square, breathe);
       const milliseconds = performance.now() - begun;
       const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
-      const refused = about.least_probability > probabilities[order[0]];
-      const className = refused ? about.refused_name : names[order[0]];
-      return { name, url, probabilities, order, className, milliseconds };
+      const strangeness = known?.strangeness(features, probabilities[order[0]]) ?? null;
+      const refused = known !== null && 1 - strangeness <= about.refusal.share + 1e-9;
+      const className = refused ? about.refusal.name : names[order[0]];
+      return { name, url, probabilities, order, className, strangeness, refused, milliseconds };
     } catch (error) {
       return { name, url, error: error.message || "no picture that this browser can read" };
     }
@@ -133,8 +142,10 @@
       byId("latest-probability").textContent = answer.error;
       return;
     }
-    byId("latest-probability").textContent =
-      `${percent(answer.probabilities[answer.order[0]])} sure, in ${Math.round(answer.milliseconds)} ms`;
+    const sure = answer.refused
+      ? `Stranger than ${percent(answer.strangeness)} of the photos that it was tried on`
+      : `${percent(answer.probabilities[answer.order[0]])} sure`;
+    byId("latest-probability").textContent = `${sure}, in ${Math.round(answer.milliseconds)} ms`;
     for (const label of answer.order.slice(0, MAX_BARS)) {
       const share = answer.probabilities[label];
       const fill = element("span", { className: "fill" });
@@ -158,7 +169,7 @@
   function placeInGallery(index) {
     const answer = answers[index];
     const key = answer.error ? "Not readable" : answer.className;
-    const order = [...names, about.refused_name, "Not readable"];
+    const order = [...names, about.refusal?.name, "Not readable"];
     let group = [...byId("gallery").children].find((found) => found.dataset.key === key);
     if (!group) {
       const list = element("ul", { className: "tiles" });
@@ -200,12 +211,13 @@
       const safe = /^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text;
       return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
     };
-    const rows = [["path", "class", "probability", ...names, "error"]];
-    for (const { name, className, probabilities, order, error } of answers) {
+    const strange = (value) => (known ? [value] : []);
+    const rows = [["path", "class", "probability", ...strange("strangeness"), ...names, "error"]];
+    for (const { name, className, probabilities, order, strangeness, error } of answers) {
       rows.push(
         error
-          ? [name, "", "", ...names.map(() => ""), error]
-          : [name, className, probabilities[order[0]], ...probabilities, ""],
+          ? [name, "", "", ...strange(""), ...names.map(() => ""), error]
+          : [name, className, probabilities[order[0]], ...strange(strangeness), ...probabilities, ""],
       );
     }
     return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");

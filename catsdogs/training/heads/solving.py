@@ -9,11 +9,13 @@ import numpy as np
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, VALIDATION
 from catsdogs.errors import DataError
+from catsdogs.evaluation.calibration import softmax
 from catsdogs.training.cross_validation import assign_folds, cross_validate
 from catsdogs.training.heads.logistic import LinearHead, fit_logistic, log_losses
 from catsdogs.training.history import Epoch, History, TrainingPlan
 from catsdogs.training.model_state import ModelState, Values
-from catsdogs.training.photo_features import PhotoFeatures, Photos
+from catsdogs.training.photo_answers import TrainedOnFeatures
+from catsdogs.training.photo_features import PhotoFeatures, Photos, TrainingSetup
 from catsdogs.training.supervision import Supervision
 
 
@@ -43,6 +45,12 @@ def solve_head(
     supervision = supervision or Supervision()
     progress = supervision.progress
     if progress.state is not None:  # it had been solved before the break
+        source.prepare(1)
+        if plan.folds:
+            known, balanced = source.photos(TRAIN), bool(plan.class_weights)
+            source.out_of_fold = answer_in_folds(
+                known, plan.folds, balanced, supervision.stop_if_asked
+            )
         return progress.history(plan)
     begun = time.perf_counter()
     source.prepare(1)
@@ -64,7 +72,11 @@ def solve_head(
     )
     epoch = _epoch(1, head, known, asked, plan, time.perf_counter() - begun)
     if plan.folds:
-        epoch = _cross_validated(epoch, known, plan, console, supervision)
+        source.out_of_fold = answer_in_folds(known, plan.folds, balanced, supervision.stop_if_asked)
+        epoch = replace(
+            _cross_validated(epoch, known, *source.out_of_fold, plan, console),
+            seconds=time.perf_counter() - begun,
+        )
     console.note(
         f"logistic head, C = {head.strength:.3g}  loss {epoch.loss:.4f} accuracy "
         f"{epoch.accuracy:.4f}  {_validation(epoch)}  {epoch.seconds:.1f} s"
@@ -79,13 +91,26 @@ def solve_head(
     return progress.history(plan)
 
 
+def solved_classifier(source: PhotoFeatures, setup: TrainingSetup) -> TrainedOnFeatures:
+    """The classifier with the head that `solve_head` has kept."""
+    kernel, bias = setup.supervision.progress.kept_weights
+
+    def compute(features: np.ndarray) -> list[np.ndarray]:
+        return [features, softmax(features.astype(np.float32) @ kernel + bias)]
+
+    return TrainedOnFeatures(source.features, setup, compute, source.out_of_fold)
+
+
 def _cross_validated(
-    epoch: Epoch, photos: Photos, plan: TrainingPlan, console: Console, supervision: Supervision
+    epoch: Epoch,
+    photos: Photos,
+    logits: np.ndarray,
+    folds: np.ndarray,
+    plan: TrainingPlan,
+    console: Console,
 ) -> Epoch:
     """The epoch with the figures of the folds in place of those of photos that were trained on."""
-    begun, labels = time.perf_counter(), photos.labels
-    balanced, stop_if_asked = bool(plan.class_weights), supervision.stop_if_asked
-    logits, folds = answer_in_folds(photos, plan.folds, balanced, stop_if_asked)
+    labels = photos.labels
     right = logits.argmax(axis=1) == labels
     of_folds = [f"{right[folds == fold].mean():.4f}" for fold in np.unique(folds)]
     console.note(f"accuracy of each fold: {', '.join(of_folds)}")
@@ -99,7 +124,6 @@ def _cross_validated(
         epoch,
         validation_loss=loss,
         validation_accuracy=accuracy,
-        seconds=epoch.seconds + time.perf_counter() - begun,
     )
 
 
