@@ -55,6 +55,16 @@ def test_photos_are_linked_into_a_folder_for_each_class_and_back(folder, call):
     assert tree("photos") == before
 
 
+def test_what_is_neither_lies_beside_the_classes(tmp_path):
+    sorting = SortedPhotos(tmp_path / "sorted", ["cats", "dogs"], copies=False)
+    for name in ("cats", "neither"):
+        (tmp_path / f"{name}.png").write_text(name)
+        sorting.place(Answer(tmp_path / f"{name}.png", name))
+    assert [path for path in tree(tmp_path / "sorted") if "/" in path] == [
+        "cats/cats.png", "neither/neither.png"
+    ]  # fmt: skip
+
+
 def test_copies_are_taken_away_unless_they_have_changed(folder, call):
     call("predict", "photos", "--model", "m.h5", "--sort-into", "sorted", "--copy", code=1)
     copy = Path("sorted/cats/1_000.png")
