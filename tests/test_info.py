@@ -25,14 +25,17 @@ def test_keras_and_its_backend_stay_out_where_there_is_no_gpu_to_ask_for():
 
 def test_what_is_not_installed_is_named_with_the_line_that_installs_it(monkeypatch):
     there = importlib.util.find_spec
-    away = {"onnxruntime", "fastapi", "uvicorn"}
+    away = {"onnx", "onnxruntime", "ai_edge_litert", "fastapi", "uvicorn", "python_multipart"}
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name in away else there(name)
     )
     facts = info()
-    assert facts["exports"].startswith("tflite, saved_model, html; ")
-    assert facts["exports"].endswith("the others need `pip install 'catsdogs[export]'`")
-    assert facts["service"] == "needs fastapi and uvicorn: run `pip install 'catsdogs[serve]'`"
+    assert facts["exports"] == (
+        "saved_model, html; the others need `pip install 'catsdogs[export]'`"
+    )
+    assert facts["service"] == (
+        "needs fastapi and uvicorn and python_multipart: run `pip install 'catsdogs[serve]'`"
+    )
 
 
 def test_other_networks_whose_weights_are_here_are_named(monkeypatch, tmp_path):
