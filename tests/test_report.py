@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import json
 import re
@@ -74,7 +75,7 @@ def make_report(run_facts, tmp_path, make_photos):
                     ReportedRun(
                         "20260101-000000-train",
                         RunMetrics.model_validate(run_facts | {"class_names": class_names}),
-                        [EPOCH],
+                        [EPOCH, EPOCH | {"number": 2.0}],
                         {"data.dir": (HOSTILE, "data")},
                         [(BREAKING, HOSTILE)],
                     )
@@ -176,6 +177,14 @@ def test_many_classes_without_a_mistake_have_no_map(make_report):
     page = Page(render_report(make_report(*names, examples={}, evaluation=evaluation)))
     assert [svg for svg in page.find("svg") if svg["class"] == "map"] == []
     assert "No class was taken for another." in page.texts
+
+
+def test_one_epoch_is_told_and_not_drawn(make_report):
+    report = make_report("cats", "dogs")
+    one = dataclasses.replace(report.runs[0], epochs=[EPOCH])
+    page = Page(render_report(dataclasses.replace(report, runs=[one])))
+    assert len(page.find("svg")) == 1
+    assert "Epoch 1 was kept: validation loss 0.5000" in " ".join(" ".join(page.texts).split())
 
 
 def test_nothing_wrong_is_said_in_a_sentence(make_report):

@@ -122,7 +122,7 @@ def render_report(report: Report) -> str:
         "rate": _format_rate,
         "value": _format_value,
     }
-    runs = [run.run_epochs for run in report.runs if run.epochs]
+    runs = [run.run_epochs for run in report.runs if len(run.epochs) > 1]  # one point is no curve
     evaluation = report.evaluation
     show_matrix = len(evaluation.class_names) <= MOST_MATRIX_CLASSES
     curve = evaluation.risk_curve
