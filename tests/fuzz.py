@@ -9,6 +9,7 @@ input is kept.
 """
 
 import argparse
+import importlib.util
 import io
 import json
 import mmap
@@ -36,7 +37,7 @@ MODEL_LOADS = 100
 
 def photo_corpus():
     """Valid photos, small and of many makes: names to contents."""
-    from PIL import Image
+    from PIL import Image, features
 
     generator = np.random.default_rng(0)
     smooth = np.linspace(0, 255, 48 * 40 * 3).reshape(48, 40, 3)
@@ -46,6 +47,7 @@ def photo_corpus():
     exif = Image.Exif()
     exif[0x112] = 6
     exif[0x10E] = "described" * 20
+    exif.get_ifd(0x8769)[0x9003] = "2026:01:01 12:00:00"
     variants = {
         "jpeg": (photo, {"format": "JPEG", "quality": 80, "exif": exif}),
         "jpeg-progressive": (photo, {"format": "JPEG", "progressive": True, "subsampling": 0}),
@@ -66,11 +68,19 @@ def photo_corpus():
         },
         "tiff-float": (Image.fromarray(noisy[..., 0].astype(np.float32)), {"format": "TIFF"}),
     }
+    if features.check("avif"):
+        variants["avif"] = (photo, {"format": "AVIF", "quality": 70})
     contents = {}
     for name, (image, options) in variants.items():
         buffer = io.BytesIO()
         image.save(buffer, **options)
         contents[name] = buffer.getvalue()
+    if importlib.util.find_spec("pillow_heif"):
+        import pillow_heif
+
+        buffer = io.BytesIO()
+        pillow_heif.from_pillow(photo).save(buffer, quality=70, exif=exif.tobytes())
+        contents["heic"] = buffer.getvalue()
     return contents
 
 
@@ -238,6 +248,18 @@ def manifest_corpus():
     return {"csv": b"from,to,reason\n/data/cats/a.jpg,cats/a.jpg,damaged\n"}
 
 
+def list_corpus():
+    """CSVs in the place of folders: of this file, which is no photo and is there."""
+    row = f"{Path(__file__).name},cats,train,a,1"
+    rows = "path,label,split,group,weight\n" + f"{row}\n" + '"no, file.png",dogs,validation,b,0.5\n'
+    return {"csv": rows.encode(), "semicolons": rows.replace(",", ";").encode("utf-8-sig")}
+
+
+def sorting_corpus():
+    rows = b"from,to,kind,blake2b\n/data/a.jpg,cats/a.jpg,link,\n/data/b.jpg,cats/b.jpg,copy,00\n"
+    return {"csv": rows}
+
+
 CORPORA = {
     "photos": photo_corpus,
     "models": model_corpus,
@@ -248,9 +270,11 @@ CORPORA = {
     "records": record_corpus,
     "answers": answer_corpus,
     "manifests": manifest_corpus,
+    "lists": list_corpus,
+    "sortings": sorting_corpus,
 }
 
-TEXTS = {"cards", "records", "answers", "manifests"}
+TEXTS = {"cards", "records", "answers", "manifests", "lists", "sortings"}
 
 TOKENS = (
     *(b"NaN", b"Infinity", b"1e999", b"-1", b"null", b"{}", b"[]", b'""', b"\0", b"\xff", b"\x1b["),
@@ -329,7 +353,8 @@ def make_input(kind, seed, number, corpus):
 
 
 def photo_target():
-    from catsdogs.data.images import decode_photo, fit_to, read_header
+    from catsdogs.data.images import decode_photo, fit_to, read_exif, read_header
+    from catsdogs.data.moments import moment_of, moment_of_jpeg
     from catsdogs.data.quiet import quieten_decoders
     from catsdogs.errors import DataError
 
@@ -339,6 +364,7 @@ def photo_target():
         answers = []
         for attempt in (
             lambda: read_header(content),
+            lambda: moment_of(read_exif(content)) or moment_of_jpeg(content[:1000]),
             lambda: fit_to(decode_photo(content, (32, 32)), (32, 32)),
             lambda: decode_photo(content),
         ):
@@ -501,6 +527,23 @@ def manifest_target():
     return file_target("manifest.csv", lambda path, _: quarantine._read_manifest(path.parent))
 
 
+def list_target():
+    from catsdogs.data.manifest import read_manifest
+
+    def read(path, made_from):
+        for name in (Path(__file__).name, "no, file.png"):
+            (path.parent / name).touch()
+        read_manifest(path)
+
+    return file_target("data.csv", read)
+
+
+def sorting_target():
+    from catsdogs.reporting import sorted_photos
+
+    return file_target("manifest.csv", lambda path, _: sorted_photos._read_manifest(path.parent))
+
+
 TARGETS = {
     "photos": photo_target,
     "models": model_target,
@@ -511,6 +554,8 @@ TARGETS = {
     "records": record_target,
     "answers": answer_target,
     "manifests": manifest_target,
+    "lists": list_target,
+    "sortings": sorting_target,
 }
 
 

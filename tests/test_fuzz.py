@@ -30,7 +30,18 @@ def test_damaged_model_files_are_read_or_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", ["weights", "stores", "cards", "checkpoints", "records", "answers", "manifests"]
+    "kind",
+    [
+        "weights",
+        "stores",
+        "cards",
+        "checkpoints",
+        "records",
+        "answers",
+        "manifests",
+        "lists",
+        "sortings",
+    ],
 )
 def test_whatever_else_is_damaged_is_read_or_refused(tmp_path, kind):
     count = 60 if kind == "stores" else 300  # which write to the disk
