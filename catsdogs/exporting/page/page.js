@@ -180,7 +180,7 @@
       );
       byId("gallery").insertBefore(group, next ?? null);
     }
-    const sure = answer.error ? 0 : answer.probabilities[answer.order[0]];
+    const sure = answer.error ? 0 : answer.refused ? answer.strangeness : answer.probabilities[answer.order[0]];
     const tile = element(
       "button",
       { type: "button", className: "tile", title: answer.name },
