@@ -52,6 +52,10 @@ def strangers_quarantine(folder: Path) -> None:
     )
 
 
+def decisions(folder: Path, row: str) -> None:
+    (folder / "decisions.csv").write_text(f"path,decision,class,content\n{row}\n")
+
+
 SITUATIONS = [
     Situation("no such folder", "catsdogs train --data none"),
     Situation("a file in its place", "catsdogs train --data photo.png"),
@@ -142,5 +146,20 @@ SITUATIONS = [
         "a quarantine whose manifest is a stranger's",
         "catsdogs check --restore bad",
         strangers_quarantine,
+    ),
+    Situation(
+        "decisions on a photo that has changed since",
+        "catsdogs review --apply decisions.csv",
+        lambda folder: decisions(folder, "train/cats/0.png,leave_out,,00"),
+    ),
+    Situation(
+        "decisions that lead out of the data folder",
+        "catsdogs review --apply decisions.csv",
+        lambda folder: decisions(folder, "../photo.png,leave_out,,00"),
+    ),
+    Situation(
+        "decisions without a column",
+        "catsdogs review --apply decisions.csv",
+        lambda folder: (folder / "decisions.csv").write_text("path,decision,class\n"),
     ),
 ]
