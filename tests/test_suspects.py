@@ -74,6 +74,15 @@ def test_out_of_fold_answers_find_planted_labels():
     assert len(set(found[:10]) & set(turned.tolist())) >= 9
 
 
+def test_of_few_photos_with_many_features_a_planted_label_is_found():
+    generator = np.random.default_rng(3)
+    labels = np.arange(60) % 2
+    features = generator.normal(0, 1, (60, 500)) + 0.5 * labels[:, None]
+    labels[7] = 1 - labels[7]
+    answers = log_probabilities(out_of_fold_logits(features, labels, 2))
+    assert find_label_issues(answers, labels)[0].position == 7
+
+
 def test_out_of_fold_answers_do_not_come_from_the_photo_itself_nor_its_group():
     noise = np.random.default_rng(2).normal(0, 1, (40, 500))  # by which each can be remembered
     labels, photos = np.arange(40) % 2, np.arange(40)
