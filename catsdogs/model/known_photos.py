@@ -265,18 +265,26 @@ def _fitted(features: np.ndarray) -> _Fitted | None:
     centred = values - mean
     # the smaller of the two matrices has the same eigenvalues
     if num_features <= count:
-        variances, vectors = np.linalg.eigh(centred.T @ centred / count)
-        axes = vectors[:, ::-1][:, :num_axes]
+        along, axes = _largest(centred.T @ centred / count, num_axes)
     else:
-        variances, vectors = np.linalg.eigh(centred @ centred.T / count)
-        axes = centred.T @ vectors[:, ::-1][:, :num_axes]
+        along, vectors = _largest(centred @ centred.T / count, num_axes)
+        axes = centred.T @ vectors
         axes /= np.maximum(np.linalg.norm(axes, axis=0), 1e-12)
-    along = variances[::-1][:num_axes]
-    left = max(0.0, float(variances.sum() - along.sum())) / (num_features - num_axes)
+    total = float((centred**2).sum()) / count
+    left = max(0.0, total - float(along.sum())) / (num_features - num_axes)
     if not left:
         return None
     spreads = np.sqrt(np.append(np.maximum(along, left), left))
     return mean.astype(np.float32), axes.astype(np.float32), spreads.astype(np.float32)
+
+
+def _largest(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest eigenvalues of a symmetric matrix, falling, and their vectors as columns."""
+    from scipy.linalg import eigh  # not for those who only ask a model
+
+    last = len(matrix) - 1
+    values, vectors = eigh(matrix, subset_by_index=(last - count + 1, last))
+    return values[::-1], vectors[:, ::-1]
 
 
 def _of_length_one(features: np.ndarray) -> np.ndarray:
