@@ -1,5 +1,10 @@
 """Text that comes from files and folders, made safe to print and to put into tables."""
 
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
 _FORMULA_STARTS = (
     "=",
     "+",
@@ -49,6 +54,18 @@ def csv_cell(text: str) -> str:
     the text as it was.
     """
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def csv_row(cells: Sequence[Any]) -> str:
+    """One row of a CSV file, without the line break behind it.
+
+    All but floating-point numbers is text, which comes as of `csv_cell`, and in quotes where it
+    has a line break of any kind in it: Python quotes only those that end its rows.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow([cell if isinstance(cell, float) else csv_cell(str(cell)) for cell in cells])
+    return buffer.getvalue().removesuffix("\r\n")
 
 
 def csv_text(cell: str) -> str:

@@ -1,6 +1,9 @@
+import csv
+import io
+
 import pytest
 
-from catsdogs.text import csv_cell, csv_text, printable
+from catsdogs.text import csv_cell, csv_row, csv_text, printable
 
 
 @pytest.mark.parametrize("text", ["", "my cat.jpg", "Kätzchen 猫 🐈.png", r"a\b"])
@@ -40,3 +43,11 @@ def test_other_cells_stay_as_they_are(text):
 @pytest.mark.parametrize("text", ["", "cats", "=x", "'=x", "''", "-"])
 def test_one_apostrophe_off_the_front_gives_the_text_back(text):
     assert csv_text(csv_cell(text)) == text
+
+
+@pytest.mark.parametrize("character", ["\n", "\r", "\r\n", ",", '"'])
+def test_a_row_of_a_table_stays_one_row_whatever_a_name_has_in_it(character):
+    cells = [f"a{character}b.jpg", "cats", "=1"]
+    text = f"{csv_row(cells)}\r\n"
+    (row,) = csv.reader(io.StringIO(text, newline=""))
+    assert [csv_text(cell) for cell in row] == cells

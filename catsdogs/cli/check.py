@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from catsdogs.cli.options import PATH, format_option
+from catsdogs.cli.options import PATH, config_option, format_option, settings_option
 from catsdogs.errors import CatsdogsError, ConfigError
 
 
@@ -31,20 +31,8 @@ from catsdogs.errors import CatsdogsError, ConfigError
     type=PATH,
     help="Bring back what --quarantine moved to DIR, and check nothing.",
 )
-@click.option(
-    "--config",
-    "config_path",
-    metavar="FILE",
-    type=PATH,
-    help="A TOML file; its data.classes and data.group count.",
-)
-@click.option(
-    "--set",
-    "settings",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Set one of them, e.g. data.classes.tabby=cat.",
-)
+@config_option("A TOML file; its data.classes and data.group count.")
+@settings_option("Set one of them, e.g. data.classes.tabby=cat.")
 def check(
     folder: Path,
     format_name: str,

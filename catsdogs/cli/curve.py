@@ -5,19 +5,13 @@ from typing import Any
 
 import click
 
-from catsdogs.cli.completion import complete_backbones, complete_settings
-from catsdogs.cli.options import PATH, KeyOption
+from catsdogs.cli.completion import complete_backbones
+from catsdogs.cli.options import PATH, KeyOption, config_option, settings_option
 from catsdogs.cli.training_options import configuration
 
 
 @click.command()
-@click.option(
-    "--config",
-    "config_path",
-    metavar="FILE",
-    type=PATH,
-    help="A TOML file with what differs from the defaults.",
-)
+@config_option()
 @click.option(
     "--data",
     cls=KeyOption,
@@ -34,14 +28,7 @@ from catsdogs.cli.training_options import configuration
     shell_complete=complete_backbones,
     help="The pretrained network; auto compares those of `catsdogs backbones`.  [default: vgg16]",
 )
-@click.option(
-    "--set",
-    "settings",
-    metavar="KEY=VALUE",
-    multiple=True,
-    shell_complete=complete_settings,
-    help="Set any key of the configuration, e.g. head.class_weights=balanced.",
-)
+@settings_option("Set any key of the configuration, e.g. head.class_weights=balanced.")
 @click.option("--output", metavar="FILE", type=PATH, help="A PNG to draw the curve into.")
 def curve(output: Path | None, **flags: Any) -> None:
     """Show what more photos give: accuracy against their number.

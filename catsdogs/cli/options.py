@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from catsdogs.cli.completion import complete_files
+from catsdogs.cli.completion import complete_files, complete_settings
 from catsdogs.files import expanded
 from catsdogs.text import shortened
 
@@ -109,6 +109,23 @@ unknown_option: Decorator = click.option(
     help="Answer `neither` where a photo is stranger than all but this share of ordinary ones, "
     "e.g. 0.02.  [default: as trained]",
 )
+
+
+def config_option(help_text: str = "A TOML file with what differs from the defaults.") -> Decorator:
+    """The file of the configuration."""
+    return click.option("--config", "config_path", metavar="FILE", type=PATH, help=help_text)
+
+
+def settings_option(help_text: str) -> Decorator:
+    """Single keys of the configuration; as often as wanted."""
+    return click.option(
+        "--set",
+        "settings",
+        metavar="KEY=VALUE",
+        multiple=True,
+        shell_complete=complete_settings,
+        help=help_text,
+    )
 
 
 def format_option(help_text: str, formats: tuple[str, ...] = ("text", "json")) -> Decorator:

@@ -7,34 +7,24 @@ from typing import Any
 import click
 
 from catsdogs.cli.check import bring_back
-from catsdogs.cli.options import PATH, KeyOption, format_option
+from catsdogs.cli.completion import complete_backbones
+from catsdogs.cli.options import PATH, KeyOption, config_option, format_option, settings_option
 from catsdogs.cli.training_options import configuration
 from catsdogs.errors import CatsdogsError, ConfigError
 
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=PATH)
-@click.option(
-    "--config",
-    "config_path",
-    metavar="FILE",
-    type=PATH,
-    help="A TOML file with what differs from the defaults.",
-)
+@config_option()
 @click.option(
     "--backbone",
     cls=KeyOption,
     key="model.backbone",
     metavar="NAME",
+    shell_complete=complete_backbones,
     help="The network whose features are used.  [default: the quickest whose weights are here]",
 )
-@click.option(
-    "--set",
-    "settings",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Set any key of the configuration, e.g. engine=keras.",
-)
+@settings_option("Set any key of the configuration, e.g. engine=keras.")
 @format_option("How the photos are listed; all but text are for programs.", ("text", "json", "csv"))
 @click.option(
     "--output",

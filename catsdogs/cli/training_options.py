@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from catsdogs.cli.completion import complete_settings
-from catsdogs.cli.options import PATH, KeyOption
+from catsdogs.cli.options import PATH, KeyOption, config_option, settings_option
 from catsdogs.cli.process_options import process_options
 from catsdogs.errors import ConfigError
 
@@ -19,13 +18,7 @@ if TYPE_CHECKING:
 def training_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options that train and finetune share."""
     options: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
-        click.option(
-            "--config",
-            "config_path",
-            metavar="FILE",
-            type=PATH,
-            help="A TOML file with what differs from the defaults.",
-        ),
+        config_option(),
         click.option(
             "--data",
             cls=KeyOption,
@@ -66,14 +59,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
             type=int,
             help="The number that all chance comes from: the same one, the same result.",
         ),
-        click.option(
-            "--set",
-            "settings",
-            metavar="KEY=VALUE",
-            multiple=True,
-            shell_complete=complete_settings,
-            help="Set any key of the configuration, e.g. train.learning_rate=0.01.",
-        ),
+        settings_option("Set any key of the configuration, e.g. train.learning_rate=0.01."),
         click.option(
             "--output",
             cls=KeyOption,

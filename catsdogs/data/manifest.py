@@ -22,7 +22,7 @@ from pathlib import Path
 from catsdogs.data.layout import TEST, TRAIN, VALIDATION, split_of_word
 from catsdogs.errors import DataError
 from catsdogs.files import is_dir
-from catsdogs.text import counted, csv_cell, csv_text, is_unicode, printable, shortened
+from catsdogs.text import counted, csv_row, csv_text, is_unicode, printable, shortened
 from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
 
 SUFFIX = ".csv"
@@ -306,23 +306,16 @@ def manifest_lines(rows: Sequence[ManifestRow], base: Path) -> list[str]:
     columns += ["split"] if any(row.split for row in rows) else []
     columns += ["group"] if any(row.group for row in rows) else []
     columns += ["weight"] if any(row.weight != 1 for row in rows) else []
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    lines = []
-    for cells in [columns, *([_cell(row, name, base) for name in columns] for row in rows)]:
-        writer.writerow(cells)
-        lines.append(buffer.getvalue().removesuffix("\n"))
-        buffer.seek(0)
-        buffer.truncate()
-    return lines
+    cells = [[_cell(row, name, base) for name in columns] for row in rows]
+    return [csv_row(line) for line in (columns, *cells)]
 
 
 def _cell(row: ManifestRow, column: str, base: Path) -> str:
     match column:
         case "path":
             relative = os.path.relpath(row.path, base)
-            return csv_cell(Path(relative).as_posix())
+            return Path(relative).as_posix()
         case "weight":
             return repr(row.weight)
         case _:
-            return csv_cell(str(getattr(row, column)))
+            return str(getattr(row, column))

@@ -1,13 +1,11 @@
 """The photos that `catsdogs next` chose, as text, JSON or CSV."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from catsdogs.text import csv_cell, printable
+from catsdogs.text import csv_row, printable
 
 _COLUMNS = ("path", "class", "probability", "unsureness", "copy")
 
@@ -68,14 +66,5 @@ def _csv_rows(chosen: Chosen) -> Iterator[str]:
     yield ",".join(_COLUMNS)
     for photo in chosen.photos:
         path, name, probability, unsureness, copy = _values(photo)
-        buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="").writerow(
-            [
-                csv_cell(str(path)),
-                csv_cell(str(name)),
-                f"{probability:.6f}",
-                f"{unsureness:.6f}",
-                csv_cell(str(copy or "")),
-            ]
-        )
-        yield buffer.getvalue()
+        unsure = f"{probability:.6f}", f"{unsureness:.6f}"
+        yield csv_row([str(path), str(name), *unsure, str(copy or "")])

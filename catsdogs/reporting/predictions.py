@@ -1,7 +1,5 @@
 """Predictions as text, JSON, JSON lines or CSV."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from catsdogs.files import replacing
-from catsdogs.text import csv_cell, printable
+from catsdogs.text import csv_row, printable
 
 CSV_START = ["path", "class", "probability"]
 _STRANGENESS = "strangeness"
@@ -73,7 +71,7 @@ def write_predictions(
         case "csv":
             header = [csv_header(class_names, may_refuse)] if with_header else []
             rows = (_csv_values(p, class_names, may_refuse) for p in counted())
-            lines = chain(header, map(_csv_row, rows))
+            lines = chain(header, map(csv_row, rows))
         case "jsonl":
             lines = (_json(p, may_refuse) for p in counted())
         case _:
@@ -112,11 +110,11 @@ def save_labelled_predictions(
         part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         start, *columns = _header_cells(class_names, may_refuse)
-        header = _csv_row([start, "label", *columns])
+        header = csv_row([start, "label", *columns])
         file.write(f"{header}\r\n")
         for prediction, label in zip(predictions, labels, strict=True):
             name, *values = _csv_values(prediction, class_names, may_refuse)
-            file.write(f"{_csv_row([name, label, *values])}\r\n")
+            file.write(f"{csv_row([name, label, *values])}\r\n")
 
 
 def _error_mark(class_names: Sequence[str]) -> str:
@@ -187,7 +185,7 @@ def _json_array_lines(records: Iterable[str]) -> Iterator[str]:
 
 def csv_header(class_names: Sequence[str], may_refuse: bool = False) -> str:
     """The first line of a CSV, without its line break."""
-    return _csv_row(_header_cells(class_names, may_refuse))
+    return csv_row(_header_cells(class_names, may_refuse))
 
 
 def _header_cells(class_names: Sequence[str], may_refuse: bool) -> list[str]:
@@ -205,10 +203,3 @@ def _csv_values(
     name, probability = next(iter(prediction.probabilities.items()))
     values = [prediction.probabilities[name] for name in class_names]
     return [prediction.name, prediction.refused_as or name, probability, *columns, *values, ""]
-
-
-def _csv_row(values: Sequence[Any]) -> str:
-    buffer = io.StringIO()
-    cells = [v if isinstance(v, float) else csv_cell(str(v)) for v in values]
-    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
-    return buffer.getvalue().removesuffix("\r\n")

@@ -1,7 +1,5 @@
 """What `catsdogs review` found, as text, JSON or CSV."""
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from catsdogs.checking.suspects import SUSPECT_KINDS, Suspect
-from catsdogs.text import counted, csv_cell, printable
+from catsdogs.text import counted, csv_row, printable
 
 CSV_COLUMNS = ["path", "given", "likely", "probability", "kind", "also", "content"]
 
@@ -93,23 +91,17 @@ def suspects_as_csv(suspects: Sequence[Suspect]) -> Iterator[str]:
     yield ",".join(CSV_COLUMNS)
     for suspect in suspects:
         first, *others = suspect.reasons
-        yield _row(
+        yield csv_row(
             [
-                csv_cell(str(suspect.path)),
-                csv_cell(suspect.given),
-                csv_cell(suspect.likely),
+                str(suspect.path),
+                suspect.given,
+                suspect.likely,
                 f"{suspect.probability:.6f}",
                 first,
                 " ".join(others),
                 suspect.content_hash.hex(),
             ]
         )
-
-
-def _row(cells: Sequence[str]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(cells)
-    return buffer.getvalue()
 
 
 def suspects_as_json(reviewed: Reviewed) -> str:
