@@ -1,6 +1,7 @@
 """`catsdogs serve`: the answers of `predict`, limits, and models that are replaced."""
 
 import concurrent.futures
+import gc
 import html
 import io
 import json
@@ -10,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ pytest.importorskip("fastapi")
 from fastapi.testclient import TestClient
 
 from catsdogs.cli import main
-from catsdogs.commands.serve import ServeRequest, name_models, serve
+from catsdogs.commands.serve import ServeRequest, name_models, pages, serve
 from catsdogs.console import Console
 from catsdogs.errors import ConfigError, ModelFileError
 from catsdogs.model.predictor import Predictor
@@ -229,6 +231,24 @@ def test_replaced_model_is_taken_up_and_a_broken_one_is_not(model_path, make_mod
     assert log[1] == f"{model_path} was replaced: the new model is in service"
 
 
+def test_models_are_let_go_when_they_are_replaced_and_at_the_end(model_path, careful_models):
+    opened = []
+
+    def open_model(path):
+        opened.append(weakref.ref(predictor := Predictor(path, num_photos=1)))
+        return predictor
+
+    models = ServedModels({"pets": model_path}, open_model, lambda _: None)
+    with TestClient(create_app(models, pages()), base_url="http://127.0.0.1:8000") as client:
+        assert client.get("/").status_code == client.post("/predict", content=png(0)).status_code
+        shutil.copy(careful_models / "strict.h5", model_path)
+        models.refresh()
+        gc.collect()
+        assert [model() is None for model in opened] == [True, False]
+    gc.collect()
+    assert [model() for model in opened] == [None, None]
+
+
 def test_page_and_documentation_load_nothing(client):
     page = html.unescape(client.get("/").text)
     assert "default-src 'none'" in page
@@ -319,6 +339,7 @@ def test_interface_is_as_its_description_says(model_path):
             capture_output=True,
             text=True,
             check=False,
+            cwd=model_path.parent,  # it leaves notes where it runs
         )
     finally:
         server.should_exit = True

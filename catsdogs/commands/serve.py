@@ -4,9 +4,9 @@ import importlib.util
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from catsdogs.console import Console
 from catsdogs.errors import ConfigError, DataError
@@ -83,18 +83,20 @@ def serve(request: ServeRequest, console: Console) -> "FastAPI":
         hosts.add(request.host)
     elif not request.allowed_hosts:
         hosts = {"*"}
-    return create_app(models, _pages(), _explained, Access(sorted(hosts), request.token))
+    return create_app(models, pages(), _explained, Access(sorted(hosts), request.token))
 
 
-def _pages() -> Callable[["ServedModel"], str]:
-    """The page of a model, made once for each that is loaded."""
+def pages() -> Callable[["ServedModel"], str]:
+    """The page of a model, made once for each that is loaded, and forgotten with it."""
+    made: WeakKeyDictionary[ServedModel, str] = WeakKeyDictionary()
 
-    @lru_cache(maxsize=4)
-    def made(served: "ServedModel") -> str:
-        network = exported_network(served.path, None)
-        return page(network, page_facts(served.predictor, "float16"))
+    def page_of(served: "ServedModel") -> str:
+        if served not in made:
+            network = exported_network(served.path, None)
+            made[served] = page(network, page_facts(served.predictor, "float16"))
+        return made[served]
 
-    return made
+    return page_of
 
 
 def _explained(served: "ServedModel", content: bytes) -> bytes:

@@ -136,8 +136,8 @@ def create_app(
         line.start()
         models.start()
         yield
-        models.stop()
         await line.stop()
+        models.stop()
 
     app = FastAPI(
         title="catsdogs",

@@ -13,7 +13,7 @@ CHECK_SECONDS = 1.0
 """Between two looks at the files."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is itself, also where a file is loaded again
 class ServedModel:
     """A model in service.
 
@@ -71,8 +71,11 @@ class ServedModels:
         self._watcher.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Look no more, and let the models go: FastAPI keeps what its applications hold."""
         self._stopped.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        self._models.clear()
 
     def _watch(self) -> None:
         while not self._stopped.wait(CHECK_SECONDS):

@@ -77,25 +77,33 @@ class WaitingLine:
             self._waiting = [waiting for waiting in self._waiting if waiting not in mine]
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._arrived.wait()
-            batch = self._take()
-            if not batch:
+            if not await self._answer_some():
                 self._arrived.clear()
+
+    async def _answer_some(self) -> bool:
+        """Answer the head of the line; whether there was any.
+
+        Apart from `_work`, so that nothing of a batch, nor its network, is held until the next.
+        """
+        batch = self._take()
+        if not batch:
+            return False
+        photos = np.stack([waiting.photo for waiting in batch])
+        loop = asyncio.get_running_loop()
+        computing = loop.run_in_executor(self._pool, batch[0].compute, photos)
+        await asyncio.wait([computing])
+        error = computing.exception()  # whoever asked is told; the line goes on
+        self.num_answered += 0 if error else len(batch)
+        for index, waiting in enumerate(batch):
+            if waiting.answer.done():
                 continue
-            photos = np.stack([waiting.photo for waiting in batch])
-            computing = loop.run_in_executor(self._pool, batch[0].compute, photos)
-            await asyncio.wait([computing])
-            error = computing.exception()  # whoever asked is told; the line goes on
-            self.num_answered += 0 if error else len(batch)
-            for index, waiting in enumerate(batch):
-                if waiting.answer.done():
-                    continue
-                if error:
-                    waiting.answer.set_exception(error)
-                else:
-                    waiting.answer.set_result(computing.result()[index])
+            if error:
+                waiting.answer.set_exception(error)
+            else:
+                waiting.answer.set_result(computing.result()[index])
+        return True
 
     def _take(self) -> list[_Waiting]:
         """The photos at the head of the line that the same network answers."""
