@@ -35,8 +35,8 @@ def dist(tmp_path_factory):
 
 
 def files_of(folder):
-    found = (path for path in (ROOT / folder).rglob("*") if path.is_file())
-    return {path.relative_to(ROOT).as_posix() for path in found if path.parent.name != "__pycache__"}
+    found = (path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file())
+    return {path.as_posix() for path in found if "__pycache__" not in path.parts}
 
 
 @pytest.mark.slow
