@@ -353,7 +353,8 @@ def make_input(kind, seed, number, corpus):
 
 
 def photo_target():
-    from catsdogs.data.images import decode_photo, fit_to, read_exif, read_header
+    from catsdogs.data.framing import fit_to
+    from catsdogs.data.images import decode_photo, read_exif, read_header
     from catsdogs.data.moments import moment_of, moment_of_jpeg
     from catsdogs.data.quiet import quieten_decoders
     from catsdogs.errors import DataError

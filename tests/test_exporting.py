@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catsdogs.data.images import fit_to
+from catsdogs.data.framing import fit_to
 from catsdogs.exporting.onnx import INPUT_NAME, onnx_model, properties_of
 from catsdogs.exporting.stored_weights import rounded_network, store_array
 from catsdogs.network import layers as kinds

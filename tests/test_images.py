@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catsdogs.data.images import MEAN_COLOUR, fit_to, frame, open_photo, read_photo
+from catsdogs.data.framing import MEAN_COLOUR, fit_to, frame
+from catsdogs.data.images import open_photo, read_photo
 from catsdogs.data.walking import is_photo
 from catsdogs.errors import DataError
 

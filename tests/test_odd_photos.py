@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from catsdogs.data.contents import TooLargeError
-from catsdogs.data.images import decode_photo, fit_to, is_flat, read_header
+from catsdogs.data.framing import fit_to
+from catsdogs.data.images import decode_photo, is_flat, read_header
 from catsdogs.errors import DataError
 
 SIZE = (24, 32)

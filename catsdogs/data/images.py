@@ -14,15 +14,10 @@ from PIL import ExifTags, Image
 
 from catsdogs.config import Fit
 from catsdogs.data import tiff_tags
+from catsdogs.data.colours import grey_to_rgb, to_rgb
 from catsdogs.data.contents import TooLargeError, hash_content, read_content
 from catsdogs.data.decoding_costs import refuse_costly_file, refuse_costly_picture
-from catsdogs.data.greys import (
-    declared_range,
-    find_range,
-    is_inverted,
-    is_unsigned,
-    to_eight_bits,
-)
+from catsdogs.data.framing import fit_to
 from catsdogs.data.metadata import pixels_alone
 from catsdogs.data.photo_kinds import format_of, open_as
 from catsdogs.data.quiet import quieten_libtiff_if_asked
@@ -32,15 +27,6 @@ from catsdogs.untrusted.boundary import foreign_content, passed_over, reason_of
 
 _LARGE_PIXELS = 16_000_000
 """Pictures beyond this are decoded one at a time, whatever the number of threads."""
-
-MEAN_COLOUR = (124, 116, 104)
-"""ImageNet's (RGB): what lies outside a photo is near zero to the network."""
-
-_LARGEST_FRAME = 50_000_000
-"""Pixels that a photo may have with what is laid beside it; a longer one is shrunk first."""
-
-_STRIP_PIXELS = 4_000_000
-"""So many are brought to RGB at once: a large picture is never held three times."""
 
 _MOST_EXIF_BYTES = 1_000_000
 """Where the entries of EXIF claim more, it is no photo's, and is passed over."""
@@ -141,9 +127,9 @@ def decode_photo(content: bytes, size: tuple[int, int] | None = None) -> Image.I
             image.load()
             turn = _UPRIGHT.get(_orientation(image))
             if image.mode.startswith(("I", "F")):
-                image = _grey_to_rgb(image, content, format_name)
+                image = grey_to_rgb(image, content, format_name)
             else:
-                image = _to_rgb(image)
+                image = to_rgb(image)
             return image if turn is None else image.transpose(turn)
 
     return _with_opened(content, decode)
@@ -229,47 +215,6 @@ def open_unchanged(path: Path, content_hash: bytes, size: tuple[int, int]) -> Im
     return decode_photo(content, size)
 
 
-def frame(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
-    """Give a photo the shape of a size, but for its number of pixels, unless it is stretched.
-
-    Args:
-        image: RGB photo of any size.
-        size: height and width, in pixels, that the caller will bring it to.
-        fit: `crop` takes the largest part in its middle that has the shape; `pad` puts the
-            whole photo in the middle of the smallest such shape; `stretch` leaves it as it is.
-    """
-    height, width = size
-    if fit == "pad":
-        side = max(image.width / width, image.height / height)
-        if side**2 * width * height > _LARGEST_FRAME:  # a strip of pixels in a vast square
-            image = image.reduce(max(2, int(side) // 2))
-    wanted_width = round(image.height * width / height)
-    wanted_height = round(image.width * height / width)
-    if fit == "stretch" or wanted_width == image.width:
-        return image
-    if (wanted_width < image.width) == (fit == "crop"):
-        framed_width, framed_height = max(1, wanted_width), image.height
-    else:
-        framed_width, framed_height = image.width, max(1, wanted_height)
-    left, top = (image.width - framed_width) // 2, (image.height - framed_height) // 2
-    if fit == "crop":
-        return image.crop((left, top, left + framed_width, top + framed_height))
-    framed = Image.new("RGB", (framed_width, framed_height), MEAN_COLOUR)
-    framed.paste(image, (-left, -top))
-    return framed
-
-
-def fit_to(image: Image.Image, size: tuple[int, int], fit: Fit = "stretch") -> np.ndarray:
-    """Bring an image to a size, averaging where it shrinks.
-
-    Returns:
-        uint8 array of shape `(height, width, 3)`, RGB, 0 to 255.
-    """
-    height, width = size
-    framed = frame(image, size, fit)
-    return np.asarray(framed.resize((width, height), Image.Resampling.BILINEAR))
-
-
 def read_photo(path: Path, size: tuple[int, int], fit: Fit = "stretch") -> np.ndarray:
     """Read a photo as it is shown to the network.
 
@@ -318,7 +263,7 @@ def open_any(photo: Photo, size: tuple[int, int]) -> Image.Image:
                 photo.save(buffer, "TIFF")
                 image = decode_photo(buffer.getvalue(), size)
             else:
-                image = _to_rgb(photo)
+                image = to_rgb(photo)
             return image if turn is None else image.transpose(turn)
     if not isinstance(photo, np.ndarray):
         raise DataError(
@@ -340,42 +285,6 @@ def is_flat(pixels: np.ndarray) -> bool:
     step = max(1, min(pixels.shape[:2]) // 64)
     low, high = np.percentile(pixels[::step, ::step].reshape(-1, 3), (1, 99), axis=0)
     return bool((high - low).max() < _MIN_SPREAD)
-
-
-def _grey_to_rgb(image: Image.Image, content: bytes, format_name: str) -> Image.Image:
-    """A grey photo of more than 8 bits in RGB, its values scaled as `greys` says."""
-    values = np.asarray(image)  # (height, width)
-    if image.mode == "I" and is_unsigned(content, format_name):
-        values = values.view(np.uint32)
-    limits = find_range(values, declared_range(content, format_name))
-    whole = np.empty(values.shape, np.uint8)
-    rows = max(1, _STRIP_PIXELS // image.width)
-    for top in range(0, image.height, rows):
-        whole[top : top + rows] = to_eight_bits(values[top : top + rows], limits)
-    if is_inverted(content, format_name):
-        whole = 255 - whole
-    return Image.fromarray(whole).convert("RGB")
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """In RGB; a large picture strip by strip, so that it is in memory once in each mode."""
-    if image.mode == "RGB" and not image.has_transparency_data:
-        return image
-    rows = max(1, _STRIP_PIXELS // image.width)
-    if rows >= image.height:
-        return _strip_to_rgb(image)
-    whole = Image.new("RGB", image.size)
-    for top in range(0, image.height, rows):
-        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        whole.paste(_strip_to_rgb(strip), (0, top))
-    return whole
-
-
-def _strip_to_rgb(image: Image.Image) -> Image.Image:
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
 
 
 def _reason(error: Exception) -> str:

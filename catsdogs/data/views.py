@@ -11,7 +11,8 @@ from PIL import Image
 
 from catsdogs.config import AugmentConfig, Config, Fit
 from catsdogs.data.dataset import Sample
-from catsdogs.data.images import MEAN_COLOUR, fit_to, frame, is_flat, open_unchanged
+from catsdogs.data.framing import MEAN_COLOUR, fit_to, frame
+from catsdogs.data.images import is_flat, open_unchanged
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from catsdogs import __version__
 from catsdogs.config import Fit
-from catsdogs.data.images import MEAN_COLOUR
+from catsdogs.data.framing import MEAN_COLOUR
 from catsdogs.errors import CatsdogsError
 from catsdogs.network import layers
 from catsdogs.network.network import Network

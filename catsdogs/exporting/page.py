@@ -18,7 +18,7 @@ import numpy as np
 
 from catsdogs import __version__
 from catsdogs.config import Fit
-from catsdogs.data.images import MEAN_COLOUR
+from catsdogs.data.framing import MEAN_COLOUR
 from catsdogs.errors import CatsdogsError
 from catsdogs.exporting.stored_weights import Precision, kernel_channel_axis, store_array
 from catsdogs.model.known_photos import ARRAYS, NEITHER, KnownPhotos

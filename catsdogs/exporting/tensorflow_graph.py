@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from catsdogs.config import Fit
-from catsdogs.data.images import MEAN_COLOUR
+from catsdogs.data.framing import MEAN_COLOUR
 from catsdogs.errors import CatsdogsError
 from catsdogs.network import layers
 from catsdogs.network.network import Network
