@@ -75,6 +75,7 @@ docs: .venv/dev ## build the site in site/, with warnings as errors
 docs-pages: .venv/dev ## write the pages of docs/ that follow from the code
 	$(BIN)/python docs/write_pages.py
 	$(BIN)/python docs/run_walkthrough.py
+	$(BIN)/python docs/run_notebook.py
 	$(BIN)/python docs/draw_rooms.py
 
 dist: .venv/dev ## make the wheel and the source archive, and look at them

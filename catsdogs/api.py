@@ -4,17 +4,16 @@
 prints, exits or catches signals; errors are those of `catsdogs.errors`.
 """
 
-import io
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from PIL import Image
 
+from catsdogs.answers import Explanation, Prediction
 from catsdogs.config import Config
 from catsdogs.config_file import settled_config
 from catsdogs.console import Console, LineListener
@@ -26,86 +25,18 @@ if TYPE_CHECKING:  # these import the network's engine
     from catsdogs.commands.check import CheckResult
     from catsdogs.evaluation.figures import Evaluation
     from catsdogs.exporting.model_writer import ExportResult
-    from catsdogs.exporting.stored_weights import Precision as WeightPrecision
+    from catsdogs.exporting.stored_weights import Precision
     from catsdogs.model.metadata import Metadata
     from catsdogs.training.training_run import TrainResult
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answer for one photo; in a notebook, a table.
-
-    Attributes:
-        probabilities: class names to probabilities, most probable first; empty where the photo
-            could not be read.
-        error: why it could not be read; empty otherwise.
-        strangeness: share of ordinary photos that look less strange to the model, 0 to below 1;
-            None where it cannot tell.
-        refused_as: `neither` where the model refuses the photo as too strange; empty otherwise.
-    """
-
-    probabilities: Mapping[str, float]
-    error: str = ""
-    strangeness: float | None = None
-    refused_as: str = ""
-
-    @property
-    def class_name(self) -> str:
-        """The most probable class, or `neither`; empty where the photo could not be read."""
-        return self.refused_as or next(iter(self.probabilities), "")
-
-    @property
-    def probability(self) -> float:
-        """Of the most probable class, 0 to 1; 0 where the photo could not be read."""
-        return next(iter(self.probabilities.values()), 0.0)
-
-    def _repr_html_(self) -> str:
-        from catsdogs.reporting.notebook import prediction_html
-
-        return prediction_html(self.probabilities, self.error, self.refused_as, self.strangeness)
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Where in a photo a class was seen; in a notebook, a picture.
-
-    Attributes:
-        prediction: the answer for the photo.
-        class_name: the class that is explained.
-        heat: float32 `(rows, columns)` over the whole photo, 0 to 1, 1 where most speaks for
-            the class.
-        picture: the photo, and beside it the photo with the heat over it.
-    """
-
-    prediction: Prediction
-    class_name: str
-    heat: np.ndarray
-    picture: Image.Image
-
-    def save(self, path: str | Path) -> None:
-        """Write the picture, whole or not at all, in the format of the path's ending.
-
-        Raises:
-            DataError: it cannot be written.
-        """
-        from catsdogs.files import replacing
-
-        with replacing(Path(path)) as part:
-            self.picture.save(part)
-
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.picture.save(buffer, "png")
-        return buffer.getvalue()
 
 
 class Model:
     """A trained classifier, loaded by `catsdogs.load`.
 
     Attributes:
-        path: of its file.
+        path: where its file lies.
         class_names: in the order of its output.
-        image_size: height and width in pixels that photos are brought to.
+        image_size: height and width, in pixels, that photos are brought to.
         metadata: what the file says about itself; None for a plain Keras file.
     """
 
@@ -120,7 +51,7 @@ class Model:
     ) -> None:
         from catsdogs.model.predictor import Predictor
 
-        self.path = Path(path)
+        self.path: Path = Path(path)
         names = None if class_names is None else list(class_names)
         self._names_given = names
         self._predictor = Predictor(self.path, precision, names, engine, unknown=unknown)
@@ -155,8 +86,8 @@ class Model:
         True
 
         Args:
-            photos: one, or any number in a list, an iterator, or an array of shape
-                `(photos, height, width, 3)`.
+            photos: one, or any number in a list, an iterator, or a uint8 array of shape
+                `(photos, height, width, 3)`, RGB, 0 to 255.
             progress: is told how it is getting on; None: nobody is.
 
         Returns:
@@ -213,8 +144,11 @@ class Model:
         >>> model.explain("image.jpg").save("cam.png")
 
         Args:
-            photo: one.
+            photo: the photo.
             class_name: the class to look for; None takes the most probable one.
+
+        Returns:
+            The answer, and the heat over the photo, by Grad-CAM.
 
         Raises:
             DataError: the photo cannot be read.
@@ -235,7 +169,7 @@ class Model:
         self,
         output: str | Path,
         *,
-        precision: "WeightPrecision | None" = None,
+        precision: "Precision | None" = None,
         resize: bool = True,
         data: str | Path | None = None,
         progress: LineListener | None = None,
@@ -255,7 +189,11 @@ class Model:
             data: photos to check the file on; None: those that the model was validated with.
             progress: is told how it is getting on; None: nobody is.
 
+        Returns:
+            What was written, and how its answers compare with those of the model.
+
         Raises:
+            ConfigError: the ending tells no format, or the format has no such precision.
             CatsdogsError: the model cannot be exported, a package is missing, or the file cannot
                 be written or answers otherwise; what was there before is unchanged.
         """
@@ -301,6 +239,9 @@ def check(
         fast: look at contents and headers alone: no decoding, no near copies.
         progress: is told how it is getting on; None: nobody is.
 
+    Returns:
+        All findings, the most serious kinds first, and the numbers of photos.
+
     Raises:
         DataError: the folder is missing or holds no photos.
     """
@@ -331,6 +272,9 @@ def load(
         unknown: the share of ordinary photos, 0 to 0.5, that may be answered by `neither`: those
             that are stranger than all others; 0: none; None: as the model was trained.
 
+    Returns:
+        The model, ready to answer.
+
     Raises:
         ModelFileError: the file is missing, damaged, or not admitted.
         ConfigError: a setting is wrong.
@@ -347,8 +291,13 @@ def train(
 ) -> "TrainResult":
     """Train a classifier on a folder of photos per class, and save it.
 
-    >>> result = catsdogs.train("data", epochs=1, subsample=10, **{"model.weights": "random"},
-    ...                         model={"image_size": (32, 32)}, output="models/new.h5")
+    >>> result = catsdogs.train(
+    ...     "data",
+    ...     epochs=1,
+    ...     subsample=10,
+    ...     model={"image_size": (32, 32)},
+    ...     **{"model.weights": "random", "output": "models/new.h5"},
+    ... )
     >>> result.score.accuracy == catsdogs.load(result.model_path).metadata.validation.accuracy
     True
 
@@ -395,10 +344,17 @@ def finetune(
 
     Args:
         model: the one to start from, or its file; it is replaced unless `output` is given.
-        data: as for `train`.
-        config: likewise; its section `model` is that of the model.
-        progress: likewise.
-        settings: likewise, of the section `finetune`.
+        data: the folder of photos, or a CSV of them; None: as configured, `data` by default.
+        config: all settings, or the path of a TOML file with what differs from the defaults; its
+            section `model` is that of the model.
+        progress: is told how it is getting on; None: nobody is.
+        settings: keys of the configuration, laid over `config`, as `train` takes them, those of
+            the section `finetune` by their last name.
+
+    Returns:
+        What `train` returns. Epoch 0 of the history is the model that it started from, with its
+        head brought up to these photos where that made it better; where that epoch was kept, no
+        later one was better.
 
     Raises:
         CatsdogsError: model, photos, settings or output cannot be used.

@@ -85,7 +85,7 @@ class DataConfig(_Section):
 
     dir: PathText = Field("data", json_schema_extra=_FREE_EVERYWHERE)
     """Holds train/ and validation/ (or val/, valid/), or the class folders themselves; or a CSV
-    that lists photos (docs/manifest.md)."""
+    that lists photos (docs/data.md)."""
     classes: Classes = {}
     """What photos that are labelled so count as: `tabby = "cat"` renames, several with one name
     are put together, `misc = false` leaves out. Those that are not named stay as they are."""
@@ -111,11 +111,13 @@ class AugmentConfig(_Section):
     """So many views in turn, one an epoch; the first is the photo itself. 0: a fresh view of
     every photo in every epoch, streamed through the whole network."""
     flip: bool = True
-    """Mirror every other view left to right."""
+    """Mirror half of the views left to right, by chance."""
     rotation_degrees: float = Field(15.0, ge=0, le=180)
+    """Greatest rotation, either way."""
     shift: float = Field(0.08, ge=0, lt=1)
     """Greatest shift, as a share of the width and of the height."""
     shear_degrees: float = Field(5.0, ge=0, le=60)
+    """Greatest shear, either way."""
     zoom: float = Field(0.15, ge=0, lt=1)
     """Scale between 1 - zoom and 1 + zoom."""
     brightness: float = Field(0.15, ge=0, lt=1)
@@ -184,11 +186,15 @@ class ModelConfig(_Section):
     """Height and width in pixels that every photo is brought to; by default, what the backbone
     was trained with, 224 for VGG16."""
     fit: Fit = Field(default_factory=lambda values: _input_of(values).fit)
-    """How; by default, what is best for the backbone."""
+    """How: stretched; its centre, as large as it goes; or whole, with ImageNet's mean colour beside
+    it. By default, what is best for the backbone."""
     pooling: Literal["average", "max", "flatten"] = "average"
+    """What makes one vector of the backbone's output: the mean or the largest value over all
+    places, or all values one after the other."""
     head_units: int = Field(256, ge=0, le=65536)
     """Width of the dense layer between pooling and classes; 0: none, as in a logistic head."""
     dropout: float = Field(0.5, ge=0, lt=1)
+    """Share of the dense layer's outputs that each training step leaves out."""
 
 
 class HeadConfig(_Section):
@@ -233,13 +239,16 @@ class FinetuneConfig(_Section):
     """The lowest block that is trained; all above it are trained too. auto: the backbone's own
     choice, block5 of VGG16."""
     epochs: Count = Field(2, ge=1)
+    """At most; `patience` may end it sooner."""
     head_epochs: Count = Field(20, ge=0)
     """Before, at most so many epochs of the head alone, on stored features; the better of the two
     heads goes on. 0: none. A logistic head is solved instead."""
     batch_size: int = Field(32, ge=1, le=4096)
+    """Photos in a step, on all devices together."""
     learning_rate: float = Field(1e-5, gt=0, le=1)
     """Of Adam: larger steps destroy what ImageNet taught the convolutions."""
     patience: Count = Field(3, ge=0)
+    """Stop after so many epochs without a better validation loss; 0 never stops early."""
 
 
 class UnknownConfig(_Section):
@@ -254,6 +263,7 @@ class CacheConfig(_Section):
     """The store of what the frozen layers computed."""
 
     enabled: bool = Field(True, json_schema_extra=_FREE_ON_RESUME)
+    """Whether features are kept for later runs; false: for this one alone, in memory."""
     dir: PathText = Field("", json_schema_extra=_FREE_EVERYWHERE)
     """Empty: the user's cache folder."""
     max_gib: float = Field(10.0, gt=0, le=100_000, json_schema_extra=_FREE_EVERYWHERE)
@@ -278,15 +288,21 @@ class RunConfig(_Section):
 
 
 class Config(_Section):
-    """Everything that can be adjusted, in sections that are handed down as they are."""
+    """Everything that can be adjusted, in sections that are handed down as they are.
+
+    >>> catsdogs.Config(seed=1, train={"epochs": 5}).train.epochs
+    5
+    """
 
     seed: int = Field(0, ge=0, lt=2**32)
-    """Of subsampling, augmentation, initial weights, dropout and the order of photos."""
+    """Where all chance begins: subsampling, augmentation, initial weights, dropout and the order of
+    photos."""
     engine: Literal["auto", "keras", "ncnn"] = "auto"
     """What computes answers and frozen layers; auto: what is quickest here."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What the convolutions compute in; files are float32 always."""
     output: PathText = Field("models/catsdogs.h5", json_schema_extra=_FREE_EVERYWHERE)
+    """The model file, which ends in `.h5`."""
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()

@@ -32,15 +32,15 @@ class CatsdogsError(Exception):
         key: what to set to get out of it: a key of the configuration, such as `data.dir`, or
             an argument of the command, such as `model`; None where neither helps.
         sequel: a sentence that comes after the way out; empty for none.
-        exit_code: of the command line.
+        exit_code: exit status of the command line: 1, and 2 for a `ConfigError`.
     """
 
-    exit_code = 1
+    exit_code: int = 1
 
     def __init__(self, message: object = "", key: str | None = None) -> None:
         super().__init__(message)
-        self.key = key
-        self.sequel = ""
+        self.key: str | None = key
+        self.sequel: str = ""
 
     @property
     def message(self) -> str:

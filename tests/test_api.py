@@ -66,7 +66,8 @@ def test_importing_catsdogs_imports_nothing_else():
 
 def test_examples_in_the_docstrings_are_true():
     names = {"catsdogs": catsdogs, "Path": Path}
-    found = doctest.DocTestFinder().find(api, globs=names)
+    finder = doctest.DocTestFinder()
+    found = [*finder.find(api, globs=names), *finder.find(catsdogs.Config, "Config", globs=names)]
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     for test in found:
         runner.run(test)

@@ -28,6 +28,7 @@ FLOORS = [
     "serving",
     "reporting",
     "commands",
+    "answers",
     "api",
     "cli",
     "__main__",

@@ -31,7 +31,8 @@ class Finding:
     """Something about one file, or about several that belong together.
 
     Attributes:
-        kind: a key of `KINDS`.
+        kind: `leak`, `duplicate` or another key of `catsdogs.checking.findings.KINDS`, which says
+            what each means.
         paths: the files or folders it is about, the first one first in order.
         detail: what it is in this case.
     """

@@ -24,12 +24,12 @@ class CheckResult:
     """What was found in a folder.
 
     Attributes:
-        folder: the folder.
+        folder: which one, or the CSV.
         counts: splits to classes to numbers of photos, readable or not.
-        findings: in the order of `KINDS`, then of paths.
+        findings: the most serious kinds first, then by path.
         moved: what went into quarantine; None where none was asked for.
         unmoved: what could not be moved, with the reason.
-        seconds: wall time.
+        seconds: wall time of the check.
     """
 
     folder: Path

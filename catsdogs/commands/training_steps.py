@@ -101,7 +101,7 @@ def describe(
         weights=weights,
         data_fingerprint=dataset.fingerprint(),
         num_photos={split: dataset.count(split) for split in dataset.splits},
-        validation=history.kept_score(dataset),
+        validation=history.kept_score(dataset.count(VALIDATION)),
         temperature=finisher.temperature,
         unknown=unknown,
         limits=limits,

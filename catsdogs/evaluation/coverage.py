@@ -20,7 +20,7 @@ class Refusal:
 
     Attributes:
         share: of ordinary photos that it may refuse.
-        num_photos: asked for.
+        num_photos: how many were asked for.
         num_answered: of them, those that got a class.
         num_correct: of these, those that got theirs.
     """

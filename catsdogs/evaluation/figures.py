@@ -78,8 +78,8 @@ class Uncalibrated:
 
     Attributes:
         temperature: above 1, the model had been too sure.
-        loss: as in `Evaluation`.
-        calibration_error: likewise.
+        loss: mean log loss in nats, as in `Evaluation`.
+        calibration_error: 0 to 1, as in `Evaluation`.
     """
 
     temperature: float
@@ -93,13 +93,13 @@ class Evaluation:
 
     Attributes:
         class_names: in the order of rows and columns.
-        num_photos: one or more.
+        num_photos: how many, one or more.
         num_correct: photos whose most probable class is theirs.
         loss: mean log loss in nats; probabilities below 2.2e-16 count as that much.
         roc_auc: area under the ROC curve: of the second of two classes; beyond two, mean of
             each class against the rest, over the classes that have photos. None where all
             photos belong to one class.
-        calibration_error: expected calibration error: mean distance of confidence and
+        calibration_error: expected calibration error, 0 to 1: mean distance of confidence and
             accuracy over the bins, weighted by their photos.
         bins: those with photos, from low to high.
         confusion: photos by true class (rows) and predicted class (columns).

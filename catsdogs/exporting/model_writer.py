@@ -28,6 +28,7 @@ from catsdogs.network.layers import Concatenate, Rescaling
 from catsdogs.network.network import Network
 
 Format = Literal["onnx", "tflite", "saved_model", "html"]
+"""What a model is exported as."""
 
 SUFFIXES: dict[str, Format] = {".onnx": "onnx", ".tflite": "tflite", ".html": "html"}
 """What the ending of a name chooses; no ending is a SavedModel folder."""
@@ -43,8 +44,9 @@ class ExportResult:
     Attributes:
         path: the file or folder.
         beside: the file of class names, where the format cannot hold them.
-        format, precision: of it.
-        num_bytes: its size.
+        format: what was chosen by the ending of its name, or given.
+        precision: of the weights in it.
+        num_bytes: its size, in bytes.
         takes: what it takes, in words.
         check: how it compares with the model.
         checked_on: which photos that was measured on, in words.

@@ -52,11 +52,11 @@ class SelfCheck:
     """How an exported file compares with its model.
 
     Attributes:
-        num_photos: that both answered.
-        num_same: for which both name the same class.
-        largest_difference: of a probability, on any photo.
-        its_photo: which one.
-        mean_difference: of the most probable class's probability.
+        num_photos: how many both have answered.
+        num_same: of them, those for which both name the same class.
+        largest_difference: of a probability, on any photo, 0 to 1.
+        its_photo: the name of that photo.
+        mean_difference: of the most probable class's probability, over all photos, 0 to 1.
     """
 
     num_photos: int

@@ -9,6 +9,7 @@ from catsdogs.network import layers
 from catsdogs.network.network import Network
 
 Precision = Literal["float32", "float16", "int8"]
+"""What the weights of an exported file are kept in."""
 
 
 @dataclass(frozen=True)

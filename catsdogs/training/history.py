@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from catsdogs.config import Config
-from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset
+from catsdogs.data.dataset import TRAIN, Dataset
 from catsdogs.evaluation.score import Score
 from catsdogs.run import Command
 from catsdogs.training.heads.logistic import balanced_weights
@@ -136,10 +136,10 @@ class Epoch:
     Attributes:
         number: from 1; 0 is the state before training, which has no training figures.
         learning_rate: of this epoch.
-        loss: over the training photos as they were trained on, with dropout.
-        accuracy: likewise.
-        validation_loss: after the epoch.
-        validation_accuracy: likewise.
+        loss: over the training photos as they were trained on, with dropout; None of epoch 0.
+        accuracy: of the same; None of epoch 0.
+        validation_loss: over the validation photos, after the epoch.
+        validation_accuracy: of the same.
         seconds: wall time of training and validation, and of features computed for it.
     """
 
@@ -176,13 +176,20 @@ class History:
     as_it_was: Epoch | None = None
     calibrated_loss: float | None = None
 
-    def kept_score(self, dataset: Dataset) -> Score:
-        """The saved model's figures on the validation photos."""
+    def kept_score(self, num_photos: int) -> Score:
+        """Give the saved model's figures on the validation photos.
+
+        Args:
+            num_photos: how many validation photos there are, one or more.
+
+        Returns:
+            Loss, with the temperature where there is one, and accuracy of the kept epoch.
+        """
         loss = self.calibrated_loss
         return Score(
             loss=self.kept.validation_loss if loss is None else loss,
             accuracy=self.kept.validation_accuracy,
-            num_photos=dataset.count(VALIDATION),
+            num_photos=num_photos,
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 from catsdogs.config import Config
 from catsdogs.console import Console
-from catsdogs.data.dataset import Dataset
+from catsdogs.data.dataset import VALIDATION, Dataset
 from catsdogs.errors import DataError
 from catsdogs.model.metadata import package_versions
 from catsdogs.network.device import device_name
@@ -74,7 +74,8 @@ class RunRecorder(RunListener):
             self.can_be_resumed = True
 
     def finish(self, history: History) -> None:
-        dataset, score = self._dataset, history.kept_score(self._dataset)
+        dataset = self._dataset
+        score = history.kept_score(dataset.count(VALIDATION))
         self._run_dir.write_metrics(
             RunMetrics(
                 command=self._command,

@@ -271,7 +271,7 @@ class TrainingRun:
         result = TrainResult(
             self.run_dir.path,
             Path(self._config.output),
-            history.kept_score(self._dataset),
+            history.kept_score(self._dataset.count(VALIDATION)),
             history,
             len(self._dataset.unreadable),
             self._seconds(),
