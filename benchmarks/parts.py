@@ -109,7 +109,7 @@ def finetune(settings: Settings) -> list[Row]:
 
 
 def predict(settings: Settings) -> list[Row]:
-    """`predict` of many photos against a loop of `load_img` and `model.predict`; and of one."""
+    """`predict` of many photos against a loop of `load_img` and Keras' `predict`; and of one."""
     _ours(settings, "train", settings.work / "cache-predict", "--subsample=20", "--epochs=1")
     photos = list_photos(settings.data / "validation")
     classic_count = min(100, len(photos))

@@ -89,8 +89,8 @@ The times and sizes of memory on the pages [results](results.md), [engines](engi
 in a clone of the repository, on photos of yours with `train/` and `validation/`. (The tables below
 are written from the code by `make docs-pages`.)
 
-    make bench                                                     # all parts but scaling, on data/
-    .venv/bin/python -m benchmarks train predict --data photos     # some of them
+    make bench                                    # all parts but scaling, on data/
+    .venv/bin/python -m benchmarks train predict --data photos
 
 It prints a table and writes `benchmark.json` (`--output`), with the processor, the precision and
 the versions. `--size` gives height and width of the photos in pixels, `--repeats` how often each

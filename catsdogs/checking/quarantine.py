@@ -41,7 +41,7 @@ class Move:
     Attributes:
         source: where it came from, in the data folder.
         target: where it went, below the folder of the quarantine or in the data folder.
-        reason: why.
+        reason: why it was moved, in words.
     """
 
     source: Path
