@@ -20,6 +20,7 @@ from catsdogs.console import Console, LineListener
 from catsdogs.data.images import Photo
 from catsdogs.errors import DataError
 from catsdogs.network.backend import import_backend
+from catsdogs.text import some_of
 
 if TYPE_CHECKING:  # these import the network's engine
     from catsdogs.commands.check import CheckResult
@@ -61,7 +62,7 @@ class Model:
 
     def __repr__(self) -> str:
         height, width = self.image_size
-        return f"<catsdogs model {self.path}: {', '.join(self.class_names)}, {height} x {width}>"
+        return f"<catsdogs model {self.path}: {some_of(self.class_names)}, {height} x {width}>"
 
     @overload  # mypy finds that a path is a sequence of paths
     def predict(  # type: ignore[overload-overlap]

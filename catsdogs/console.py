@@ -11,8 +11,9 @@ from typing import Protocol, TextIO
 
 import rich.console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
-from catsdogs.text import printable
+from catsdogs.text import printable, wrapped
 
 _PLAIN_INTERVAL_SECONDS = 10.0
 """Between two lines about the same task where there is no terminal."""
@@ -72,6 +73,11 @@ class Console:
         """What hands its lines to a listener, or to nobody."""
         return cls(io.StringIO() if listener is None else _Lines(listener))  # type: ignore[arg-type]
 
+    @property
+    def _has_bars(self) -> bool:
+        """Whether lines can be changed, and how wide they are is known."""
+        return self._rich.is_terminal and not self._rich.is_dumb_terminal
+
     def log_to(self, path: Path) -> None:
         """From now on, write all that is said into a file as well, with what was said before.
 
@@ -90,7 +96,8 @@ class Console:
 
     def _say(self, text: str, style: str | None) -> None:
         line = printable(text)
-        self._rich.print(line, style=style)
+        shown = wrapped(line, self._rich.width) if self._has_bars else line
+        self._rich.print(shown, style=style)
         if self._log_path is None:
             self._said.append(line)
         else:
@@ -118,16 +125,16 @@ class Console:
             what: what is counted, where it is not photos.
         """
         meter = _Meter(total, batch_size, what)
-        if not self._rich.is_terminal or self._rich.is_dumb_terminal:
+        if not self._has_bars:
             yield _PlainTask(self, title, meter)
             return
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(10),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
         )
         with Progress(*columns, console=self._rich, transient=True) as progress:
-            yield _BarTask(progress, title, meter)
+            yield _BarTask(progress, title, meter, self._rich)
 
 
 class _Meter:
@@ -145,14 +152,19 @@ class _Meter:
         self.done += count
         self._figures = figures
 
-    @property
-    def text(self) -> str:
+    def text(self, width: int | None = None) -> str:
+        """How far it is; where that is too wide, without the rate, then without figures."""
         seconds = time.monotonic() - self._start
         rate = self.done / seconds if seconds > 0 else 0.0
-        parts = [self._count(), f"{rate:,.0f}/s"]
+        speed = f"{rate:,.0f}/s"
+        parts = [self._count(), speed]
         if self.total is not None and rate > 0:
             parts.append(f"{format_duration((self.total - self.done) / rate)} left")
-        parts += [f"{name} {value:.4f}" for name, value in self._figures.items()]
+        figures = [f"{name} {value:.4f}" for name, value in self._figures.items()]
+        parts += figures
+        for least in (speed, *reversed(figures)):
+            if width is not None and len("  ".join(parts)) > width:
+                parts.remove(least)
         return "  ".join(parts)
 
     def _count(self) -> str:
@@ -165,14 +177,26 @@ class _Meter:
 
 
 class _BarTask:
-    def __init__(self, progress: Progress, title: str, meter: _Meter) -> None:
+    """A bar of ten columns, of fewer where the terminal is narrow; then the title yields."""
+
+    def __init__(
+        self, progress: Progress, title: str, meter: _Meter, console: rich.console.Console
+    ) -> None:
         self._meter = meter
         self._progress = progress
+        self._title = Text(title)
+        self._console = console
         self._id = progress.add_task(title, total=meter.total, text="")
 
     def advance(self, count: int, **figures: float) -> None:
         self._meter.advance(count, figures)
-        self._progress.update(self._id, completed=self._meter.done, text=self._meter.text)
+        room = self._console.width - len(" ━ ")
+        text = self._meter.text(room - self._title.cell_len)
+        title = self._title.copy()
+        title.truncate(max(1, room - len(text)), overflow="ellipsis")
+        self._progress.update(
+            self._id, completed=self._meter.done, text=text, description=title.plain
+        )
 
 
 class _PlainTask:
@@ -187,7 +211,7 @@ class _PlainTask:
         now = time.monotonic()
         if now - self._last >= _PLAIN_INTERVAL_SECONDS:
             self._last = now
-            self._console.note(f"{self._title}  {self._meter.text}")
+            self._console.note(f"{self._title}  {self._meter.text()}")
 
 
 def format_duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def some_of(things: Sequence[object], most: int = 10) -> str:
+    """The first few of some names, and how many more there are: `a, b, c and 34 more`."""
+    named, more = ", ".join(map(str, things[:most])), len(things) - most
+    return f"{named} and {more:,} more" if more > 0 else named
+
+
 def printable(text: str) -> str:
     """Write out control characters, so that no name can break a line or act on a terminal."""
     if text.isprintable():
@@ -34,6 +41,23 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )
+
+
+def wrapped(text: str, width: int) -> str:
+    """A message in lines of so many columns, all but the first indented.
+
+    It breaks between words: what stands between backticks, to be copied, is one word. A word that
+    is wider than a line, such as a path, stays whole and is the terminal's to break.
+    """
+    from rich.cells import cell_len  # not needed by `catsdogs --help`
+
+    lines = [""]
+    for space, word in re.findall(r"(\s*)(`[^`]*`\S*|\S+)", text):
+        if lines[-1] and cell_len(lines[-1] + space + word) > width:
+            lines.append(f"  {word}")
+        else:
+            lines[-1] += space + word
+    return "\n".join(lines)
 
 
 def is_unicode(name: str) -> bool:

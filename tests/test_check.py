@@ -16,6 +16,8 @@ from PIL import Image
 
 from catsdogs.checking.near_copies import find_near_copies, signature_of
 from catsdogs.cli import main
+from catsdogs.commands.check import CheckResult
+from catsdogs.reporting.findings import findings_as_text
 
 
 def call(*arguments, code):
@@ -535,3 +537,14 @@ def test_a_quarantine_of_another_folder_is_not_restored_into_the_named_one(data)
     (data / ".catsdogs-quarantine").unlink()
     call("--restore", "bad", code=1)
     assert call("data", "--restore", "bad", code=0).stdout == "4 files brought back from bad\n"
+
+
+def test_of_many_classes_the_smallest_and_the_largest_are_named():
+    counts = {f"breed{number}": 30 - number for number in range(1, 13)}
+    found = CheckResult(Path("data"), {"train": counts, "test": {"breed1": 4}}, [], None, [], 1.0)
+    assert list(findings_as_text(found)) == [
+        "train           282 photos: 12 classes of 18 (breed12) to 29 (breed1) each",
+        "test              4 photos: 4 breed1",
+        "",
+        "nothing found",
+    ]

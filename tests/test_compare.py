@@ -38,7 +38,6 @@ def test_the_better_model_is_named(folder, call):
         "B is better (exact McNemar test, p = 0.016, below 0.05)",
     ]
     assert result.stderr.splitlines() == [
-        "evaluating 8 photos of data/test",
         "warning: data/test/dogs/bad.jpg is not counted: not a picture, or damaged at its start",
     ]
 

@@ -49,10 +49,21 @@ def test_notes_and_warnings_are_plain_lines_where_there_is_no_terminal():
     assert stream.getvalue() == "trained\nwarning: cat.jpg is skipped\n"
 
 
-def test_long_note_stays_on_one_line():
-    stream = io.StringIO()
+@pytest.mark.parametrize("terminal", ["", "dumb"])
+def test_long_note_stays_on_one_line_where_no_width_is_known(monkeypatch, terminal):
+    monkeypatch.setenv("TERM", terminal or "xterm")
+    stream = Terminal() if terminal else io.StringIO()
     Console(stream).note("path " * 100)
     assert stream.getvalue() == "path " * 100 + "\n"
+
+
+def test_long_note_is_broken_between_words_on_a_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = Terminal()
+    Console(stream).note("no photo has more than 160 pixels on its shorter side: see `--help`")
+    assert stream.getvalue() == (
+        "no photo has more than 160 pixels on its\n  shorter side: see `--help`\n"
+    )
 
 
 def test_brackets_and_colons_are_no_markup():
@@ -131,6 +142,26 @@ def test_bar_shows_title_and_every_figure_on_80_columns(clock):
         r"epoch 1/5 ━.* step 63/1,250 .*250/s .*loss 0\.2500 .*accuracy 0\.5000",
         without_escapes(stream.getvalue()),
     )
+
+
+@pytest.mark.parametrize(
+    ("columns", "bar"),
+    [
+        (81, "epoch 1/5 ━ 1,000/4,000 photos  250/s  12.0 s left  loss 0.2500  accuracy 0.5000"),
+        (79, "epoch 1/5 ━ 1,000/4,000 photos  12.0 s left  loss 0.2500  accuracy 0.5000"),
+        (60, "epoch 1/5 ━ 1,000/4,000 photos  12.0 s left  loss 0.2500"),
+        (43, "epoch 1/5 ━ 1,000/4,000 photos  12.0 s left"),
+        (40, "epoch… ━ 1,000/4,000 photos  12.0 s left"),
+    ],
+)
+def test_narrow_bar_keeps_the_count_and_the_time_left(clock, monkeypatch, columns, bar):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream = Terminal()
+    with Console(stream).task("epoch 1/5", 4000) as task:
+        clock.seconds += 4
+        task.advance(1000, loss=0.25, accuracy=0.5)
+    last = without_escapes(stream.getvalue()).split("\r")[-2]
+    assert re.sub("[━╸╺]+", "━", last.split("\n")[0]).rstrip() == bar
 
 
 def test_bar_goes_when_the_work_ends():

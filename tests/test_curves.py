@@ -1,6 +1,7 @@
 import io
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -41,6 +42,23 @@ def test_the_start_of_fine_tuning_has_no_training_figure():
     assert np.isnan(training[0][1])
     assert training[1:] == [(1, 0.91), (2, 0.92), (3, 0.93)]
     assert lines_of(axes)["kept epoch"] == [(0, 0.8)]
+
+
+@pytest.mark.parametrize("accuracies", [(1, 1), (0, 1), (0, 0), (0.5, 1)])
+def test_no_axis_goes_beyond_what_its_quantity_can_be(accuracies):
+    epochs = [
+        {
+            "number": number,
+            **dict.fromkeys(("accuracy", "validation_accuracy"), accuracy),
+            **dict.fromkeys(("loss", "validation_loss"), 0.0),
+        }
+        for number, accuracy in enumerate(accuracies, start=1)
+    ]
+    for quantity in ("accuracy", "loss"):
+        (axes,) = draw_curves(Figure(), [RunEpochs("train", epochs, 1)], quantity)
+        low, high = axes.get_ylim()
+        ticks = [tick for tick in axes.get_yticks() if low <= tick <= high]
+        assert 0 <= min(ticks) < max(ticks) <= 1
 
 
 def test_stages_share_one_scale():

@@ -56,7 +56,6 @@ def test_text_is_a_summary_that_ends_in_the_mistakes(folder, call):
     assert lines[18].split()[1:] == ["dogs", "data/test/cats/2_000.png"]
     assert len(lines) == 19
     assert result.stderr.splitlines() == [
-        "evaluating 13 photos of data/test",
         "warning: data/test/dogs/bad.jpg is not counted: not a picture, or damaged at its start",
     ]
 

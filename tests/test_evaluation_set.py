@@ -2,11 +2,11 @@ import pytest
 
 from catsdogs.config import DataConfig
 from catsdogs.data.dataset import load_dataset
-from catsdogs.data.evaluation_set import find_labelled_photos
+from catsdogs.data.evaluation_set import TrainedOn, find_labelled_photos
 from catsdogs.errors import DataError
 
 NAMES = ("cats", "dogs")
-FLATTERING = "they chose the epoch that was kept: the figures are slightly flattering"
+FLATTERING = "these photos chose the epoch that was kept: the figures are slightly flattering"
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_labels_are_names_whatever_the_order_of_the_models_classes(root):
 def test_a_missing_class_is_a_warning(root):
     found = find_labelled_photos(root / "data", ("cats", "dogs", "owls"))
     assert found.warnings == [f"{root}/data/validation has no photos of owls"]
-    assert found.notes == [f"evaluating 4 photos of {root}/data/validation"]
+    assert found.notes == []
 
 
 def test_a_folder_that_is_no_class_is_an_error_that_names_both_sides(root):
@@ -105,7 +105,9 @@ def test_training_photos_alone_are_not_evaluated(root):
 
 def test_photos_that_the_model_was_trained_on_are_warned_about(root):
     (root / "data" / "validation").rename(root / "data" / "train")
-    found = find_labelled_photos(root / "data" / "train", NAMES, [DataConfig(dir="data")])
+    found = find_labelled_photos(
+        root / "data" / "train", NAMES, [TrainedOn(DataConfig(dir="data"))]
+    )
     assert found.warnings == [
         f"{root}/data/train is what the model was trained on: "
         "the figures say nothing about new photos"
@@ -114,8 +116,29 @@ def test_photos_that_the_model_was_trained_on_are_warned_about(root):
 
 def test_photos_that_chose_the_epoch_are_noted(root):
     (root / "data" / "train").mkdir()
-    found = find_labelled_photos(root / "data", NAMES, [DataConfig(dir="data")])
-    assert found.notes == [f"evaluating 4 photos of {root}/data/validation", FLATTERING]
+    found = find_labelled_photos(root / "data", NAMES, [TrainedOn(DataConfig(dir="data"))])
+    assert found.notes == [FLATTERING]
+
+
+@pytest.mark.parametrize("folder", ["data", "data/validation", "unsplit", "photos.csv"])
+def test_a_head_that_was_solved_is_not_flattered(root, make_photos, folder):
+    (root / "data" / "train").mkdir()
+    make_photos(root / "unsplit" / "cats", 5, 5)
+    make_photos(root / "unsplit" / "dogs", 5, 6)
+    rows = [
+        f"unsplit/{name}/{n}_00{i}.png,{name}"
+        for name, n in (("cats", 5), ("dogs", 6))
+        for i in range(5)
+    ]
+    (root / "photos.csv").write_text("\n".join(["path,label", *rows]) + "\n")
+    data = DataConfig(dir=folder.removesuffix("/validation"))
+    notes = {
+        chose: find_labelled_photos(
+            root / folder, NAMES, [TrainedOn(data, chose_epoch=chose)]
+        ).notes
+        for chose in (False, True)
+    }
+    assert notes[True] == [*notes[False], FLATTERING]
 
 
 @pytest.mark.parametrize("layout", ["unsplit", "unsplit/train"])
@@ -126,12 +149,11 @@ def test_of_a_folder_without_splits_only_what_the_training_held_back_is_taken(
     make_photos(root / layout / "dogs", 20, 6)
     config = DataConfig(dir="unsplit", validation_fraction=0.3)
     held_back = load_dataset(config, 7).splits["validation"]
-    found = find_labelled_photos(root / "unsplit", NAMES, [config])
+    found = find_labelled_photos(root / "unsplit", NAMES, [TrainedOn(config)])
     assert [path.name for path in found.paths] == [sample.path.name for sample in held_back]
     assert found.labels == [NAMES[sample.label] for sample in held_back]
     assert found.notes == [
-        f"evaluating {len(held_back)} photos of {root}/unsplit, "
-        "those that training on it holds back",
+        f"taking the {len(held_back)} photos of {root}/unsplit that training on it holds back",
         FLATTERING,
     ]
     assert 4 < len(held_back) < 25
@@ -139,4 +161,7 @@ def test_of_a_folder_without_splits_only_what_the_training_held_back_is_taken(
 
 def test_a_folder_without_splits_that_the_model_has_not_seen_is_taken_whole(root):
     (root / "data" / "validation").rename(root / "other")
-    assert find(root, "other", trained_on=[DataConfig(dir="data")]) == ("other", VALIDATION)
+    assert find(root, "other", trained_on=[TrainedOn(DataConfig(dir="data"))]) == (
+        "other",
+        VALIDATION,
+    )

@@ -33,8 +33,8 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def load(root="photos", **config):
-    return load_dataset(DataConfig(dir=str(root), **config), 0)
+def load(root="photos", as_one=False, **config):
+    return load_dataset(DataConfig(dir=str(root), **config), 0, as_one=as_one)
 
 
 def patients(dataset, split):
@@ -163,9 +163,8 @@ def test_a_group_in_several_given_splits_is_refused_and_found_by_check(folder):
         "data: 3 groups have photos in several splits, e.g. p00 in train and validation: put all "
         "photos of a group into one split, or leave the splits out and let them be made"
     )
-    as_one = load_dataset(config, 0, as_one=True)  # for folds, which put the splits together
+    as_one = load_dataset(config, 0, as_one=True)  # for folds
     assert as_one.warnings == []
-    as_one.in_one()
     assert len({s.unit for s in as_one.splits["train"] if s.path.name.startswith("p00")}) == 1
     found = [f for f in list_data_folder(Path("data"), config).findings if f.kind == "split_group"]
     assert [finding.detail for finding in found] == [
@@ -297,8 +296,7 @@ def test_check_finds_moments_that_cross_splits(tmp_path, call, monkeypatch):
 
 @pytest.mark.slow
 def test_no_group_crosses_folds(folder, monkeypatch):
-    dataset = load(group=r"(p\d+)_")
-    dataset.in_one()
+    dataset = load(group=r"(p\d+)_", as_one=True)
     samples = dataset.splits["train"]
     from catsdogs.training.cross_validation import assign_folds
 

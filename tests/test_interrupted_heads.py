@@ -72,7 +72,7 @@ def test_a_solved_head_that_found_no_room_is_saved_on_resume_without_solving_aga
         refused = call("train", "--set=head.kind=logistic", *settings, code=1)
     assert "`catsdogs train --resume` carries on after epoch 1" in refused.stderr
     resumed = call("train", "--resume")
-    assert "logistic head, C = " not in resumed.stderr
+    assert "solved, C = " not in resumed.stderr
     assert_same_weights(MODEL, expected)
 
 

@@ -227,7 +227,7 @@ def test_unreadable_photos_stay_left_out_after_a_break(trained):
     history = epochs_of(newest_run())
     run("train", 3, AskedOften(13))
     result = call("train", "--resume")
-    assert result.stdout.splitlines()[0] == "1 photos could not be read and were skipped"
+    assert result.stdout.splitlines()[0] == "1 photo could not be read and was skipped"
     assert epochs_of(newest_run()) == history
     assert read_metadata(trained / "models" / "catsdogs.h5").num_photos["train"] == 8
 

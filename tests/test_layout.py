@@ -8,7 +8,7 @@ import pytest
 from catsdogs.checking.folder_listing import list_data_folder
 from catsdogs.config import DataConfig
 from catsdogs.data.dataset import load_dataset
-from catsdogs.data.evaluation_set import find_labelled_photos
+from catsdogs.data.evaluation_set import TrainedOn, find_labelled_photos
 from catsdogs.data.layout import split_said_by
 from catsdogs.errors import DataError
 
@@ -216,7 +216,7 @@ def test_a_test_folder_without_classes_gives_way_to_validation(content):
 def test_a_test_folder_without_classes_beside_class_folders_gives_way_to_what_was_held_back():
     put("data/cats", "data/dogs", "data/test", count=20)
     config = DataConfig(dir="data")
-    found = find_labelled_photos(Path("data"), ("cats", "dogs"), [config])
+    found = find_labelled_photos(Path("data"), ("cats", "dogs"), [TrainedOn(config)])
     assert len(found.paths) == load_dataset(config, 0).count("validation")
     assert found.notes[0] == (
         "data/test has no class folders with photos: taking what a training on data holds back"

@@ -11,7 +11,7 @@ import pytest
 from catsdogs.checking.folder_listing import list_data_folder
 from catsdogs.config import DataConfig
 from catsdogs.data.dataset import load_dataset
-from catsdogs.data.evaluation_set import find_labelled_photos
+from catsdogs.data.evaluation_set import TrainedOn, find_labelled_photos
 from catsdogs.data.manifest import ManifestRow, manifest_lines, read_manifest
 from catsdogs.data.photo_paths import walk_photos
 from catsdogs.errors import ConfigError, DataError
@@ -336,16 +336,21 @@ def test_evaluation_takes_the_photos_of_test_then_of_validation(folder):
     found = find_labelled_photos(Path("data.csv"), ("cats", "dogs"))
     assert [path.stem for path in found.paths] == ["2", "5", "8"] * 2
     write(*all_rows(lambda _, number: f",{words[number % 2]}"), header="path,label,split")
-    trained_on = [DataConfig(dir="data.csv")]
+    trained_on = [TrainedOn(DataConfig(dir="data.csv"))]
     found = find_labelled_photos(Path("data.csv"), ("cats", "dogs"), trained_on)
     assert len(found.paths) == 10
-    assert "they chose the epoch that was kept: the figures are slightly flattering" in found.notes
+    assert found.notes == [
+        "taking the validation photos of data.csv",
+        "these photos chose the epoch that was kept: the figures are slightly flattering",
+    ]
 
 
 def test_evaluation_of_an_unsplit_manifest_takes_what_training_held_back(folder):
     write(*all_rows())
     held_back = {sample.path for sample in load().splits["validation"]}
-    found = find_labelled_photos(Path("data.csv"), ("cats", "dogs"), [DataConfig(dir="data.csv")])
+    found = find_labelled_photos(
+        Path("data.csv"), ("cats", "dogs"), [TrainedOn(DataConfig(dir="data.csv"))]
+    )
     assert set(found.paths) == held_back
 
 

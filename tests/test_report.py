@@ -113,6 +113,28 @@ def test_names_are_text_and_nothing_else(make_report):
     assert "\u202e" not in text
 
 
+@pytest.mark.parametrize(
+    ("differences", "sentence"),
+    [
+        ({}, "1 epoch on 8 photos in 1:00 min. Epoch 1 was kept: validation loss"),
+        (
+            {"head.kind": ("logistic", "dense")},
+            "Solved on 8 photos in 1:00 min. On photos that it had not seen: validation loss",
+        ),
+        (
+            {"head.kind": ("logistic", "dense"), "train.folds": (5, 0)},
+            "Solved on 8 photos in 1:00 min. In 5 folds, each answered for by a head that had not "
+            "seen it: validation loss",
+        ),
+    ],
+)
+def test_the_page_says_what_chose_the_head(make_report, differences, sentence):
+    report = make_report("cats", "dogs")
+    runs = [dataclasses.replace(report.runs[0], differences=differences)]
+    page = Page(render_report(dataclasses.replace(report, runs=runs)))
+    assert sentence in " ".join(" ".join(page.texts).split())
+
+
 def test_the_page_may_load_and_run_nothing(make_report):
     page = Page(render_report(make_report("cats", "dogs")))
     policy = [a for a in page.find("meta") if a.get("http-equiv") == "Content-Security-Policy"]
@@ -214,9 +236,9 @@ def test_a_time_that_is_none_stays_as_it_is():
 
 def test_the_command_writes_the_page_into_one_file_and_says_so(reported):
     lines = (reported / "answer.txt").read_text().splitlines()
-    assert lines[0] == "1 photo could not be read and is not counted"
+    assert lines[0] == "models/catsdogs.h5 on data/validation: 10 photos, 1 more could not be read"
     assert re.fullmatch(r"accuracy 0\.\d{4} \(95% .*, 10 photos\), loss \d\.\d{4}", lines[1])
-    assert re.fullmatch(r"saved report.html \(0\.\d MB\)", lines[2])
+    assert re.fullmatch(r"saved report.html \(0\.\d MB\): open it in a browser", lines[2])
 
 
 def test_the_report_of_a_fine_tuning_shows_the_training_that_it_stands_on(reported):
@@ -229,7 +251,7 @@ def test_the_report_of_a_fine_tuning_shows_the_training_that_it_stands_on(report
     assert "wrong.png" in texts
     alternatives = {image["alt"] for image in page.find("img")}
     assert "The same photo, warm where the model saw <script>alert(1)" in alternatives
-    assert "They chose the epoch that was kept" in texts
+    assert "These photos chose the epoch that was kept" in texts
     assert page.find("script") == []
     assert "<script>alert(1)" in page.texts
 

@@ -74,3 +74,17 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(checked):
     )
     assert "Traceback" not in done.stderr
     assert "error" not in done.stderr
+
+
+def test_an_error_is_broken_between_words_on_a_terminal(tmp_path):
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    pytest.importorskip("termios").tcsetwinsize(theirs, (24, 40))
+    subprocess.run([sys.executable, "-m", "catsdogs", "check"], cwd=tmp_path, stderr=theirs)
+    os.close(theirs)
+    assert os.read(ours, 10_000).decode().splitlines() == [
+        "error: no folder data: run",
+        "  `catsdogs sample` for the built-in",
+        "  photos, or give a folder with one",
+        "  folder per class in it",
+    ]

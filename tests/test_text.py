@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from catsdogs.text import csv_cell, csv_row, csv_text, printable
+from catsdogs.text import csv_cell, csv_row, csv_text, printable, some_of, wrapped
 
 
 @pytest.mark.parametrize("text", ["", "my cat.jpg", "Kätzchen 猫 🐈.png", r"a\b"])
@@ -51,3 +51,37 @@ def test_a_row_of_a_table_stays_one_row_whatever_a_name_has_in_it(character):
     text = f"{csv_row(cells)}\r\n"
     (row,) = csv.reader(io.StringIO(text, newline=""))
     assert [csv_text(cell) for cell in row] == cells
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["cats"], "cats"),
+        (["a", "b", "c"], "a, b, c"),
+        (["a", "b", "c", "d"], "a, b, c and 1 more"),
+        ([str(number) for number in range(2003)], "0, 1, 2 and 2,000 more"),
+    ],
+)
+def test_of_many_names_the_first_are_said_and_how_many_more_there_are(names, text):
+    assert some_of(names, 3) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", [""]),
+        ("loss 0.25  accuracy 1", ["loss 0.25  accuracy 1"]),
+        ("two spaces  and a comma, stay", ["two spaces  and a comma,", "  stay"]),
+        (
+            "run `catsdogs train --epochs 1`, then",
+            ["run", "  `catsdogs train --epochs 1`,", "  then"],
+        ),
+        (
+            "in data/a_path/that_is_wider/than_a_line a",
+            ["in", "  data/a_path/that_is_wider/than_a_line", "  a"],
+        ),
+        ("猫 " * 9, ["猫 猫 猫 猫 猫 猫 猫 猫", "  猫"]),  # two columns each
+    ],
+)
+def test_a_message_breaks_between_words_and_never_within_a_command_or_a_path(text, lines):
+    assert wrapped(text, 24).split("\n") == lines

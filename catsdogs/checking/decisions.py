@@ -6,7 +6,6 @@ changed since, or the same photo twice.
 """
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from catsdogs.data.contents import hash_content, read_content
 from catsdogs.data.layout import class_name, find_layout, require_folder
 from catsdogs.data.walking import visible_folders
 from catsdogs.errors import DataError
-from catsdogs.text import csv_text, shown_value
+from catsdogs.text import csv_text, shown_value, some_of
 from catsdogs.untrusted.boundary import foreign_bytes
 from catsdogs.untrusted.records import read_rows
 
@@ -160,15 +159,10 @@ def _moved(
     names = sorted({known.name for known in folders.values()})
     if name not in names:
         raise _refused(
-            f"{place}: the class is {shown_value(name)}, expected one of {_listed(names)}"
+            f"{place}: the class is {shown_value(name)}, expected one of {some_of(names)}"
         )
     if name == folder.name:
         raise _refused(f"{place}: {photo} lies in {name} already")
     homes = [f.path for f in folders.values() if f.name == name and f.split == folder.split]
     home = homes[0] if homes else folder.split / name
     return home / photo.relative_to(folder.path)
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:10])
-    return shown if len(names) <= 10 else f"{shown}, … ({len(names)} classes)"

@@ -37,7 +37,7 @@ from catsdogs.data.walking import (
     scan,
 )
 from catsdogs.errors import DataError
-from catsdogs.text import counted
+from catsdogs.text import counted, some_of
 
 _MAX_IMBALANCE = 3
 """Photos of the largest class to one of the smallest: beyond that, a figure for all classes
@@ -250,7 +250,7 @@ def _compare_classes(listing: FolderListing) -> None:
     for split, classes in counts.items():
         missing = sorted(names - set(classes))
         if missing and split != TEST:
-            detail = f"no {split} photos of {', '.join(missing)}"
+            detail = f"no {split} photos of {some_of(missing)}"
             listing.findings.append(Finding("layout", (listing.root,), detail))
         largest, smallest = (pick(classes, key=lambda n: classes[n]) for pick in (max, min))
         if classes[largest] > _MAX_IMBALANCE * classes[smallest]:

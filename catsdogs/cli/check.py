@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from catsdogs.cli.options import PATH, config_option, format_option, settings_option
+from catsdogs.cli.streams import say
 from catsdogs.errors import CatsdogsError, ConfigError
 
 
@@ -69,7 +70,7 @@ def check(
         for line in findings_as_text(result):
             click.echo(line)
     for line in moved_lines(result.moved, result.unmoved, quarantine_dir):
-        click.echo(line, err=True)
+        say(line)
     if not result.is_clean:
         sys.exit(CatsdogsError.exit_code)
 
@@ -86,7 +87,7 @@ def bring_back(folder: Path, root: Path | None) -> None:
 
     result = undo(folder, root)
     for line in left_lines(result.left):
-        click.echo(line, err=True)
+        say(line)
     click.echo(restored_line(result.undone, folder))
     if result.left:
         sys.exit(CatsdogsError.exit_code)

@@ -14,6 +14,7 @@ from catsdogs.cli.options import (
     precision_option,
     unknown_option,
 )
+from catsdogs.cli.streams import say
 from catsdogs.errors import CatsdogsError
 
 
@@ -73,7 +74,5 @@ def evaluate(
         click.echo("\n".join(evaluate_lines(result)))
     accuracy = result.evaluation.accuracy
     if min_accuracy is not None and accuracy < min_accuracy:
-        click.echo(
-            f"accuracy {accuracy:.4f} is below the {min_accuracy:g} of --min-accuracy", err=True
-        )
+        say(f"accuracy {accuracy:.4f} is below the {min_accuracy:g} of --min-accuracy")
         sys.exit(CatsdogsError.exit_code)

@@ -7,6 +7,7 @@ import click
 
 from catsdogs.cli.completion import complete_files
 from catsdogs.cli.options import PATH, engine_option, model_option, precision_option
+from catsdogs.cli.streams import say
 from catsdogs.errors import CatsdogsError
 
 
@@ -54,5 +55,5 @@ def explain(
         num_failed += bool(picture.error)
         click.echo(explanation_line(picture))
     if num_failed:
-        click.echo(f"{num_failed:,} of {num_photos:,} photos could not be read", err=True)
+        say(f"{num_failed:,} of {num_photos:,} photos could not be read")
         sys.exit(CatsdogsError.exit_code)

@@ -8,6 +8,7 @@ import click
 
 from catsdogs import __version__
 from catsdogs.cli.error_line import error_line
+from catsdogs.cli.streams import say
 from catsdogs.data.quiet import quieten_decoders
 from catsdogs.errors import CatsdogsError
 from catsdogs.text import printable, shortened
@@ -29,12 +30,12 @@ class _Group(click.Group):
         except click.UsageError as error:
             place = error.ctx.command_path if error.ctx else "catsdogs"
             problem = printable(shortened(error.format_message().rstrip("."), 400))
-            click.echo(f"error: {problem}: see `{place} --help`", err=True)
+            say(f"error: {problem}: see `{place} --help`")
             context.exit(error.exit_code)
         except CatsdogsError as error:
             name = context.invoked_subcommand or ""
             command = click.Context(self.commands[name], parent=context, info_name=name)
-            click.echo(error_line(error, command), err=True)
+            say(error_line(error, command))
             context.exit(error.exit_code)
 
 

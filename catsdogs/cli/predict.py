@@ -18,7 +18,7 @@ from catsdogs.cli.options import (
     precision_option,
     unknown_option,
 )
-from catsdogs.cli.streams import loss_of_answer
+from catsdogs.cli.streams import loss_of_answer, say
 from catsdogs.errors import CatsdogsError, ConfigError
 from catsdogs.files import exists
 from catsdogs.text import printable
@@ -113,9 +113,9 @@ def predict(
     selection = Selection(sys.stdin.buffer, output.shard, output.earlier.take)
     result = predict(paths, model, precision, console, selection, class_names, engine, unknown)
     if result.left_out:
-        click.echo(f"left out: {printable(result.left_out)}", err=True)
+        say(f"left out: {printable(result.left_out)}")
     if result.warning:
-        click.echo(f"warning: {result.warning}", err=True)
+        say(f"warning: {result.warning}")
     sorted_photos = None
     if sort_into is not None:
         goes_on = output.shard is not None or bool(output.earlier.num_bytes)
@@ -147,11 +147,11 @@ def predict(
         )
     if sorted_photos and sort_into is not None:
         for line in sorted_lines(sorted_photos, sort_into):
-            click.echo(line, err=True)
+            say(line)
     for line in not_read_here.lines():
-        click.echo(printable(line), err=True)
+        say(printable(line))
     if num_failed:
-        click.echo(f"{num_failed:,} of {num_answers:,} photos could not be read", err=True)
+        say(f"{num_failed:,} of {num_answers:,} photos could not be read")
         sys.exit(CatsdogsError.exit_code)
 
 
@@ -163,7 +163,7 @@ def _undo_sorting(folder: Path, paths: tuple[str, ...], sort_into: Path | None) 
         raise ConfigError("--restore undoes a sorting and predicts nothing: give it alone")
     num_gone, left = undo_sorting(folder)
     for line in left_lines(left):
-        click.echo(line, err=True)
+        say(line)
     click.echo(unsorted_line(num_gone, folder))
     if left:
         sys.exit(CatsdogsError.exit_code)

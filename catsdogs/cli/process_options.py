@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 import click
 
 from catsdogs.cli.error_line import error_line
-from catsdogs.cli.streams import open_stream
+from catsdogs.cli.streams import open_stream, say
 from catsdogs.errors import CatsdogsError, ConfigError, ProcessError
 from catsdogs.files import scratch_file
 from catsdogs.text import printable
@@ -131,15 +131,15 @@ class ProcessFlags:
             except ProcessError as error:
                 raise ProcessError(f"{error}: {way_on}") from None
             except DisagreementError as error:
-                click.echo(error_line(error, click.get_current_context()), err=True)
+                say(error_line(error, click.get_current_context()))
                 with suppress(ProcessError), ending_together(processes):
                     processes.exchange("")  # whoever left now would take the others' last word
                 _leave(error.exit_code)
         except CatsdogsError as error:
-            click.echo(error_line(error, click.get_current_context()), err=True)
+            say(error_line(error, click.get_current_context()))
             _leave(error.exit_code)
         except KeyboardInterrupt:
-            click.echo(f"stopped: {way_on}", err=True)
+            say(f"stopped: {way_on}")
             _leave(130)
 
 
@@ -201,7 +201,7 @@ def _watch_a_child(way_on: _WayOn) -> None:
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
         if code < 0:
-            click.echo(f"error: {_why_it_died(-code, noise)}: {way_on}", err=True)
+            say(f"error: {_why_it_died(-code, noise)}: {way_on}")
             code = 1
         _leave(code)
     if sys.platform == "linux":

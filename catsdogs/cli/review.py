@@ -9,6 +9,7 @@ import click
 from catsdogs.cli.check import bring_back
 from catsdogs.cli.completion import complete_backbones
 from catsdogs.cli.options import PATH, KeyOption, config_option, format_option, settings_option
+from catsdogs.cli.streams import say
 from catsdogs.cli.training_options import configuration
 from catsdogs.errors import CatsdogsError, ConfigError
 
@@ -115,7 +116,7 @@ def _apply(path: Path, root: Path, folder: Path | None) -> None:
 
     result = apply(path, root, folder)
     for line in unmoved_lines(result.unmoved):
-        click.echo(line, err=True)
+        say(line)
     click.echo(decided_line(result))
     if result.unmoved:
         sys.exit(CatsdogsError.exit_code)

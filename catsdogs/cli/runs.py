@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from catsdogs.cli.options import PATH, format_option
+from catsdogs.cli.streams import say
 from catsdogs.text import printable
 
 
@@ -32,11 +33,11 @@ def runs(folder: Path, best: bool, format_name: str) -> None:
     found = runs(folder, best)
     for run in found:
         if run.damage:
-            click.echo(f"note: {printable(run.damage)}", err=True)
+            say(f"note: {printable(run.damage)}")
     if format_name == "json":
         click.echo(format_json(found))
     elif found:
         for line in format_table(found):
             click.echo(line)
     else:
-        click.echo(f"no runs in {printable(str(folder))} yet: run `catsdogs train`", err=True)
+        say(f"no runs in {printable(str(folder))} yet: run `catsdogs train`")

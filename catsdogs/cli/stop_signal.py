@@ -9,8 +9,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
-import click
-
+from catsdogs.cli.streams import say
 from catsdogs.text import printable
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -71,7 +70,7 @@ def ending_gently(several: bool) -> Iterator[StopSignal | None]:
     try:
         yield stop
     except StopRequested as stopped:
-        click.echo(printable(str(stopped)), err=True)
+        say(printable(str(stopped)))
         _end_process(stop.exit_code)
 
 

@@ -6,11 +6,15 @@ seen enough, as in `catsdogs predict DIR | head`, ends the command as ever.
 """
 
 import io
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TextIO
 
+import click
+
 from catsdogs.errors import CatsdogsError
+from catsdogs.text import wrapped
 
 
 class _Stream(io.FileIO):
@@ -52,6 +56,14 @@ def open_stream(descriptor: int, for_answers: bool, is_open: bool = True) -> Tex
         errors="backslashreplace",
         line_buffering=raw.isatty() or not for_answers,
     )
+
+
+def say(line: str) -> None:
+    """Write a message to standard error, broken between words where that is a terminal."""
+    if sys.stderr.isatty():
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+        line = wrapped(line, columns or 80)  # some terminals do not know
+    click.echo(line, err=True)
 
 
 def loss_of_answer() -> str:

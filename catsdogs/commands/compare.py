@@ -11,7 +11,7 @@ from catsdogs.console import Console
 from catsdogs.errors import DataError
 from catsdogs.evaluation.figures import Evaluation
 from catsdogs.model.predictor import Predictor
-from catsdogs.text import counted
+from catsdogs.text import counted, some_of
 
 SIGNIFICANT = 0.05
 """A difference counts as shown where the p-value is below this."""
@@ -86,7 +86,7 @@ def compare(
     names = first.class_names
     if set(names) != set(second.class_names):
         raise DataError(
-            f"{path_a} knows {', '.join(names)}, {path_b} knows {', '.join(second.class_names)}: "
+            f"{path_a} knows {some_of(names)}, {path_b} knows {some_of(second.class_names)}: "
             "expected two models of the same classes"
         )
     photos = load_photos(root, [first, second], console)

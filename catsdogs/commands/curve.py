@@ -57,7 +57,6 @@ def curve(config: Config, console: Console, picture_path: Path | None = None) ->
         check_writable(picture_path, "output")
     backbones_to_compare(config)
     dataset = read_photos(config, console, as_one=True)
-    dataset.in_one()
     config, _ = choose_backbone(config, dataset, console)
     backbone = get_backbone(config.model.backbone)
     precision = choose_precision(config.precision).name

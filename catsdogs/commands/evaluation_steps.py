@@ -8,12 +8,13 @@ import numpy as np
 
 from catsdogs.console import Console
 from catsdogs.data.evaluation_set import LabelledPhotos, find_labelled_photos
-from catsdogs.data.skipping import name_some, together_by_reason
+from catsdogs.data.skipping import NUM_NAMED, together_by_reason
 from catsdogs.errors import DataError, ModelFileError
 from catsdogs.evaluation.coverage import USUAL_SHARE, refusal, risk_curve
 from catsdogs.evaluation.figures import Evaluation, evaluate_predictions
 from catsdogs.model.known_photos import is_refused
 from catsdogs.model.predictor import Prediction, Predictor
+from catsdogs.text import some_of
 
 
 def load_photos(root: Path, predictors: Sequence[Predictor], console: Console) -> LabelledPhotos:
@@ -26,19 +27,11 @@ def load_photos(root: Path, predictors: Sequence[Predictor], console: Console) -
     """
     for line in {p.choice.warning for p in predictors if p.choice.warning}:
         console.warn(line)
-    known = [(p.trained_on, p.knows_all_photos) for p in predictors]
+    trained_on = [known for p in predictors if (known := p.trained_on)]
     mapping = {
-        label: name
-        for data, _ in reversed(known)
-        for label, name in (data.classes if data else {}).items()
+        label: name for known in reversed(trained_on) for label, name in known.data.classes.items()
     }
-    photos = find_labelled_photos(
-        root,
-        predictors[0].class_names,
-        [data for data, knows_all in known if data and not knows_all],
-        [Path(data.dir) for data, knows_all in known if data and knows_all],
-        mapping,
-    )
+    photos = find_labelled_photos(root, predictors[0].class_names, trained_on, mapping)
     for note in photos.notes:
         console.note(note)
     for warning in photos.warnings:
@@ -62,7 +55,9 @@ def report_unreadable(
         if len(paths) == 1:
             console.warn(f"{paths[0]} is not counted: {reason}")
         else:
-            console.warn(f"{len(paths):,} photos are not counted: {name_some(paths)} ({reason})")
+            console.warn(
+                f"{len(paths):,} photos are not counted: {some_of(paths, NUM_NAMED)} ({reason})"
+            )
     return unreadable
 
 

@@ -25,6 +25,7 @@ from catsdogs.commands.run_lookup import (
 from catsdogs.config import Config, differences
 from catsdogs.config_file import load_config
 from catsdogs.console import Console
+from catsdogs.data.evaluation_set import TrainedOn
 from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.evaluation.figures import Mistake
 from catsdogs.evaluation.intervals import auc_interval, loss_interval
@@ -54,6 +55,8 @@ class ReportResult:
     Attributes:
         path: of the page.
         num_bytes: its size.
+        model_path: of the model.
+        folder: the photos that it was evaluated on; a manifest, where that lists them.
         score: of the model, on the evaluated photos.
         num_unreadable: photos that could not be evaluated.
         evaluation_seconds: wall time of the answers.
@@ -62,6 +65,8 @@ class ReportResult:
 
     path: Path
     num_bytes: int
+    model_path: Path
+    folder: Path
     score: Score
     num_unreadable: int
     evaluation_seconds: float
@@ -133,7 +138,7 @@ def report(
             mistakes=_show_mistakes(predictor, evaluation.mistakes[:_MOST_MISTAKES], console),
             examples=_show_examples(predictions, photos.labels, names),
             seconds=seconds,
-            facts=_facts(model, metadata, metrics),
+            facts=_facts(model, metadata, metrics, predictor.trained_on),
         )
     )
     with replacing(output) as part:
@@ -141,6 +146,8 @@ def report(
     return ReportResult(
         output,
         len(page.encode()),
+        model,
+        photos.folder,
         evaluation.score,
         len(unreadable),
         seconds,
@@ -250,12 +257,16 @@ def _show_examples(
     return examples
 
 
-def _facts(path: Path, metadata: Metadata, metrics: RunMetrics) -> dict[str, str]:
+def _facts(
+    path: Path, metadata: Metadata, metrics: RunMetrics, trained_on: TrainedOn | None
+) -> dict[str, str]:
     height, width = metadata.image_size
     stage = "head only" if metadata.stage == "train" else "fine-tuned"
+    if trained_on is None or trained_on.chose_epoch:
+        stage += f", epoch {metadata.kept_epoch} kept"
     return {
         "model": str(path),
-        "made": f"{stage}, epoch {metadata.kept_epoch} kept, {format_time(metadata.created)}",
+        "made": f"{stage}, {format_time(metadata.created)}",
         "network": f"{metadata.backbone}, photos at {height} x {width} pixels, "
         f"{metadata.architecture.pooling} pooling",
         "pretrained weights": metadata.weights.source,

@@ -27,7 +27,7 @@ from catsdogs.files import check_writable, replacing
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.precision import choose_precision
 from catsdogs.reporting.review_page import Review, render_review
-from catsdogs.text import counted, is_unicode
+from catsdogs.text import counted, is_unicode, some_of
 from catsdogs.training.heads.logistic import log_probabilities, out_of_fold_logits
 from catsdogs.training.history import TrainingPlan
 from catsdogs.training.photo_features import Photos, TrainingSetup
@@ -134,14 +134,9 @@ def review(config: Config, page_path: Path, console: Console) -> ReviewResult:
 
 def _read_photos(config: Config, console: Console) -> Dataset:
     with console.task("reading photos") as task:
-        dataset = load_dataset(config.data, config.seed, None, task.advance)
+        dataset = load_dataset(config.data, config.seed, None, task.advance, as_one=True)
     for note in dataset.notes:
         console.note(note)
-    dataset.in_one()
-    console.note(
-        f"{counted(dataset.count(TRAIN), 'photo')} of {len(dataset.class_names)} classes, features "
-        f"of {config.model.backbone}"
-    )
     return dataset
 
 
@@ -196,7 +191,7 @@ def _notes(dataset: Dataset, suspects: Sequence[Suspect]) -> list[str]:
     if small:
         notes.append(
             f"classes of fewer than {_LEAST_A_CLASS} photos, whose labels cannot be judged: "
-            f"{', '.join(small)}"
+            f"{some_of(small)}"
         )
     num_hidden = sum(not is_unicode(str(suspect.path)) for suspect in suspects)
     if num_hidden:

@@ -14,6 +14,7 @@ from catsdogs.model.known_photos import rounded_up
 from catsdogs.model.metadata import Metadata, WeightsRecord
 from catsdogs.reporting.curves import CurvesPicture
 from catsdogs.reporting.tensorboard import TensorBoardLog
+from catsdogs.text import counted, some_of
 from catsdogs.training.checkpoint import RunFacts
 from catsdogs.training.finishing import Finisher
 from catsdogs.training.history import History
@@ -36,10 +37,11 @@ def read_photos(
         console.note(note)
     for warning in dataset.warnings:
         console.warn(warning)
-    console.note(
-        f"{dataset.count(TRAIN):,} photos to train on, {dataset.count(VALIDATION):,} for "
-        f"validation, {len(dataset.class_names)} classes: {', '.join(dataset.class_names)}"
-    )
+    photos = f"{counted(dataset.count(TRAIN), 'photo')} to train on"
+    if not as_one:
+        photos += f", {dataset.count(VALIDATION):,} for validation"
+    names = dataset.class_names
+    console.note(f"{photos}, {len(names)} classes: {some_of(names)}")
     return dataset
 
 

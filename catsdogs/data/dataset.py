@@ -15,7 +15,7 @@ from catsdogs.data.manifest import is_manifest
 from catsdogs.data.moments import MOMENT, SECONDS, Moment, same_moments
 from catsdogs.data.samples import Advance, Sample, SampleReading
 from catsdogs.errors import DataError
-from catsdogs.text import counted
+from catsdogs.text import counted, some_of
 
 
 @dataclass
@@ -44,11 +44,6 @@ class Dataset:
         """Class names to numbers of photos in a split."""
         counts = Counter(sample.label for sample in self.splits[split])
         return {name: counts[label] for label, name in enumerate(self.class_names)}
-
-    def in_one(self) -> None:
-        """Let all photos be trained on, and all be validated with: for cross-validation."""
-        everything = [sample for samples in self.splits.values() for sample in samples]
-        self.splits = {TRAIN: everything, VALIDATION: list(everything)}
 
     def fingerprint(self) -> str:
         """A SHA-256 (hex) of splits, classes, contents and weights; file names do not matter."""
@@ -97,7 +92,8 @@ def load_dataset(
         on_hashed: called with the number of photos read since the last call.
         known_classes: `data.classes` of the training of that model, which counts where `config`
             says nothing else.
-        as_one: the splits will be put together again: what crosses them does not matter.
+        as_one: every photo is trained on and validated with, whatever split it is in, as in
+            cross-validation; what crosses the splits does not matter then.
 
     Raises:
         DataError: no folder, no class folders, wrong rows, a group in several splits, fewer than
@@ -126,8 +122,13 @@ def load_dataset(
         splits = _by_moment(splits, config, reading.moments)
     else:
         hashed = {TRAIN: reading.hashed(splits[TRAIN])}
-        (samples,) = _by_moment(hashed, config, reading.moments).values()
-        splits = subsampled(_split_by_content(samples, config.validation_fraction, names, notes))
+        splits = _by_moment(hashed, config, reading.moments)
+        if not as_one:
+            splits = _split_by_content(splits[TRAIN], config.validation_fraction, names, notes)
+        splits = subsampled(splits)
+    if as_one:
+        everything = [sample for samples in splits.values() for sample in samples]
+        splits = {TRAIN: everything, VALIDATION: list(everything)}
     dataset = Dataset(names, _weighted(_tied(splits)), notes, unreadable=reading.unreadable)
     _check_splits(dataset, root)
     if not as_one:
@@ -208,9 +209,9 @@ def _class_names(
         missing = sorted(set(names) - of_split)
         of_what = f"{split} photos" if is_manifest(place) else "photos"
         if missing and split == TRAIN:
-            raise DataError(f"{place} has no {of_what} of {', '.join(missing)}")
+            raise DataError(f"{place} has no {of_what} of {some_of(missing)}")
         if missing:
-            notes.append(f"{place} has no {of_what} of {', '.join(missing)}")
+            notes.append(f"{place} has no {of_what} of {some_of(missing)}")
     if not names:
         raise DataError(f"{places[TRAIN]} has no photos left to train on", key="data.classes")
     if len(names) < 2:
@@ -228,7 +229,7 @@ def _stranger(name: str, split: str, place: Path, owner: str, names: Sequence[st
         way_out = "mend or remove their rows, or set data.classes"
     else:
         found, way_out = str(place / name), "rename or remove the folder"
-    return DataError(f"{found} is no class of {owner}, which has {', '.join(names)}: {way_out}")
+    return DataError(f"{found} is no class of {owner}, which has {some_of(names)}: {way_out}")
 
 
 def _rank(*parts: object) -> int:

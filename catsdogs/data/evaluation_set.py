@@ -12,9 +12,30 @@ from catsdogs.data.listing import NOTHING, ClassMapping, by_label, map_classes, 
 from catsdogs.data.manifest import is_manifest, read_manifest
 from catsdogs.errors import DataError
 from catsdogs.files import is_dir, real_path
-from catsdogs.text import counted
+from catsdogs.text import counted, some_of
 
-_CHOSE_THE_EPOCH = "chose the epoch that was kept: the figures are slightly flattering"
+_CHOSE_THE_EPOCH = "these photos chose the epoch that was kept: the figures are slightly flattering"
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What photos were to a model.
+
+    Attributes:
+        data: where they lay, and how they were split.
+        whole: in the end all were trained on, but those of `test`.
+        chose_epoch: those for validation chose the epoch that was kept; a head that is solved has
+            none.
+    """
+
+    data: DataConfig
+    whole: bool = False
+    chose_epoch: bool = True
+
+    @property
+    def place(self) -> Path:
+        """The folder, or the manifest."""
+        return Path(self.data.dir)
 
 
 @dataclass
@@ -39,8 +60,7 @@ class LabelledPhotos:
 def find_labelled_photos(
     root: Path,
     class_names: Sequence[str],
-    trained_on: Sequence[DataConfig] = (),
-    known_whole: Sequence[Path] = (),
+    trained_on: Sequence[TrainedOn] = (),
     mapping: ClassMapping = NOTHING,
 ) -> LabelledPhotos:
     """Find the photos to evaluate a model on: those of `test`, else of `validation`.
@@ -52,9 +72,7 @@ def find_labelled_photos(
         root: holds `test/` or `validation/` (or `val/`, `valid/`), or a folder per class; or a
             manifest, whose column `split` is as good.
         class_names: of the model; folders are matched to them by name.
-        trained_on: where the photos of each model lay that is evaluated, and how they were
-            split, as far as that is known.
-        known_whole: folders of which a model was trained on all photos but those of `test`.
+        trained_on: what is known of the photos of each model that is evaluated.
         mapping: `data.classes` of the trainings: what folders are called to what they count as.
 
     Raises:
@@ -62,7 +80,7 @@ def find_labelled_photos(
     """
     require_photos(root, "data")
     if is_manifest(root):
-        return _of_manifest(root, class_names, trained_on, known_whole, mapping)
+        return _of_manifest(root, class_names, trained_on, mapping)
     layout = find_layout(root, (*class_names, *mapping))
     folders = layout.folders()
     notes = list(layout.notes)
@@ -72,9 +90,9 @@ def find_labelled_photos(
         taken = folders[split] if split else f"what a training on {layout.root} holds back"
         notes.append(f"{folders.pop(TEST)} has no class folders with photos: taking {taken}")
     if split is None:
-        for data in trained_on:
-            if _same(root, Path(data.dir)):
-                return _held_back(root, class_names, data, notes)
+        split_by = [one for one in trained_on if not one.whole and _same(root, one.place)]
+        if split_by:
+            return _held_back(root, class_names, split_by, notes)
     if split is None and folders:
         raise DataError(
             f"{layout.root} has {layout.named(TRAIN).name}/ but neither test/ nor validation/: "
@@ -86,17 +104,18 @@ def find_labelled_photos(
     listed = list_classes(folder, found.notes, tests)
     classes = in_names_of(class_names, map_classes(listed, mapping, found.notes, folder))
     _take(found, classes, class_names, "folders")
-    known = [_folders_of(Path(data.dir), class_names) for data in trained_on]
-    trained_with = [splits.get(TRAIN) for splits in known]
-    for whole in known_whole:
-        splits = _folders_of(whole, class_names)
-        trained_with += [whole, splits.get(TRAIN), splits.get(VALIDATION)]
-    if any(_same(folder, one) for one in trained_with):
-        found.warnings.append(
-            f"{folder} is what the model was trained on: the figures say nothing about new photos"
-        )
-    elif any(_same(folder, splits.get(VALIDATION)) for splits in known):
-        found.notes.append(f"they {_CHOSE_THE_EPOCH}")
+    flattering = False
+    for known in trained_on:
+        splits = _folders_of(known.place, class_names)
+        trained = [splits.get(TRAIN)]
+        if known.whole:
+            trained += [known.place, splits.get(VALIDATION)]
+        if any(_same(folder, one) for one in trained):
+            found.warnings.append(_of_training(folder))
+            return found
+        flattering |= known.chose_epoch and _same(folder, splits.get(VALIDATION))
+    if flattering:
+        found.notes.append(_CHOSE_THE_EPOCH)
     return found
 
 
@@ -112,25 +131,23 @@ def _take(
     strangers = sorted(set(classes) - set(class_names))
     if strangers:
         raise DataError(
-            f"{place} has {what} of {', '.join(sorted(classes))}, the model knows "
-            f"{', '.join(class_names)}: rename or remove {', '.join(strangers)}"
+            f"{place} has {what} of {some_of(sorted(classes))}, the model knows "
+            f"{some_of(class_names)}: rename or remove {some_of(strangers)}"
         )
     if not classes:
-        raise DataError(f"{place} has no photos of {', '.join(class_names)}: give others")
+        raise DataError(f"{place} has no photos of {some_of(class_names)}: give others")
     missing = [name for name in class_names if name not in classes]
     if missing:
-        found.warnings.append(f"{place} has no photos of {', '.join(missing)}")
+        found.warnings.append(f"{place} has no photos of {some_of(missing)}")
     for name, paths in classes.items():
         found.paths += paths
         found.labels += [name] * len(paths)
-    found.notes.append(f"evaluating {counted(len(found.paths), 'photo')} of {place}")
 
 
 def _of_manifest(
     path: Path,
     class_names: Sequence[str],
-    trained_on: Sequence[DataConfig],
-    known_whole: Sequence[Path],
+    trained_on: Sequence[TrainedOn],
     mapping: ClassMapping,
 ) -> LabelledPhotos:
     """As `find_labelled_photos`, for a manifest."""
@@ -142,32 +159,33 @@ def _of_manifest(
         raise DataError(
             f"{path} lists photos to train on alone: say {TEST} or {VALIDATION} in its column split"
         )
-    is_trained_on = any(_same(path, Path(data.dir)) for data in trained_on)
-    if split == "":
-        for data in trained_on:
-            if _same(path, Path(data.dir)):
-                return _held_back(path, class_names, data, notes)
+    known_here = [known for known in trained_on if _same(path, known.place)]
+    split_by = [known for known in known_here if not known.whole]
+    if split == "" and split_by:
+        return _held_back(path, class_names, split_by, notes)
     found = LabelledPhotos(path, [], [], notes)
     rows = by_label(row for row in manifest.rows if row.split == split)
     mapped = map_classes(rows, mapping, found.notes, path)
     classes = {name: [row.path for row in of_class] for name, of_class in mapped.items()}
     _take(found, in_names_of(class_names, classes), class_names, "photos")
     if split:
-        found.notes.append(f"they are its {split} photos")
-    if split != TEST and any(_same(path, whole) for whole in known_whole):
-        found.warnings.append(
-            f"{path} is what the model was trained on: the figures say nothing about new photos"
-        )
-    elif split == VALIDATION and is_trained_on:
-        found.notes.append(f"they {_CHOSE_THE_EPOCH}")
+        found.notes.append(f"taking the {split} photos of {path}")
+    if split != TEST and any(known.whole for known in known_here):
+        found.warnings.append(_of_training(path))
+    elif split == VALIDATION and any(known.chose_epoch for known in known_here):
+        found.notes.append(_CHOSE_THE_EPOCH)
     return found
 
 
+def _of_training(place: Path) -> str:
+    return f"{place} is what the model was trained on: the figures say nothing about new photos"
+
+
 def _held_back(
-    root: Path, class_names: Sequence[str], trained_on: DataConfig, notes: list[str]
+    root: Path, class_names: Sequence[str], split_by: Sequence[TrainedOn], notes: list[str]
 ) -> LabelledPhotos:
     """The photos of a folder without splits that a training on it validates with."""
-    everything = trained_on.model_copy(update={"dir": str(root), "subsample": 1})
+    everything = split_by[0].data.model_copy(update={"dir": str(root), "subsample": 1})
     dataset = load_dataset(everything, 0, class_names)
     samples = dataset.splits[VALIDATION]
     found = LabelledPhotos(
@@ -178,9 +196,8 @@ def _held_back(
     found.warnings = [f"{path} is left out: {reason}" for path, reason in dataset.unreadable]
     found.notes = [
         *notes,
-        f"evaluating {counted(len(found.paths), 'photo')} of {root}, "
-        "those that training on it holds back",
-        f"they {_CHOSE_THE_EPOCH}",
+        f"taking the {counted(len(found.paths), 'photo')} of {root} that training on it holds back",
+        *([_CHOSE_THE_EPOCH] if any(known.chose_epoch for known in split_by) else []),
     ]
     return found
 

@@ -9,9 +9,9 @@ from catsdogs.data.dataset import TRAIN, Dataset, Sample
 from catsdogs.data.photo_kinds import NOT_READ_HERE
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
-from catsdogs.text import counted
+from catsdogs.text import counted, some_of
 
-_NUM_NAMED = 3
+NUM_NAMED = 3
 """So many skipped photos are named in one line; all of them stand in a file."""
 
 
@@ -62,11 +62,11 @@ def describe_skipped(skipped: Sequence[tuple[Path, str]], list_path: Path) -> st
     """All skipped photos in one line: their number, the first of them, where the rest stands."""
     count = f"{counted(len(skipped), 'photo')} {'is' if len(skipped) == 1 else 'are'}"
     reasons = together_by_reason(skipped)
-    named = [f"{name_some(paths)} ({reason})" for reason, paths in reasons.items()]
-    others = sum(len(paths) for paths in list(reasons.values())[_NUM_NAMED:])
+    named = [f"{some_of(paths, NUM_NAMED)} ({reason})" for reason, paths in reasons.items()]
+    others = sum(len(paths) for paths in list(reasons.values())[NUM_NAMED:])
     if others:
-        named[_NUM_NAMED:] = [f"and {others:,} more"]
-    is_whole = not others and all(len(paths) <= _NUM_NAMED for paths in reasons.values())
+        named[NUM_NAMED:] = [f"and {others:,} more"]
+    is_whole = not others and all(len(paths) <= NUM_NAMED for paths in reasons.values())
     return f"{count} skipped: {', '.join(named)}" + ("" if is_whole else f"; see {list_path}")
 
 
@@ -76,12 +76,6 @@ def together_by_reason(skipped: Iterable[tuple[Path, str]]) -> dict[str, list[Pa
     for path, reason in skipped:
         together.setdefault(reason, []).append(path)
     return together
-
-
-def name_some(paths: Sequence[Path]) -> str:
-    """The first few of some paths, and how many more there are."""
-    more = len(paths) - _NUM_NAMED
-    return ", ".join(map(str, paths[:_NUM_NAMED])) + (f" and {more:,} more" if more > 0 else "")
 
 
 class NotReadHere:
@@ -95,14 +89,14 @@ class NotReadHere:
         """Count a photo, if the reason is of that kind."""
         if reason in NOT_READ_HERE.values():
             self._counts[reason] += 1
-            if self._counts[reason] <= _NUM_NAMED:
+            if self._counts[reason] <= NUM_NAMED:
                 self._first.setdefault(reason, []).append(name)
 
     def lines(self) -> list[str]:
         """For each package a line with the first photos and the way out."""
         return [
             f"{counted(count, 'photo')} not read, {', '.join(self._first[reason])}"
-            + (f" and {count - _NUM_NAMED:,} more" if count > _NUM_NAMED else "")
+            + (f" and {count - NUM_NAMED:,} more" if count > NUM_NAMED else "")
             + f": {reason}"
             for reason, count in self._counts.items()
         ]
@@ -113,7 +107,7 @@ def warn_of_flat_photos(views: ViewReader, console: Console) -> None:
     flat = sorted(views.flat)
     views.flat.clear()
     if flat:
-        named = ", ".join(map(str, flat[:_NUM_NAMED])) + (", …" if len(flat) > _NUM_NAMED else "")
+        named = ", ".join(map(str, flat[:NUM_NAMED])) + (", …" if len(flat) > NUM_NAMED else "")
         verb = "is" if len(flat) == 1 else "are"
         console.warn(
             f"{counted(len(flat), 'photo')} {verb} of one colour, or nearly so: {named} "

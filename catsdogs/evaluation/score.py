@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from catsdogs.text import counted
+
 Z95 = 1.959963984540054
 """The normal distribution's two-sided 95% point."""
 
@@ -62,12 +64,17 @@ class Score(BaseModel):
         """95% Wilson interval of the accuracy."""
         return wilson_interval(round(self.accuracy * self.num_photos), self.num_photos)
 
-    def __str__(self) -> str:
+    @property
+    def sure_accuracy(self) -> str:
+        """The accuracy, its interval and the photos behind it, in words."""
         low, high = self.interval
         return (
             f"accuracy {self.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, "
-            f"{self.num_photos:,} photos), loss {self.loss:.4f}"
+            f"{counted(self.num_photos, 'photo')})"
         )
+
+    def __str__(self) -> str:
+        return f"{self.sure_accuracy}, loss {self.loss:.4f}"
 
 
 def no_better_than_one_answer(accuracy: float, class_counts: Mapping[str, int]) -> str:

@@ -39,7 +39,7 @@ def photos_to_check(folder: Path | None, predictor: Predictor) -> tuple[list[Che
     trained_on = predictor.trained_on
     if trained_on is not None:
         try:
-            return _of_folder(Path(trained_on.dir), predictor), f"photos of {trained_on.dir}"
+            return _of_folder(trained_on.place, predictor), f"photos of {trained_on.data.dir}"
         except DataError:
             pass  # it was trained elsewhere: the built-in photos will do
     archive_path = resources.files("catsdogs") / "sample" / _BUILT_IN
@@ -50,8 +50,8 @@ def photos_to_check(folder: Path | None, predictor: Predictor) -> tuple[list[Che
 
 
 def _of_folder(folder: Path, predictor: Predictor) -> list[CheckedPhoto]:
-    data = predictor.trained_on
-    known, mapping = ([data], data.classes) if data else ([], {})
+    trained_on = predictor.trained_on
+    known, mapping = ([trained_on], trained_on.data.classes) if trained_on else ([], {})
     found = find_labelled_photos(folder, predictor.class_names, known, mapping=mapping)
     return [CheckedPhoto(str(path), path) for path in _spread(found.paths, _MAX_CHECKED)]
 
@@ -60,15 +60,15 @@ def photos_to_calibrate(
     predictor: Predictor, checked: Sequence[CheckedPhoto]
 ) -> list[CheckedPhoto]:
     """Photos that it was trained on; where they are not there, those of the self-check."""
-    data = predictor.trained_on
+    trained_on = predictor.trained_on
     folder = None
-    if data is not None and is_manifest(Path(data.dir)):
+    if trained_on is not None and is_manifest(trained_on.place):
         with suppress(DataError):  # it was trained elsewhere
-            rows = read_manifest(Path(data.dir)).rows
+            rows = read_manifest(trained_on.place).rows
             trained = [row.path for row in rows if row.split in (TRAIN, "")]
             return [CheckedPhoto(str(path), path) for path in _spread(trained, _NUM_CALIBRATION)]
-    if data is not None and is_dir(Path(data.dir)):
-        found = find_layout(Path(data.dir)).splits.get(TRAIN, {})
+    if trained_on is not None and is_dir(trained_on.place):
+        found = find_layout(trained_on.place).splits.get(TRAIN, {})
         folder = next(iter(found.values()), None)
     if folder is None:
         return _spread(checked, _NUM_CALIBRATION)

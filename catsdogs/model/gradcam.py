@@ -24,6 +24,7 @@ from catsdogs.model.predictor import Answer, Predictor
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.layers import Dense, GlobalAveragePooling, GlobalMaxPooling
 from catsdogs.network.network import Network, pooling_layer
+from catsdogs.text import some_of
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def explain_photos(
     names = predictor.class_names
     if class_name is not None and class_name not in names:
         raise ConfigError(
-            f"the model has no class {class_name!r}, it has {', '.join(names)}: choose one of them",
+            f"the model has no class {class_name!r}, it has {some_of(names)}: choose one of them",
             key="class_name",
         )
     return _explain(predictor, photos, class_name, console)

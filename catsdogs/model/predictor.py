@@ -12,6 +12,7 @@ import numpy as np
 from catsdogs.config import DataConfig, Fit
 from catsdogs.console import Console
 from catsdogs.data.batches import decode_each, num_decode_threads
+from catsdogs.data.evaluation_set import TrainedOn
 from catsdogs.data.images import Photo, read_any
 from catsdogs.errors import ModelFileError
 from catsdogs.model.keras_config import OtherLayersError
@@ -217,20 +218,21 @@ class Predictor:
         return self.metadata.temperature if self.metadata else 1.0
 
     @property
-    def knows_all_photos(self) -> bool:
-        """Whether it was trained on all photos, those that judged it by folds included."""
-        section = self.metadata.config.get("train") if self.metadata else None
-        return isinstance(section, dict) and bool(section.get("folds"))
-
-    @property
-    def trained_on(self) -> DataConfig | None:
-        """Where the training photos lay and how they were split; None where that is not known."""
+    def trained_on(self) -> TrainedOn | None:
+        """What is known of the photos that it was trained on; None where nothing is."""
         if self.metadata is None:
             return None
         with suppress(ModelFileError), foreign_bytes(self._path, ModelFileError):
-            section = self.metadata.config["data"]
+            config = self.metadata.config
+            section = config["data"]
             kept = ("dir", "validation_fraction", "classes", "group")  # later versions: others
-            return DataConfig(**{key: section[key] for key in kept if key in section})
+            data = DataConfig(**{key: section[key] for key in kept if key in section})
+            is_solved = config.get("head", {}).get("kind") == "logistic"
+            return TrainedOn(
+                data,
+                whole=bool(config.get("train", {}).get("folds")),
+                chose_epoch=self.metadata.stage == "finetune" or not is_solved,
+            )
         return None
 
     def predict(

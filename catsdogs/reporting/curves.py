@@ -60,9 +60,20 @@ def draw_curves(
         _draw_run(axes, run, quantity)
         axes.set_title(run.title if len(runs) > 1 else "")
     panels[0].set_ylabel("log loss (nats)" if quantity == "loss" else "accuracy")
+    _keep_within(panels[0], 1.0 if quantity == "accuracy" else None)
     if quantity == "accuracy":
         panels[0].yaxis.set_major_formatter(PercentFormatter(1))
     return panels
+
+
+def _keep_within(axes: "Axes", most: float | None) -> None:
+    """Let the vertical axis end where its quantity does: at 0 and at most at `most`.
+
+    A hair beyond, so that a point on the edge is seen and no tick is.
+    """
+    bottom, top = axes.get_ylim()
+    hair = 0.02 * (top - bottom)
+    axes.set_ylim(max(bottom, -hair), top if most is None else min(top, most + hair))
 
 
 def _draw_run(axes: "Axes", run: RunEpochs, quantity: Quantity) -> None:

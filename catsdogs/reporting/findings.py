@@ -9,6 +9,9 @@ from typing import Any, Protocol
 from catsdogs.checking.findings import KINDS, Finding
 from catsdogs.text import printable
 
+_MOST_NAMED = 10
+"""Classes whose photos are counted one by one."""
+
 
 class Found(Protocol):
     """The result of a check."""
@@ -28,8 +31,7 @@ class Found(Protocol):
 def findings_as_text(found: Found) -> Iterator[str]:
     """A table of the photos, a table of the findings, then each finding with its paths."""
     for split, classes in found.counts.items():
-        of_classes = ", ".join(f"{count:,} {printable(name)}" for name, count in classes.items())
-        yield f"{split:10}  {sum(classes.values()):7,} photos: {of_classes}"
+        yield f"{split:10}  {sum(classes.values()):7,} photos: {_classes(classes)}"
     by_kind = {kind: list(group) for kind, group in groupby(found.findings, lambda f: f.kind)}
     yield ""
     if not by_kind:
@@ -42,6 +44,15 @@ def findings_as_text(found: Found) -> Iterator[str]:
         yield f"{KINDS[kind]}:"
         for finding in findings:
             yield f"  {' = '.join(map(_shown, finding.paths))}  ({printable(finding.detail)})"
+
+
+def _classes(counts: Mapping[str, int]) -> str:
+    """How many photos each class has; of many, how many there are and how unlike in size."""
+    if len(counts) <= _MOST_NAMED:
+        return ", ".join(f"{count:,} {printable(name)}" for name, count in counts.items())
+    ends = [pick(counts, key=lambda name: counts[name]) for pick in (min, max)]
+    fewest, most = (f"{counts[name]:,} ({printable(name)})" for name in ends)
+    return f"{len(counts):,} classes of {fewest} to {most} each"
 
 
 def _shown(path: Path) -> str:

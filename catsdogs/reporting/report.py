@@ -71,6 +71,17 @@ class ReportedRun:
     skipped: Sequence[tuple[str, str]]
 
     @property
+    def is_solved(self) -> bool:
+        """Whether its head was solved, so that there were no epochs to choose from."""
+        kind, _ = (self.differences or {}).get("head.kind", ("", ""))
+        return self.metrics.command == "train" and kind == "logistic"
+
+    @property
+    def num_folds(self) -> int:
+        """In how many parts all its photos were validated with in turn; 0: some were held back."""
+        return int((self.differences or {}).get("train.folds", (0, 0))[0])
+
+    @property
     def run_epochs(self) -> RunEpochs:
         """Its epochs, for the curves."""
         title = "head" if self.metrics.command == "train" else "fine-tuning"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from catsdogs.evaluation.score import Score
+from catsdogs.reporting.evaluation_output import photos_read
 from catsdogs.text import counted, printable
 
 
@@ -28,6 +29,10 @@ class WrittenReport(Protocol):
 
     @property
     def path(self) -> Path: ...
+    @property
+    def model_path(self) -> Path: ...
+    @property
+    def folder(self) -> Path: ...
     @property
     def score(self) -> Score: ...
     @property
@@ -68,13 +73,12 @@ def explanation_line(photo: ExplainedPhoto) -> str:
 
 
 def report_lines(report: WrittenReport) -> Iterator[str]:
-    """Photos that are not counted, the score, and where the page is."""
-    if report.num_unreadable:
-        verb = "is" if report.num_unreadable == 1 else "are"
-        photos = counted(report.num_unreadable, "photo")
-        yield f"{photos} could not be read and {verb} not counted"
+    """What was evaluated on which photos, the score, and where the page is."""
+    photos = photos_read(report.score.num_photos, report.num_unreadable)
+    yield printable(f"{report.model_path} on {report.folder}: {photos}")
     yield str(report.score)
-    yield f"saved {printable(str(report.path))} ({report.num_bytes / 1e6:.1f} MB)"
+    size = f"{report.num_bytes / 1e6:.1f} MB"
+    yield f"saved {printable(str(report.path))} ({size}): open it in a browser"
 
 
 def sample_line(sample: UnpackedSample) -> str:

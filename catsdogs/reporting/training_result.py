@@ -1,7 +1,7 @@
 """What a training gave, as lines."""
 
 from catsdogs.console import format_duration
-from catsdogs.text import printable
+from catsdogs.text import counted, printable
 from catsdogs.training.training_run import TrainResult
 
 
@@ -21,13 +21,17 @@ def compare_with_start(result: TrainResult) -> str:
 
 
 def result_lines(result: TrainResult) -> list[str]:
-    """Skipped photos, the score and where the model is."""
+    """Skipped photos, the score, where the model is and what to do with its record."""
     lines = []
     if result.num_skipped:
-        lines.append(f"{result.num_skipped:,} photos could not be read and were skipped")
+        verb = "was" if result.num_skipped == 1 else "were"
+        photos = counted(result.num_skipped, "photo")
+        lines.append(f"{photos} could not be read and {verb} skipped")
+    history = result.history
+    epoch = f" (epoch {history.kept.number})" if len(history.epochs) > 1 else ""
     return [
         *lines,
-        f"validation {result.score}",
-        f"saved {printable(str(result.model_path))} (epoch {result.history.kept.number}) after "
-        f"{format_duration(result.seconds)}, its record in {printable(str(result.run_path))}",
+        f"validation {result.score.sure_accuracy}",
+        f"saved {printable(str(result.model_path))}{epoch} after {format_duration(result.seconds)}",
+        f"`catsdogs report {printable(str(result.run_path))}` makes a page of its record",
     ]

@@ -95,7 +95,6 @@ class CachedFeatures:
         self._warn = warn
         self.views = views
         self.shape = shape
-        self.engine_fingerprint = trunk.fingerprint
 
     def keys(self, views: Iterable[View]) -> list[bytes]:
         """Names of the views' features in the store."""

@@ -8,7 +8,7 @@ from typing import Protocol
 import keras
 import numpy as np
 
-from catsdogs.console import Console, Task
+from catsdogs.console import Console, Task, format_duration
 from catsdogs.errors import DivergedError
 from catsdogs.network.device import answering_out_of_memory
 from catsdogs.training.history import Epoch, History, Progress, TrainingPlan
@@ -304,6 +304,6 @@ def _describe(epoch: Epoch, plan: TrainingPlan, progress: Progress) -> str:
         what = "with the new head" if progress.as_it_was else "as it was"
         return f"epoch 0/{plan.epochs}  {what}  {validation}"
     return (
-        f"epoch {epoch.number}/{plan.epochs}  loss {epoch.loss:.4f} accuracy {epoch.accuracy:.4f}  "
-        f"{validation}  {epoch.seconds:.1f} s"
+        f"epoch {epoch.number}/{plan.epochs}  loss {epoch.loss:.4f}  {validation}  "
+        f"{format_duration(epoch.seconds)}"
     )

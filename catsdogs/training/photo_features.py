@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from catsdogs.config import Config
-from catsdogs.console import Console
+from catsdogs.console import Console, format_duration
 from catsdogs.data.batches import num_decode_threads
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
 from catsdogs.data.skipping import drop_unreadable, warn_of_flat_photos
+from catsdogs.text import counted
 from catsdogs.training.features import CachedFeatures, View
 from catsdogs.training.history import TrainingPlan
 from catsdogs.training.processes import ALONE, ProcessGroup
@@ -132,9 +133,9 @@ class PhotoFeatures:
                 on_computed,
             )
         setup.console.note(
-            f"frozen layers: {done.num_computed:,} photos in {done.seconds:.1f} s "
-            f"({done.num_computed / done.seconds:.1f}/s), {done.num_found:,} from the cache; "
-            f"{self.features.engine_fingerprint}"
+            f"frozen layers: {counted(done.num_computed, 'photo')} in "
+            f"{format_duration(done.seconds)} ({done.num_computed / done.seconds:.1f}/s), "
+            f"{done.num_found:,} from the cache"
         )
         self.num_frozen += done.num_computed
         self.frozen_seconds += done.seconds

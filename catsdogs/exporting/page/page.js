@@ -2,6 +2,7 @@
 
 (() => {
   const MAX_BARS = 6;
+  const MAX_NAMED = 10; // classes; with more, all are named under "About this page"
   const MAX_PIXELS = 200e6; // what a phone's camera makes at most; a browser shrinks it on the way
   const MAX_SIDE = 4096; // pixels that are read back from a canvas, a side
 
@@ -50,7 +51,8 @@
     }
     await network.run(new Uint8Array(about.image_size[0] * about.image_size[1] * 3), breathe);
     const others = known ? `, and ${about.refusal.name} where a photo is too strange` : "";
-    say(`Ready. It tells apart: ${names.join(", ")}${others}.`);
+    const apart = names.length > MAX_NAMED ? `${names.length} classes` : names.join(", ");
+    say(`Ready. It tells apart: ${apart}${others}.`);
     document.documentElement.dataset.ready = "true";
   }
 

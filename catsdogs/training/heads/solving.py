@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from catsdogs.console import Console
+from catsdogs.console import Console, format_duration
 from catsdogs.data.dataset import TRAIN, VALIDATION
 from catsdogs.errors import DataError
 from catsdogs.evaluation.calibration import softmax
@@ -17,6 +17,9 @@ from catsdogs.training.model_state import ModelState, Values
 from catsdogs.training.photo_answers import TrainedOnFeatures
 from catsdogs.training.photo_features import PhotoFeatures, Photos, TrainingSetup
 from catsdogs.training.supervision import Supervision
+
+_MOST_NAMED = 10
+"""Classes whose accuracy is said in one line."""
 
 
 def solve_head(
@@ -78,8 +81,8 @@ def solve_head(
             seconds=time.perf_counter() - begun,
         )
     console.note(
-        f"logistic head, C = {head.strength:.3g}  loss {epoch.loss:.4f} accuracy "
-        f"{epoch.accuracy:.4f}  {_validation(epoch)}  {epoch.seconds:.1f} s"
+        f"solved, C = {head.strength:.3g}  loss {epoch.loss:.4f}  {_validation(epoch)}  "
+        f"{format_duration(epoch.seconds)}"
     )
     progress.epochs[:] = [*epochs, epoch]
     progress.state = ModelState([head.kernel, head.bias])
@@ -114,11 +117,15 @@ def _cross_validated(
     right = logits.argmax(axis=1) == labels
     of_folds = [f"{right[folds == fold].mean():.4f}" for fold in np.unique(folds)]
     console.note(f"accuracy of each fold: {', '.join(of_folds)}")
-    of_classes = [
-        f"{name} {right[labels == label].mean():.4f}"
-        for label, name in enumerate(photos.class_names)
-    ]
-    console.note(f"accuracy of each class: {', '.join(of_classes)}")
+    of_classes = [right[labels == label].mean() for label in range(len(photos.class_names))]
+    lowest = np.argsort(of_classes, kind="stable")[:_MOST_NAMED]
+    which = "each class"
+    if len(of_classes) > _MOST_NAMED:
+        which = f"the {_MOST_NAMED} classes that are found least often"
+    else:
+        lowest.sort()
+    named = [f"{photos.class_names[label]} {of_classes[label]:.4f}" for label in lowest]
+    console.note(f"accuracy of {which}: {', '.join(named)}")
     loss, accuracy = _figures(logits, photos, plan)
     return replace(
         epoch,
