@@ -100,9 +100,8 @@ def next_photos(data: Path, backbone: str, seeds: int, start: int, count: int) -
     """Accuracy after adding chosen photos, and after adding as many at random."""
     config = Config(model=ModelConfig(backbone=backbone), data=DataConfig(dir=str(data)))
     config = with_quickest_backbone(config, Console())
-    dataset = load_dataset(config.data, 0)
-    held_out = {sample.path for sample in dataset.splits[VALIDATION]}
-    dataset.in_one()
+    held_out = {sample.path for sample in load_dataset(config.data, 0).splits[VALIDATION]}
+    dataset = load_dataset(config.data, 0, as_one=True)
     photos = pooled_features(dataset, config, Console())
     is_judged = np.array([sample.path in held_out for sample in dataset.splits[TRAIN]])
     pool, judged = photos.features[~is_judged], photos.features[is_judged]

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 import rich.console
-from rich.progress import BarColumn, Progress, TextColumn
+import rich.progress
+from rich.cells import cell_len
+from rich.progress import BarColumn, Progress, ProgressColumn
+from rich.table import Column
 from rich.text import Text
 
 from catsdogs.text import printable, wrapped
@@ -128,13 +131,8 @@ class Console:
         if not self._has_bars:
             yield _PlainTask(self, title, meter)
             return
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(10),
-            TextColumn("{task.fields[text]}", markup=False),
-        )
-        with Progress(*columns, console=self._rich, transient=True) as progress:
-            yield _BarTask(progress, title, meter, self._rich)
+        with _bar(title, meter, self._rich) as progress:
+            yield _BarTask(progress, meter)
 
 
 class _Meter:
@@ -176,27 +174,45 @@ class _Meter:
         return f"step {steps:,}/{math.ceil(self.total / self._batch_size):,}"
 
 
-class _BarTask:
-    """A bar of ten columns, of fewer where the terminal is narrow; then the title yields."""
+class _MadeWhenShown(ProgressColumn):
+    """A text, in one line."""
 
-    def __init__(
-        self, progress: Progress, title: str, meter: _Meter, console: rich.console.Console
-    ) -> None:
+    def __init__(self, text: Callable[[], str]) -> None:
+        super().__init__(Column(no_wrap=True))
+        self._text = text
+
+    def render(self, task: rich.progress.Task) -> Text:
+        return Text(self._text())
+
+
+def _bar(title: str, meter: _Meter, console: rich.console.Console) -> Progress:
+    """A bar of ten columns, of fewer where the terminal is narrow; then the title yields."""
+    width = cell_len(title)
+
+    def room() -> int:
+        return console.width - len(" ━ ")
+
+    def text() -> str:
+        return meter.text(room() - width) if meter.done else ""
+
+    def shown_title() -> str:
+        shown = Text(title)
+        shown.truncate(max(1, room() - len(text())), overflow="ellipsis")
+        return shown.plain
+
+    columns = (_MadeWhenShown(shown_title), BarColumn(10), _MadeWhenShown(text))
+    return Progress(*columns, console=console, transient=True)
+
+
+class _BarTask:
+    def __init__(self, progress: Progress, meter: _Meter) -> None:
         self._meter = meter
         self._progress = progress
-        self._title = Text(title)
-        self._console = console
-        self._id = progress.add_task(title, total=meter.total, text="")
+        self._id = progress.add_task("", total=meter.total)
 
     def advance(self, count: int, **figures: float) -> None:
         self._meter.advance(count, figures)
-        room = self._console.width - len(" ━ ")
-        text = self._meter.text(room - self._title.cell_len)
-        title = self._title.copy()
-        title.truncate(max(1, room - len(text)), overflow="ellipsis")
-        self._progress.update(
-            self._id, completed=self._meter.done, text=text, description=title.plain
-        )
+        self._progress.update(self._id, completed=self._meter.done)
 
 
 class _PlainTask:

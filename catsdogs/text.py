@@ -43,8 +43,8 @@ def printable(text: str) -> str:
     )
 
 
-def wrapped(text: str, width: int) -> str:
-    """A message in lines of so many columns, all but the first indented.
+def wrapped(text: str, width: int, indent: int = 2) -> str:
+    """A message in lines of so many columns, all but the first indented by some.
 
     It breaks between words: what stands between backticks, to be copied, is one word. A word that
     is wider than a line, such as a path, stays whole and is the terminal's to break.
@@ -54,7 +54,7 @@ def wrapped(text: str, width: int) -> str:
     lines = [""]
     for space, word in re.findall(r"(\s*)(`[^`]*`\S*|\S+)", text):
         if lines[-1] and cell_len(lines[-1] + space + word) > width:
-            lines.append(f"  {word}")
+            lines.append(" " * indent + word)
         else:
             lines[-1] += space + word
     return "\n".join(lines)

@@ -70,8 +70,10 @@ def test_train_finetune_and_predict_one_after_the_other(folder):
     train = call("train", "--subsample", "2", "--epochs", "1", *SMALL)
     lines = train.stdout.splitlines()
     assert lines[0].startswith("validation accuracy ")
-    assert ", 4 photos), loss " in lines[0]
-    assert lines[1].startswith("saved models/catsdogs.h5 (epoch 1) after ")
+    assert lines[0].endswith(", 4 photos)")
+    assert lines[1].startswith("saved models/catsdogs.h5 after ")
+    (run,) = (folder / "runs").iterdir()
+    assert lines[2] == f"`catsdogs report runs/{run.name}` makes a page of its record"
     finetune = call("finetune", "--epochs", "2")
     assert finetune.stdout.startswith("kept epoch ")
     assert (folder / "models" / "catsdogs.head.h5").exists()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from catsdogs.reporting.predictions import write_predictions
+from catsdogs.reporting.table import path_last
 
 FORMATS = ["text", "json", "jsonl", "csv"]
 
@@ -52,6 +53,16 @@ def test_text_has_several_classes_a_photo_on_request():
         "dog.png\tdogs\t0.9375",
         "dog.png\tcats\t0.0625",
     ]
+
+
+def test_for_people_the_path_stands_behind_straight_columns():
+    lines = [path_last(line, ("cats", "dogs", "猫たち")) for line in written("text")]
+    assert lines == [
+        "cats    0.7500  a/cat.jpg",
+        "error   damaged: image file is truncated  a/half.jpg",
+        "dogs    0.9375  dog.png",
+    ]
+    assert path_last("猫.jpg\t猫\t0.9\t猫.png", ["cats"]) == "猫    0.9  猫.jpg  猫.png"
 
 
 def test_json_is_an_array_with_an_element_a_line():

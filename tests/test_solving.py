@@ -131,7 +131,7 @@ def test_model_config_without_a_hidden_layer_trains_in_epochs_too(call):
 
 def test_folds_answer_for_every_photo_and_the_head_knows_all(call, tmp_path):
     shown = call("train", "--folds", "3", *TINY)
-    assert "12 photos), loss" in shown.stdout
+    assert "12 photos)" in shown.stdout
     assert sum(line.startswith("accuracy of each") for line in shown.stderr.splitlines()) == 2
     metadata = read_metadata(tmp_path / "models" / "catsdogs.h5")
     assert metadata.validation.num_photos == metadata.num_photos["train"] == 12
@@ -161,8 +161,9 @@ def test_curve_draws_and_tells(call, make_photos, tmp_path):
         make_photos(Path("data/train") / name, 20, 50 + seed)
     shown = call("curve", "--output", "curve.png", *TINY).stdout.splitlines()
     assert shown[0].split() == ["trained", "on", "accuracy", "95%", "interval", "fit"]
-    assert shown[-2] == "each accuracy over 52 photos, by heads that had not seen them"
-    assert shown[-1].startswith("twice as many photos, ")
+    assert shown[-3] == "each accuracy over 52 photos, by heads that had not seen them"
+    assert shown[-2].startswith("twice as many photos, ")
+    assert shown[-1] == "saved curve.png"
     assert Path("curve.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -36,7 +36,7 @@ _MIN_SHARPNESS = 0.42
 hundredth of their long side, nineteen of twenty have 0.35 or less."""
 
 
-_SURE, _UNSURE = "probably wrong", "perhaps wrong"
+_SURE = "probably wrong"
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def rank_suspects(seen: Seen) -> list[Suspect]:
     others: dict[int, int] = {}
     found = [
         *(
-            _Found(issue.position, "wrong_label", _SURE if issue.is_confident else _UNSURE)
+            _Found(issue.position, "wrong_label", _SURE if issue.is_confident else "")
             for issue in seen.issues
         ),
         *(_Found(position, "odd") for position in _odd(seen.cosines)),

@@ -2,6 +2,8 @@
 
 import click
 
+from catsdogs.cli.streams import answer
+
 
 @click.command()
 def backbones() -> None:
@@ -14,4 +16,4 @@ def backbones() -> None:
     from catsdogs.reporting.backbone_table import format_table
 
     for line in format_table(backbones()):
-        click.echo(line)
+        answer(line)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from catsdogs.cli.options import PATH
+from catsdogs.cli.streams import answer
 
 
 @click.command()
@@ -26,7 +27,7 @@ def cache(folder: Path | None, clear: bool) -> None:
     config = CacheConfig(dir=str(folder or ""))
     place = cache_dir(config)
     if clear:
-        click.echo(cleared_line(command.clear(config), place))
+        answer(cleared_line(command.clear(config), place))
         return
     for line in cache_lines(command.cache(config), place):
-        click.echo(line)
+        answer(line)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from catsdogs.cli.options import PATH, config_option, format_option, settings_option
-from catsdogs.cli.streams import say
+from catsdogs.cli.streams import answer, say
 from catsdogs.errors import CatsdogsError, ConfigError
 
 
@@ -68,7 +68,7 @@ def check(
         click.echo(findings_as_json(result))
     else:
         for line in findings_as_text(result):
-            click.echo(line)
+            answer(line)
     for line in moved_lines(result.moved, result.unmoved, quarantine_dir):
         say(line)
     if not result.is_clean:
@@ -88,6 +88,6 @@ def bring_back(folder: Path, root: Path | None) -> None:
     result = undo(folder, root)
     for line in left_lines(result.left):
         say(line)
-    click.echo(restored_line(result.undone, folder))
+    answer(restored_line(result.undone, folder))
     if result.left:
         sys.exit(CatsdogsError.exit_code)

@@ -11,6 +11,7 @@ from catsdogs.cli.options import (
     figures_format_option,
     precision_option,
 )
+from catsdogs.cli.streams import answer
 
 
 @click.command()
@@ -43,4 +44,5 @@ def compare(
     if format_name == "json":
         click.echo(compare_json(result))
     else:
-        click.echo("\n".join(compare_lines(result)))
+        for line in compare_lines(result):
+            answer(line)

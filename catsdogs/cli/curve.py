@@ -7,6 +7,7 @@ import click
 
 from catsdogs.cli.completion import complete_backbones
 from catsdogs.cli.options import PATH, KeyOption, config_option, settings_option
+from catsdogs.cli.streams import answer
 from catsdogs.cli.training_options import configuration
 
 
@@ -46,4 +47,5 @@ def curve(output: Path | None, **flags: Any) -> None:
     from catsdogs.reporting.curve_picture import curve_lines
 
     result = curve(config, Console(), output)
-    click.echo("\n".join(curve_lines(result.points, result.law)))
+    for line in curve_lines(result.points, result.law, output):
+        answer(line)

@@ -14,7 +14,7 @@ from catsdogs.cli.options import (
     precision_option,
     unknown_option,
 )
-from catsdogs.cli.streams import say
+from catsdogs.cli.streams import answer, say
 from catsdogs.errors import CatsdogsError
 
 
@@ -71,7 +71,8 @@ def evaluate(
     if format_name == "json":
         click.echo(evaluate_json(result))
     else:
-        click.echo("\n".join(evaluate_lines(result)))
+        for line in evaluate_lines(result):
+            answer(line)
     accuracy = result.evaluation.accuracy
     if min_accuracy is not None and accuracy < min_accuracy:
         say(f"accuracy {accuracy:.4f} is below the {min_accuracy:g} of --min-accuracy")

@@ -46,14 +46,17 @@ def explain(
     """
     from catsdogs.commands.explain import explain
     from catsdogs.console import Console
+    from catsdogs.reporting.predictions import ERROR
     from catsdogs.reporting.result_lines import explanation_line
+    from catsdogs.reporting.table import path_last
 
     console = None if sys.stdout.isatty() else Console()
     num_photos = num_failed = 0
     for picture in explain(images, model, class_name, output, precision, console, engine):
         num_photos += 1
         num_failed += bool(picture.error)
-        click.echo(explanation_line(picture))
+        line = explanation_line(picture)
+        click.echo(path_last(line, [ERROR]) if sys.stdout.isatty() else line)
     if num_failed:
         say(f"{num_failed:,} of {num_photos:,} photos could not be read")
         sys.exit(CatsdogsError.exit_code)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from catsdogs.cli.options import class_names_option, model_option, unknown_option
+from catsdogs.cli.streams import answer
 
 
 @click.command()
@@ -71,4 +72,4 @@ def export(
         unknown,
     )
     for line in export_lines(export(request, Console())):
-        click.echo(line)
+        answer(line)

@@ -8,6 +8,7 @@ import click
 from catsdogs.cli.options import PATH
 from catsdogs.cli.process_options import ProcessFlags
 from catsdogs.cli.stop_signal import end_if_interrupted, ending_gently
+from catsdogs.cli.streams import answer
 from catsdogs.cli.training_options import configuration, find_request, training_options
 
 
@@ -46,5 +47,6 @@ def finetune(model: Path | None, **flags: Any) -> None:
                 config, model, Console.shown(processes.is_leader), stop, run, processes
             )
         if processes.is_leader:
-            click.echo("\n".join([compare_with_start(result), *result_lines(result)]))
+            for line in (compare_with_start(result), *result_lines(result)):
+                answer(line)
     end_if_interrupted(result.history.interrupted, stop)

@@ -2,6 +2,7 @@
 
 import click
 
+from catsdogs.cli.streams import answer
 from catsdogs.text import printable
 
 
@@ -17,4 +18,4 @@ def info() -> None:
     facts = info()
     width = max(map(len, facts))
     for name, fact in facts.items():
-        click.echo(f"{name:{width}}  {printable(fact)}")
+        answer(f"{name:{width}}  {printable(fact)}", indent=width + 2)

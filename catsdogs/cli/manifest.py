@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from catsdogs.cli.options import PATH
+from catsdogs.cli.streams import answer
 
 
 @click.command()
@@ -32,4 +33,4 @@ def manifest(folder: Path, output: Path | None) -> None:
         for line in result.lines:  # in a file, names in any encoding stay the names that they are
             click.echo(printable(line) if is_shown else line.encode("utf-8", "surrogateescape"))
     else:
-        click.echo(f"saved {printable(str(output))}: {counted(result.num_photos, 'photo')}")
+        answer(f"saved {printable(str(output))}: {counted(result.num_photos, 'photo')}")

@@ -1,5 +1,6 @@
 """`catsdogs next`."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -40,11 +41,14 @@ def next_photos(
     from catsdogs.commands.next_photos import next_photos
     from catsdogs.console import Console
     from catsdogs.reporting.next_list import next_lines
+    from catsdogs.reporting.table import path_last
 
     console = Console()
     result = next_photos(folder, model, count, copy_to, console, engine)
+    names = [photo.class_name for photo in result.photos]
+    is_for_people = sys.stdout.isatty() and format_name == "text"
     for line in next_lines(result, format_name):
-        click.echo(line)
+        click.echo(path_last(line, names) if is_for_people else line)
     if result.left_out:
         console.note(f"left out: {result.left_out}")
     for path, reason in result.unreadable:

@@ -18,7 +18,7 @@ from catsdogs.cli.options import (
     precision_option,
     unknown_option,
 )
-from catsdogs.cli.streams import loss_of_answer, say
+from catsdogs.cli.streams import answer, loss_of_answer, say
 from catsdogs.errors import CatsdogsError, ConfigError
 from catsdogs.files import exists
 from catsdogs.text import printable
@@ -164,7 +164,7 @@ def _undo_sorting(folder: Path, paths: tuple[str, ...], sort_into: Path | None) 
     num_gone, left = undo_sorting(folder)
     for line in left_lines(left):
         say(line)
-    click.echo(unsorted_line(num_gone, folder))
+    answer(unsorted_line(num_gone, folder))
     if left:
         sys.exit(CatsdogsError.exit_code)
 
@@ -205,6 +205,14 @@ class _Output:
         """Whether a CSV begins here: parts that follow one another have one header."""
         return not self.earlier.num_bytes and (self.shard is None or self.shard.number == 1)
 
+    def _show(self, class_names: tuple[str, ...]) -> Callable[[str], None]:
+        """A function that shows a line on a terminal."""
+        from catsdogs.reporting.table import path_last
+
+        if self._format_name == "text":
+            return lambda line: click.echo(path_last(line, class_names))
+        return lambda line: click.echo(printable(line))  # a CSV keeps every name as it is
+
     @contextmanager
     def opened(
         self, class_names: tuple[str, ...], may_refuse: bool
@@ -214,9 +222,7 @@ class _Output:
         from catsdogs.reporting.predictions import csv_header
 
         if self.path is None:
-            # a CSV keeps every name as it is: good for a file, not for a terminal
-            is_shown = sys.stdout.isatty() and self._format_name == "csv"
-            yield lambda line: click.echo(printable(line) if is_shown else line)
+            yield self._show(class_names) if sys.stdout.isatty() else click.echo
             return
         header, own = self.earlier.header, csv_header(class_names, may_refuse)
         if header and header != own:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from catsdogs.cli.options import PATH
+from catsdogs.cli.streams import answer
 
 
 @click.command()
@@ -40,4 +41,4 @@ def report(run: Path | None, output: Path | None, data: Path | None, model: Path
     from catsdogs.reporting.result_lines import report_lines
 
     for line in report_lines(report(run, output, data, model, Console())):
-        click.echo(line)
+        answer(line)

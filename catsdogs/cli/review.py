@@ -9,7 +9,7 @@ import click
 from catsdogs.cli.check import bring_back
 from catsdogs.cli.completion import complete_backbones
 from catsdogs.cli.options import PATH, KeyOption, config_option, format_option, settings_option
-from catsdogs.cli.streams import say
+from catsdogs.cli.streams import answer, say
 from catsdogs.cli.training_options import configuration
 from catsdogs.errors import CatsdogsError, ConfigError
 
@@ -101,7 +101,7 @@ def review(
                 click.echo(line)
         case _:
             for line in suspects_as_text(result):
-                click.echo(line)
+                answer(line)
     for path, reason in result.unreadable:
         console.warn(f"{path} is not among them: {reason}")
     for note in result.notes:
@@ -117,6 +117,6 @@ def _apply(path: Path, root: Path, folder: Path | None) -> None:
     result = apply(path, root, folder)
     for line in unmoved_lines(result.unmoved):
         say(line)
-    click.echo(decided_line(result))
+    answer(decided_line(result))
     if result.unmoved:
         sys.exit(CatsdogsError.exit_code)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from catsdogs.cli.options import PATH, format_option
-from catsdogs.cli.streams import say
+from catsdogs.cli.streams import answer, say
 from catsdogs.text import printable
 
 
@@ -38,6 +38,6 @@ def runs(folder: Path, best: bool, format_name: str) -> None:
         click.echo(format_json(found))
     elif found:
         for line in format_table(found):
-            click.echo(line)
+            answer(line)
     else:
         say(f"no runs in {printable(str(folder))} yet: run `catsdogs train`")

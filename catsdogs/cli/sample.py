@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from catsdogs.cli.options import PATH
+from catsdogs.cli.streams import answer
 
 
 @click.command()
@@ -18,4 +19,4 @@ def sample(folder: Path) -> None:
     from catsdogs.commands.sample import sample
     from catsdogs.reporting.result_lines import sample_line
 
-    click.echo(sample_line(sample(folder)))
+    answer(sample_line(sample(folder)))

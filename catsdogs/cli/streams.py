@@ -60,10 +60,24 @@ def open_stream(descriptor: int, for_answers: bool, is_open: bool = True) -> Tex
 
 def say(line: str) -> None:
     """Write a message to standard error, broken between words where that is a terminal."""
-    if sys.stderr.isatty():
-        columns = os.get_terminal_size(sys.stderr.fileno()).columns
-        line = wrapped(line, columns or 80)  # some terminals do not know
-    click.echo(line, err=True)
+    click.echo(_fitted(line, sys.stderr, 2), err=True)
+
+
+def answer(line: str, indent: int = 2) -> None:
+    """Write a line to standard output for people, broken between words where that is a terminal.
+
+    Args:
+        line: with whatever columns it has.
+        indent: columns before what follows the first break.
+    """
+    click.echo(_fitted(line, sys.stdout, indent))
+
+
+def _fitted(line: str, stream: TextIO, indent: int) -> str:
+    if not stream.isatty():
+        return line
+    columns = os.get_terminal_size(stream.fileno()).columns
+    return wrapped(line, columns or 80, indent)  # some terminals do not know
 
 
 def loss_of_answer() -> str:

@@ -8,6 +8,7 @@ from catsdogs.cli.completion import complete_backbones
 from catsdogs.cli.options import KeyOption
 from catsdogs.cli.process_options import ProcessFlags
 from catsdogs.cli.stop_signal import end_if_interrupted, ending_gently
+from catsdogs.cli.streams import answer
 from catsdogs.cli.training_options import find_request, training_options
 
 
@@ -45,5 +46,6 @@ def train(**flags: Any) -> None:
         with ending_gently(process_flags.several) as stop:
             result = train(config, Console.shown(processes.is_leader), stop, run, processes)
         if processes.is_leader:
-            click.echo("\n".join(result_lines(result)))
+            for line in result_lines(result):
+                answer(line)
     end_if_interrupted(result.history.interrupted, stop)

@@ -79,7 +79,7 @@ def export(request: ExportRequest, console: Console) -> ExportResult:
     fit = predictor.fit if request.resizes and format_name != "tflite" else None
     writer = ModelWriter(predictor, network, format_name, request.precision, fit)
     with _in_place(request.output, format_name) as part:
-        console.note(f"writing {request.output} ({format_name}, {request.precision})")
+        console.note(f"writing {request.output}")
         with captured_stderr():  # converters and runtimes say how they are getting on
             writer.write(part, for_calibration)
             answers = writer.answers(part)

@@ -40,7 +40,7 @@ class Backbone(Protocol):
     def measured(self) -> Measured | None: ...
 
 
-_HEADER = ("name", "parameters", "multiply-adds", "photos", "accuracy, 95%, photos")
+_HEADER = ("name", "parameters", "multiply-adds", "pixels", "accuracy, 95%")
 
 
 def format_table(backbones: Sequence[Backbone]) -> list[str]:
@@ -49,8 +49,8 @@ def format_table(backbones: Sequence[Backbone]) -> list[str]:
     width = max(len(each.name) for each in backbones)
     lines = [*align(rows, right=(1, 2)), "", "weights"]
     lines += [f"{each.name:{width}}  {printable(each.source)}" for each in backbones]
-    ways = sorted({each.measured.how for each in backbones if each.measured})
-    return [*lines, "", *(f"accuracy: {how}" for how in ways)]
+    ways = sorted({(m.num_photos, m.how) for each in backbones if (m := each.measured)})
+    return [*lines, "", *(f"accuracy on {number:,} photos: {how}" for number, how in ways)]
 
 
 class Trial(Protocol):
@@ -94,11 +94,11 @@ def _row(backbone: Backbone) -> tuple[str, ...]:
     if backbone.measured:
         right, total = backbone.measured.num_right, backbone.measured.num_photos
         low, high = wilson_interval(right, total)
-        accuracy = f"{right / total:.4f} ({low:.4f} to {high:.4f}, {total:,})"
+        accuracy = f"{right / total:.3f} {low:.3f}-{high:.3f}"
     return (
         backbone.name,
         f"{backbone.num_parameters / 1e6:,.1f} M",
         f"{backbone.macs / 1e9:,.2f} G",
-        f"{height} x {width}, {backbone.fit}",
+        f"{height if height == width else f'{height} x {width}'}, {backbone.fit}",
         accuracy or "not measured",
     )

@@ -2,14 +2,17 @@
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
 from catsdogs.reporting.table import align
-from catsdogs.text import counted
+from catsdogs.text import counted, printable
 from catsdogs.training.learning_curve import CurvePoint, PowerLaw
 
 
-def curve_lines(points: Sequence[CurvePoint], law: PowerLaw | None) -> list[str]:
-    """A line for each point, and what twice as many photos should give."""
+def curve_lines(
+    points: Sequence[CurvePoint], law: PowerLaw | None, picture_path: Path | None = None
+) -> list[str]:
+    """A line for each point, what twice as many photos should give, and where the picture is."""
     rows = [("trained on", "accuracy", "95% interval", "fit")]
     for point in points:
         low, high = point.interval
@@ -23,17 +26,18 @@ def curve_lines(points: Sequence[CurvePoint], law: PowerLaw | None) -> list[str]
             )
         )
     lines = align(rows, right=(0, 1, 2, 3))
-    lines.append(f"each accuracy over {counted(points[-1].num_photos, 'photo')}, by heads that had")
-    lines[-1] += " not seen them"
+    photos = counted(points[-1].num_photos, "photo")
+    lines.append(f"each accuracy over {photos}, by heads that had not seen them")
     if law is None:
-        return [*lines, "too few photos to say what more of them would give"]
-    twice = 2 * points[-1].num_training
-    low, high = law.interval(twice)
-    return [
-        *lines,
-        f"twice as many photos, {twice:,}, should give {law.accuracy(twice):.4f} "
-        f"({low:.4f} to {high:.4f}), if it goes on like this",
-    ]
+        lines.append("too few photos to say what more of them would give")
+    else:
+        twice = 2 * points[-1].num_training
+        low, high = law.interval(twice)
+        lines.append(
+            f"twice as many photos, {twice:,}, should give {law.accuracy(twice):.4f} "
+            f"({low:.4f} to {high:.4f}), if it goes on like this"
+        )
+    return [*lines, f"saved {printable(str(picture_path))}"] if picture_path else lines
 
 
 def curve_png(points: Sequence[CurvePoint], law: PowerLaw | None) -> bytes:

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from rich.cells import cell_len
+
 from catsdogs.evaluation.coverage import Refusal
 from catsdogs.evaluation.figures import NUM_BINS, Evaluation
 from catsdogs.evaluation.score import no_better_than_one_answer
@@ -17,8 +19,8 @@ _MOST_MISTAKES = 10
 _MOST_CLASSES = 20
 """Classes up to which each one's figures are shown."""
 
-_MOST_COLUMNS = 10
-"""Classes up to which the confusion matrix is shown as one."""
+_MOST_COLUMNS = 80
+"""Of a terminal, up to which the confusion matrix is shown as one."""
 
 
 class Measured(Protocol):
@@ -205,20 +207,14 @@ def _class_lines(evaluation: Evaluation) -> list[str]:
 
 def _confusion_lines(evaluation: Evaluation) -> list[str]:
     names = evaluation.class_names
-    if len(names) <= _MOST_COLUMNS:
-        return [
-            "confusion matrix: rows are true, columns predicted",
-            *align(
-                [
-                    ("", *names),
-                    *(
-                        (name, *(f"{count:,}" for count in row))
-                        for name, row in zip(names, evaluation.confusion, strict=True)
-                    ),
-                ],
-                right=range(1, len(names) + 1),
-            ),
+    if 3 * len(names) <= _MOST_COLUMNS:  # the least that they take
+        rows = [
+            (name, *(f"{count:,}" for count in row))
+            for name, row in zip(names, evaluation.confusion, strict=True)
         ]
+        matrix = align([("", *names), *rows], right=range(1, len(names) + 1))
+        if max(map(cell_len, matrix)) <= _MOST_COLUMNS:
+            return ["confusion matrix: rows are true, columns predicted", *matrix]
     taken = sorted(
         (-count, names[true], names[predicted])
         for true, row in enumerate(evaluation.confusion)

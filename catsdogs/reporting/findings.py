@@ -52,6 +52,8 @@ def _classes(counts: Mapping[str, int]) -> str:
         return ", ".join(f"{count:,} {printable(name)}" for name, count in counts.items())
     ends = [pick(counts, key=lambda name: counts[name]) for pick in (min, max)]
     fewest, most = (f"{counts[name]:,} ({printable(name)})" for name in ends)
+    if len(set(counts.values())) == 1:
+        return f"{len(counts):,} classes of {counts[ends[0]]:,} each"
     return f"{len(counts):,} classes of {fewest} to {most} each"
 
 

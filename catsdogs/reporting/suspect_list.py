@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from catsdogs.checking.suspects import SUSPECT_KINDS, Suspect
+from catsdogs.reporting.table import align
 from catsdogs.text import counted, csv_row, printable
 
 CSV_COLUMNS = ["path", "given", "likely", "probability", "kind", "also", "content"]
@@ -64,23 +65,20 @@ def suspects_as_text(reviewed: Reviewed) -> Iterator[str]:
     for kind, of_kind in groupby(ranked, lambda one: one[1].kind):
         yield ""
         yield f"{SUSPECT_KINDS[kind]}:"
-        for rank, suspect in of_kind:
-            yield f"{rank:5}  {_shown(suspect.path)}  {_described(suspect)}"
+        rows = [_row(rank, suspect) for rank, suspect in of_kind]
+        yield from align([("rank", "label", "likely", "", "photo"), *rows], right=(0,))
 
 
-def _described(suspect: Suspect) -> str:
-    """Its class, what it may be, and whatever else there is to say of it."""
-    given, likely = printable(suspect.given), printable(suspect.likely)
-    parts = [given if given == likely else f"{given}, more likely {likely}"]
-    parts[0] += f" {suspect.probability:.4f}"
-    for kind, detail in suspect.reasons.items():
-        if detail or kind != suspect.kind:
-            parts.append(printable(detail) or SUSPECT_KINDS[kind])
-    return "; ".join(parts)
-
-
-def _shown(path: Path) -> str:
-    return printable(str(path))
+def _row(rank: int, suspect: Suspect) -> tuple[str, ...]:
+    """Its class, what it may be, where it is and whatever else there is to say of it."""
+    said = [
+        detail or SUSPECT_KINDS[kind]
+        for kind, detail in suspect.reasons.items()
+        if detail or kind != suspect.kind
+    ]
+    sequel = f": {'; '.join(said)}" if said else ""
+    probability = f"{suspect.probability:.4f}"
+    return f"{rank:,}", suspect.given, suspect.likely, probability, f"{suspect.path}{sequel}"
 
 
 def suspects_as_csv(suspects: Sequence[Suspect]) -> Iterator[str]:

@@ -25,3 +25,16 @@ def align(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]
         ).rstrip()
         for row in cells
     ]
+
+
+def path_last(line: str, names: Iterable[str]) -> str:
+    """An answer for people, in columns: the path, which may be long, behind class and figure.
+
+    Args:
+        line: for programs: path, class, figure and perhaps more, with tabs between them.
+        names: all that may stand in the place of a class.
+    """
+    path, name, *figures = line.split("\t")
+    width = max(cell_len(printable(each)) for each in (name, *names))
+    first, *others = figures
+    return "  ".join([name + " " * (width - cell_len(name)), first, path, *others])

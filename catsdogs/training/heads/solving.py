@@ -64,18 +64,25 @@ def solve_head(
         epochs.append(_epoch(0, as_it_was, None, asked, plan, time.perf_counter() - begun))
         console.note(f"epoch 0/1  as it was  {_validation(epochs[0])}")
     balanced, num_classes = bool(plan.class_weights), len(known.class_names)
-    head = fit_logistic(
-        known.features,
-        known.labels,
-        num_classes,
-        known.units,
-        balanced,
-        supervision.stop_if_asked,
-        known.weights,
-    )
+    with console.task("solving", what="steps") as task:
+
+        def on_step() -> None:
+            supervision.stop_if_asked()
+            task.advance(1)
+
+        head = fit_logistic(
+            known.features,
+            known.labels,
+            num_classes,
+            known.units,
+            balanced,
+            on_step,
+            known.weights,
+        )
+        if plan.folds:
+            source.out_of_fold = answer_in_folds(known, plan.folds, balanced, on_step)
     epoch = _epoch(1, head, known, asked, plan, time.perf_counter() - begun)
-    if plan.folds:
-        source.out_of_fold = answer_in_folds(known, plan.folds, balanced, supervision.stop_if_asked)
+    if plan.folds and source.out_of_fold:
         epoch = replace(
             _cross_validated(epoch, known, *source.out_of_fold, plan, console),
             seconds=time.perf_counter() - begun,
