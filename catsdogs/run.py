@@ -23,7 +23,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validator
@@ -327,18 +327,26 @@ class RunDir:
 
 
 def create_run_dir(parent: Path, command: Command) -> RunDir:
-    """Make a new folder `<time>-<command>` in local time, with a number where that is taken.
+    """Make a new folder `<time>-<command>` in local time.
+
+    It has a number where another run of that second is there, of whatever command, so that they
+    can be told apart and put in order.
 
     What killed processes left of no use in the other runs goes.
 
     Raises:
         DataError: it cannot be made.
     """
-    name = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{command}"
+    second = f"{datetime.datetime.now():%Y%m%d-%H%M%S}"
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        path = next(parent / name for name in names if not exists(parent / name))
+        numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+        number = next(
+            number
+            for number in numbers
+            if not any(exists(parent / f"{second}-{each}{number}") for each in get_args(Command))
+        )
+        path = parent / f"{second}-{command}{number}"
         path.mkdir()
     except OSError as error:
         raise not_writable(parent, error, "run.dir") from None

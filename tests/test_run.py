@@ -51,6 +51,12 @@ def test_the_tenth_run_of_a_second_comes_after_the_ninth(tmp_path):
     assert len(found) == 12
 
 
+def test_runs_of_a_second_stand_in_their_order_whatever_their_command(tmp_path):
+    commands = ["train", "finetune", "train", "finetune"]
+    made = [create_run_dir(tmp_path, command).path.name for command in commands]
+    assert [run.path.name for run in list_run_dirs(tmp_path)] == made
+
+
 def test_an_unfinished_run_is_as_old_as_its_checkpoint_says(tmp_path, run_facts):
     def unfinished(name, started):
         run = RunDir(tmp_path / name)
