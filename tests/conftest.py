@@ -22,6 +22,7 @@ from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
 from catsdogs.training.feature_store import DiskStore, MemoryStore, TrunkCard
 from tests.chromium import CHROMIUM, DRIVER, FLAGS
+from tests.tiny_backbone import KNOWN_BACKBONES, TINY
 
 REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
 
@@ -52,6 +53,14 @@ def class_folders(tmp_path, make_photos):
     make_photos(root / "validation" / "cats", 2, 3, REDDISH)
     make_photos(root / "validation" / "dogs", 2, 4, BLUISH)
     return root
+
+
+@pytest.fixture(scope="module")
+def tiny_backbone():
+    """`model.backbone=tiny` is known in this process, as long as a module's tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(KNOWN_BACKBONES, TINY.name, TINY)
+        yield TINY
 
 
 @pytest.fixture(params=["disk", "memory"])

@@ -21,7 +21,12 @@ from catsdogs.cli import main
 from catsdogs.data.photo_paths import find_photos
 from catsdogs.run import list_run_dirs
 
-SMALL = ["--set", "model.image_size=[32, 32]", "--set", "model.weights=random", "--epochs", "1"]
+SMALL = [
+    *("--backbone", "tiny", "--set", "model.weights=random", "--set", "model.image_size=[32, 32]"),
+    *("--epochs", "1"),
+]
+
+pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
 
 def call(*arguments, code=0):
@@ -44,7 +49,7 @@ def make_data(root):
 
 
 @pytest.fixture(scope="module")
-def model_path(tmp_path_factory):
+def model_path(tmp_path_factory, tiny_backbone):
     folder = tmp_path_factory.mktemp("model")
     make_data(folder / "data")
     with pytest.MonkeyPatch.context() as patch:

@@ -10,7 +10,7 @@ import catsdogs
 from catsdogs.evaluation.calibration import at_temperature
 from catsdogs.model.metadata import read_metadata
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 REDDISH, BLUISH, GREY = (150, 118, 118), (118, 118, 150), (128, 128, 128)
 
@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 
 def settings(folder, **others):
     return {
-        "model": {"weights": "random", "image_size": (32, 32)},
+        "model": {"backbone": "tiny", "weights": "random", "image_size": (32, 32)},
         "precision": "float32",
         "cache.dir": str(folder / "cache"),
         "run.dir": str(folder / "runs"),
@@ -44,7 +44,7 @@ def settings(folder, **others):
 
 
 @pytest.fixture(scope="module")
-def trained(folder):
+def trained(folder, tiny_backbone):
     """A model whose training said what it did, and those lines."""
     lines = []
     result = catsdogs.train(
@@ -184,7 +184,7 @@ def test_the_loss_before_is_that_of_the_logits_that_were_not_divided(trained, fo
 
 
 @pytest.fixture(scope="module")
-def strict(folder):
+def strict(folder, tiny_backbone):
     """A model that was trained to refuse one ordinary photo in twenty."""
     return catsdogs.train(
         folder / "data",

@@ -19,10 +19,15 @@ from catsdogs.console import Console
 from catsdogs.model.metadata import read_metadata
 from catsdogs.training.supervision import StopRequested
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 MODEL = Path("models", "catsdogs.h5")
-SMALL = {"model.image_size": [32, 32], "model.weights": "random", "precision": "float32"}
+SMALL = {
+    "model.backbone": "tiny",
+    "model.image_size": [32, 32],
+    "model.weights": "random",
+    "precision": "float32",
+}
 SOLVED = load_config(None, {**SMALL, "head.kind": "logistic"})
 
 
@@ -64,7 +69,8 @@ def test_a_solved_head_that_found_no_room_is_saved_on_resume_without_solving_aga
 ):
     # VGG16's 59 MB do not fit into a file, not even into that by which ncnn takes them; the head
     # in the checkpoint does
-    settings = [f"--set={key}={value}" for key, value in SMALL.items()] + ["--set=engine=keras"]
+    settings = {**SMALL, "model.backbone": "vgg16", "engine": "keras"}
+    settings = [f"--set={key}={value}" for key, value in settings.items()]
     call("train", "--set=head.kind=logistic", *settings)
     expected = weights_of(MODEL)
     MODEL.unlink()

@@ -26,11 +26,18 @@ from catsdogs.model.metadata import read_metadata
 from catsdogs.run import list_run_dirs
 from catsdogs.training.checkpoint import read_checkpoint, write_checkpoint
 from catsdogs.training.supervision import StopRequested
+from tests import tiny_backbone
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
-SMALL = {"model.image_size": [32, 32], "model.weights": "random", "augment.views": 2}
+SMALL = {
+    "model.backbone": "tiny",
+    "model.image_size": [32, 32],
+    "model.weights": "random",
+    "augment.views": 2,
+}
 FLAGS = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
+BIG = ("--set", "model.backbone=vgg16")  # whose file takes 59 MB
 SAVED = "stopped: nothing that was saved before has changed"
 
 
@@ -127,7 +134,7 @@ def leftovers(folder):
 def start(*arguments):
     """A command in a process of its own, to which Ctrl-C can be sent."""
     return subprocess.Popen(
-        [sys.executable, "-m", "catsdogs", *arguments],
+        [*tiny_backbone.COMMAND, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -147,10 +154,12 @@ def read_until(process, pattern):
 
 KILLED_AT_A_STEP = """
 import os, signal, sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1:]
 from catsdogs.network.backend import import_backend
 import_backend()
-from test_interruptions import AskedOften, run
+from test_interruptions import AskedOften, run, tiny_backbone
+
+tiny_backbone.KNOWN_BACKBONES["tiny"] = tiny_backbone.TINY
 
 class Kill(AskedOften):
     def is_given(self):
@@ -168,7 +177,8 @@ def test_killed_and_resumed_is_as_never_stopped(trained):
     run("train", 4)
     expected, history = weights_of(model), epochs_of(newest_run())
     model.write_bytes(before)
-    killed = subprocess.run([sys.executable, "-c", KILLED_AT_A_STEP, str(Path(__file__).parent)])
+    places = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    killed = subprocess.run([sys.executable, "-c", KILLED_AT_A_STEP, *places])
     assert killed.returncode == -signal.SIGKILL
     killed = newest_run()
     assert 1 <= len(killed.read_history()) < 4
@@ -406,7 +416,7 @@ def test_a_full_disk_at_the_end_keeps_the_old_model_and_resume_saves_the_new(
     before = model.read_bytes()
     with file_size_limit(20 * 2**20):
         # a quota on files is one on ncnn's file in memory as well, which a full disk is not
-        message = refused("train", "--epochs", "3", *FLAGS, "--set", "engine=keras")
+        message = refused("train", "--epochs", "3", *FLAGS, *BIG, "--set", "engine=keras")
     assert message == (
         "error: models/catsdogs.h5 cannot be written (file too large): choose another place by "
         "--output FILE. `catsdogs train --resume` carries on after epoch 3"
@@ -420,8 +430,9 @@ def test_a_full_disk_at_the_end_keeps_the_old_model_and_resume_saves_the_new(
 
 
 def test_a_checkpoint_that_cannot_be_written_is_one_warning(trained, file_size_limit):
-    with file_size_limit(80 * 2**20):
-        result = call("finetune", "--epochs", "2")
+    # the model takes 84 kB, the checkpoint 146; features have no file whose size could matter
+    with file_size_limit(110_000):
+        result = call("finetune", "--epochs", "2", "--set", "cache.enabled=false")
     path = newest_run().checkpoint_path
     assert [line for line in result.stderr.splitlines() if line.startswith("warning")] == [
         f"warning: {path} cannot be written (file too large): choose another place. "
@@ -433,7 +444,7 @@ def test_a_checkpoint_that_cannot_be_written_is_one_warning(trained, file_size_l
 
 def test_no_space_for_the_model_is_one_line(trained, small_disk):
     output = small_disk / "mine.h5"
-    assert refused("train", "--epochs", "1", *FLAGS, "--output", str(output)) == (
+    assert refused("train", "--epochs", "1", *FLAGS, *BIG, "--output", str(output)) == (
         f"error: {output} cannot be written (no space left on device): choose another place by "
         "--output FILE. `catsdogs train --resume` carries on after epoch 1"
     )

@@ -17,6 +17,7 @@ from catsdogs.model.metadata import read_metadata
 from catsdogs.training.history import Epoch, Progress
 
 TINY = (
+    "--set=model.backbone=tiny",
     "--set=model.image_size=[32,32]",
     "--set=model.weights=random",
     "--set=precision=float32",
@@ -24,7 +25,7 @@ TINY = (
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(class_folders, tmp_path, monkeypatch):
+def elsewhere(tiny_backbone, class_folders, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
@@ -68,6 +69,9 @@ def test_train_solve_and_answer(call, tmp_path):
         np.testing.assert_array_equal(*kernels)
 
 
+VGG16 = ("--set=model.backbone=vgg16", *TINY[1:])
+
+
 def imported_by(*arguments):
     """Which of the heavy packages a command imports, in a process of its own."""
     code = (
@@ -82,7 +86,7 @@ def imported_by(*arguments):
 
 
 def test_a_head_is_solved_without_keras_unless_keras_has_to_compute_its_features(call, tmp_path):
-    solved = ("train", "--set=head.kind=logistic", *TINY)
+    solved = ("train", "--set=head.kind=logistic", *VGG16)
     by_ncnn = (*solved, "--set=engine=ncnn")
     assert imported_by(*by_ncnn) == "['ncnn']"
     by_keras = (*solved, "--set=engine=keras")
@@ -95,7 +99,7 @@ def test_a_head_is_solved_without_keras_unless_keras_has_to_compute_its_features
     ]
     for one, other in zip(*answers, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert imported_by("curve", "--set=engine=keras", *TINY) == "[]"
+    assert imported_by("curve", "--set=engine=keras", *VGG16) == "[]"
 
 
 def test_features_that_a_dense_head_left_are_found_by_a_solved_one(call):

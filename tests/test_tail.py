@@ -8,15 +8,15 @@ from catsdogs.data.batches import shuffled
 from catsdogs.data.dataset import load_dataset
 from catsdogs.data.images import read_photo
 from catsdogs.errors import DataError
-from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights
 from catsdogs.network.precision import choose_precision
 from catsdogs.training.feature_store import cache_dir, count_features, list_stores
 from catsdogs.training.history import TrainingPlan
 from catsdogs.training.photo_features import TrainingSetup
 from catsdogs.training.tail import train_above
+from tests.tiny_backbone import TINY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 
 @pytest.fixture
@@ -42,6 +42,7 @@ class Run:
     ):
         overrides = {
             "data.dir": str(data),
+            "model.backbone": TINY.name,
             "model.weights": "random",
             "model.image_size": [32, 32],
             "precision": "float32",
@@ -54,7 +55,7 @@ class Run:
         self.model = build_classifier(
             self.config.model, len(self.dataset.class_names), precision.policy, self.config.seed
         )
-        set_backbone_weights(self.model, VGG16.load_weights("random"))
+        set_backbone_weights(self.model, TINY.load_weights("random"))
         plan = TrainingPlan(
             section="train",
             epochs=epochs,
@@ -98,9 +99,9 @@ def test_only_new_and_changed_photos_are_computed(data, capsys):
 def test_training_a_head_keeps_what_finetuning_needs(data, capsys):
     Run(data, epochs=3, augment__views=2)
     capsys.readouterr()
-    after = Run(data, "block4_pool", augment__views=2)
+    after = Run(data, "block1_pool", augment__views=2)
     assert "frozen layers" not in capsys.readouterr().err
-    alone = Run(data, "block4_pool", augment__views=2, cache__dir=str(data.parent / "other"))
+    alone = Run(data, "block1_pool", augment__views=2, cache__dir=str(data.parent / "other"))
     assert "frozen layers: 18 photos in" in capsys.readouterr().err
     np.testing.assert_allclose(after.losses, alone.losses, rtol=1e-5)
 
@@ -137,16 +138,16 @@ def test_validation_of_the_tail_is_that_of_the_whole_classifier(data):
 
 
 def test_frozen_layers_stay_as_they_were_and_unfrozen_ones_do_not(data):
-    frozen = VGG16.load_weights("random").layers
+    frozen = TINY.load_weights("random").layers
     head_only = Run(data).model
-    tuned = Run(data, boundary="block4_pool").model
+    tuned = Run(data, boundary="block1_pool").model
 
     def kernel(model, name):
         return model.get_layer(name).get_weights()[0]
 
-    np.testing.assert_array_equal(kernel(head_only, "block5_conv3"), frozen["block5_conv3"][0])
-    np.testing.assert_array_equal(kernel(tuned, "block4_conv3"), frozen["block4_conv3"][0])
-    assert not np.array_equal(kernel(tuned, "block5_conv3"), frozen["block5_conv3"][0])
+    np.testing.assert_array_equal(kernel(head_only, "block2_conv"), frozen["block2_conv"][0])
+    np.testing.assert_array_equal(kernel(tuned, "block1_conv"), frozen["block1_conv"][0])
+    assert not np.array_equal(kernel(tuned, "block2_conv"), frozen["block2_conv"][0])
 
 
 def test_views_are_computed_when_first_needed_and_come_round_again(data, capsys):
@@ -232,7 +233,7 @@ def test_three_classes_train(data):
 
 
 def test_float16_training_of_convolutions_scales_the_loss(data):
-    run = Run(data, boundary="block4_pool", precision="float16", epochs=1)
+    run = Run(data, boundary="block1_pool", precision="float16", epochs=1)
     assert np.isfinite(run.history.epochs[0].loss)
 
 
