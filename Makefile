@@ -56,10 +56,11 @@ test-jax: .venv/dev ## run the tests on JAX
 fuzz: .venv/dev ## try damaged files of every kind by the hundred thousand
 	$(BIN)/python tests/fuzz.py --inputs 100000
 
-lint: .venv/dev ## check style, format and types
+lint: .venv/dev ## check style, format, types and the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/zizmor --offline --quiet .github/workflows examples/*.yml
 
 bench: .venv/dev ## measure against the classic Keras recipe
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[bench]"

@@ -11,6 +11,8 @@ try:
     import signal
     from contextlib import suppress
     from types import FrameType
+
+    from catsdogs.systems import STOP_SIGNALS
 except KeyboardInterrupt:  # before anything could be said or done
     os._exit(130)
 
@@ -31,7 +33,7 @@ def _open_closed_streams() -> None:
 def run() -> None:
     """Run the command line."""
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOP_SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, _stop_at_once)
     except KeyboardInterrupt:

@@ -5,11 +5,13 @@ import re
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from catsdogs import systems
 from catsdogs.errors import DataError
 
 _PART_NAME = re.compile(r"\..+\.(?P<host>[^.]*)\.(?P<pid>\d+)\.part(\.\w+)?")
@@ -55,14 +57,59 @@ def expanded(text: str) -> str:
     return path if os.path.lexists(path) else os.path.expandvars(path)
 
 
+def spelled_here(text: str, *folders: Path) -> str:
+    r"""A path of a table as it is spelled on this system, if there is something in the folders.
+
+    Windows separates by `\`. Macs may have taken accents apart, or spreadsheets put them together.
+    """
+    slashed = text.replace("\\", "/")
+    forms = (unicodedata.normalize(form, slashed) for form in ("NFC", "NFD"))
+    for spelling in (text, slashed, *forms):
+        if any(os.path.lexists(folder / spelling) for folder in folders):
+            return spelling
+    return text
+
+
+def relative_path(path: Path, folder: Path) -> Path:
+    """The way from a folder to a path; the whole path where there is none, from drive to drive."""
+    try:
+        return Path(os.path.relpath(path, folder))
+    except ValueError:
+        return Path(os.path.abspath(path))  # noqa: PTH100 - links stay
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same file or folder, by links and whatever they call it.
+
+    File systems that do not tell upper case from lower case know it by many names.
+    """
+    try:
+        return real_path(one) == real_path(other) or one.samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
+def lies_in(path: Path, folder: Path) -> bool:
+    """Whether a path leads into a folder, or is that folder; see `is_same`."""
+    inner = real_path(path)
+    return any(is_same(parent, folder) for parent in (inner, *inner.parents))
+
+
+def free_path(wanted: Path, taken: Collection[Path] = ()) -> Path:
+    """A path at which there is nothing, and which is not taken: with a number, if need be."""
+    path, number = wanted, 2
+    while path in taken or os.path.lexists(path):
+        path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
+        number += 1
+    return path
+
+
 def scratch_file() -> IO[bytes]:
     """A file without a name that goes when it is closed: in memory where no folder takes it."""
     try:
         return tempfile.TemporaryFile()
     except OSError:
-        if hasattr(os, "memfd_create"):
-            return open(os.memfd_create("catsdogs"), "w+b")  # noqa: PTH123 - a descriptor
-        return Path(os.devnull).open("r+b")
+        return systems.memory_file() or Path(os.devnull).open("r+b")
 
 
 @contextmanager
@@ -84,9 +131,8 @@ def replacing(path: Path, key: str = "output") -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
+        systems.flush_to_disk(part)
+        systems.replace(part, path)
     except OSError as error:
         raise not_writable(path, error, key) from None
     finally:
@@ -128,7 +174,7 @@ def remove_abandoned_parts(folder: Path) -> None:
             found = _PART_NAME.fullmatch(path.name)
             if found is None:
                 continue
-            died = found["host"] == _host_name() and not _is_alive(int(found["pid"]))
+            died = found["host"] == _host_name() and not systems.is_alive(int(found["pid"]))
             if died or time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
                 path.unlink()
 
@@ -146,15 +192,3 @@ def _part_of(path: Path) -> Path:
 def _host_name() -> str:
     """This machine's name, or its container's: process ids mean something within it alone."""
     return re.sub(r"\W", "-", socket.gethostname(), flags=re.ASCII)[:64]
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name == "nt":  # where asking would end it
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
-    return True

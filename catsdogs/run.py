@@ -28,6 +28,7 @@ from typing import Annotated, Any, Literal, get_args
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validator
 
+from catsdogs import systems
 from catsdogs.config import Config
 from catsdogs.errors import DataError
 from catsdogs.evaluation.backbone_choice import BackboneTrial
@@ -42,11 +43,6 @@ from catsdogs.untrusted.records import (
     read_json,
     read_rows,
 )
-
-try:
-    import fcntl
-except ImportError:  # Windows, where two processes may resume the same run
-    fcntl = None  # type: ignore[assignment]
 
 Command = Literal["train", "finetune"]
 Count = Annotated[int, Field(ge=0, le=MOST_FIGURE)]
@@ -210,22 +206,20 @@ class RunDir:
                 will go on together do at the same time.
 
         Raises:
-            DataError: another process has it.
+            DataError: another process has it, or it cannot be opened.
         """
-        if fcntl is None:
-            yield
-            return
-        folder = os.open(self.path, os.O_RDONLY)
         try:
-            kind = fcntl.LOCK_EX if exclusively else fcntl.LOCK_SH
-            fcntl.flock(folder, kind | fcntl.LOCK_NB)
-            yield
+            lock = systems.lock_folder(self.path, exclusively)
         except BlockingIOError:
             raise DataError(
                 f"{self.path} is still running: wait for it, or stop it first"
             ) from None
+        except OSError as error:
+            raise not_writable(self.path, error, "run.dir") from None
+        try:
+            yield
         finally:
-            os.close(folder)
+            os.close(lock)
 
     def write_config(self, config: Config) -> None:
         """Keep the whole configuration, defaults included."""
@@ -285,12 +279,14 @@ class RunDir:
     def write_metrics(self, metrics: RunMetrics) -> None:
         """Mark the run as finished, with its result."""
         with replacing(self.metrics_path, "run.dir") as part:
-            part.write_text(json.dumps(metrics.model_dump(mode="json"), indent=1))
+            part.write_text(json.dumps(metrics.model_dump(mode="json"), indent=1), encoding="utf-8")
 
     def write_backbones(self, trials: Sequence[BackboneTrial]) -> None:
         """Keep what each of the networks gave that were compared."""
         with replacing(self.backbones_path, "run.dir") as part:
-            part.write_text(json.dumps([t.model_dump(mode="json") for t in trials], indent=1))
+            part.write_text(
+                json.dumps([t.model_dump(mode="json") for t in trials], indent=1), "utf-8"
+            )
 
     def read_backbones(self) -> tuple[BackboneTrial, ...]:
         """What each network gave; empty where none were compared.
@@ -341,13 +337,12 @@ def create_run_dir(parent: Path, command: Command) -> RunDir:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
-        number = next(
-            number
+        free = (
+            parent / f"{second}-{command}{number}"
             for number in numbers
             if not any(exists(parent / f"{second}-{each}{number}") for each in get_args(Command))
         )
-        path = parent / f"{second}-{command}{number}"
-        path.mkdir()
+        path = next(path for path in free if _is_made(path))
     except OSError as error:
         raise not_writable(parent, error, "run.dir") from None
     for other in _run_dirs(parent):
@@ -355,6 +350,15 @@ def create_run_dir(parent: Path, command: Command) -> RunDir:
         if exists(other.metrics_path):
             other.remove_checkpoint()
     return RunDir(path)
+
+
+def _is_made(folder: Path) -> bool:
+    """Make a folder; False where there is something of its name, maybe since a moment ago."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
 
 
 def utc_now() -> str:

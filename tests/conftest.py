@@ -1,7 +1,6 @@
 """Photos and stores for the tests: small, real, and the same in every run."""
 
 import os
-import resource
 import subprocess
 from contextlib import contextmanager
 
@@ -258,6 +257,7 @@ def reported(tmp_path_factory):
 @pytest.fixture
 def file_size_limit():
     """A context manager in which no file may grow beyond so many bytes, as under a quota."""
+    import resource  # which Windows lacks
 
     @contextmanager
     def limit(num_bytes):

@@ -12,6 +12,7 @@ PACKAGE = Path(catsdogs.__file__).parent
 FLOORS = [
     "errors",
     "text",
+    "systems",
     "files",
     "untrusted",
     "config",

@@ -14,6 +14,7 @@ from catsdogs.data.contents import hash_content, read_content
 from catsdogs.data.layout import class_name, find_layout, require_folder
 from catsdogs.data.walking import visible_folders
 from catsdogs.errors import DataError
+from catsdogs.files import spelled_here
 from catsdogs.text import csv_text, shown_value, some_of
 from catsdogs.untrusted.boundary import foreign_bytes
 from catsdogs.untrusted.records import read_rows
@@ -120,7 +121,7 @@ def _find(text: str, root: Path, place: str) -> Path:
     A path is one in the data folder, as the page writes it, or one as `catsdogs review` lists
     it, with the folder before it.
     """
-    given, home = Path(text), Path(os.path.abspath(root))  # noqa: PTH100 - links stay
+    given, home = Path(spelled_here(text, root, Path())), Path(os.path.abspath(root))  # noqa: PTH100
     starts = [home] if given.is_absolute() else [Path(), root]
     inside = [given.relative_to(start) for start in starts if given.is_relative_to(start)]
     inside = [path for path in inside if path.parts and ".." not in path.parts]

@@ -14,7 +14,6 @@ import csv
 import errno
 import io
 import os
-import re
 import shutil
 import stat
 from collections.abc import Sequence
@@ -24,7 +23,8 @@ from pathlib import Path
 
 from catsdogs.data.walking import QUARANTINE_MARK
 from catsdogs.errors import DataError
-from catsdogs.files import exists, is_dir, real_path, replacing
+from catsdogs.files import exists, free_path, is_dir, is_same, lies_in, real_path, replacing
+from catsdogs.systems import leads_down
 from catsdogs.text import csv_cell, csv_text
 from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
 
@@ -83,7 +83,7 @@ def quarantine(
     Raises:
         DataError: `folder` lies in `root`, where it would be trained on, or cannot be written.
     """
-    if real_path(folder).is_relative_to(real_path(root)):
+    if lies_in(folder, root):
         raise DataError(f"{folder} lies in {root}: choose a folder beside it", key="quarantine")
     known = _read_manifest(folder) if os.path.lexists(folder / MANIFEST_NAME) else []
     taken = {row.place(root, folder) for row in known}
@@ -95,7 +95,7 @@ def quarantine(
         if link := first_link(root, path) or first_link(root, wanted):
             failed.append((path, f"it lies behind a link, {link}"))
             continue
-        target = _free_target(wanted, taken)
+        target = free_path(wanted, taken)
         taken.add(target)
         moves.append(Move(path, target, request.reason))
         inside = path.relative_to(root).as_posix()
@@ -195,7 +195,7 @@ def _home_of(rows: Sequence["_Row"], folder: Path, root: Path | None) -> Path:
 
 
 def _is_same(home: str, root: Path) -> bool:
-    return real_path(Path(home)) == real_path(root)
+    return is_same(Path(home), root)
 
 
 def first_link(start: Path, path: Path) -> Path | None:
@@ -232,14 +232,6 @@ def _mark(root: Path, folder: Path) -> None:
 def _unmark(root: Path, folder: Path) -> None:
     if marks := _marks(root):
         _write_marks(root, [mark for mark in marks if mark != str(real_path(folder))])
-
-
-def _free_target(wanted: Path, taken: set[Path]) -> Path:
-    target, number = wanted, 2
-    while target in taken or os.path.lexists(target):
-        target = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
-        number += 1
-    return target
 
 
 def _move(source: Path, target: Path) -> None:
@@ -297,8 +289,6 @@ def _write_manifest(folder: Path, rows: Sequence[_Row]) -> None:
             target = os.path.join(row.home, row.target) if row.within else row.target  # noqa: PTH118
             cells = (source, target, row.reason, row.home)
             writer.writerow(csv_cell(cell) for cell in cells)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _read_manifest(folder: Path) -> list[_Row]:
@@ -316,14 +306,14 @@ def _read_manifest(folder: Path) -> list[_Row]:
 def _row(folder: Path, source: str, target: str, reason: str, home: str) -> _Row:
     """A line of the manifest, if it leads from a place in the data folder to one in either."""
     start = os.path.join(home, "")  # noqa: PTH118
-    if not os.path.isabs(home) or not source.startswith(start):  # noqa: PTH117
+    if not os.path.isabs(home) or "\0" in home:  # noqa: PTH117
+        raise ValueError(f"{home} is no whole path on this system")
+    if not source.startswith(start):
         raise ValueError(f"{source} does not lie in {home}")
     inside, within = source.removeprefix(start), target.startswith(start)
     target = target.removeprefix(start)
     for path in (inside, target):
-        parts = re.split(r"[/\\]" if os.name == "nt" else "/", path)
-        has_drive = os.name == "nt" and ":" in path
-        if "\0" in path + home or has_drive or {"", ".", ".."} & set(parts):
+        if not leads_down(path):
             raise ValueError(f"{path} is no path of a file in a folder")
     names = {Path(path).name for path in ((inside, target) if within else (inside,))}
     if target == MANIFEST_NAME or QUARANTINE_MARK in names:

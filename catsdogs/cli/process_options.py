@@ -1,6 +1,5 @@
 """`--devices` and what else makes several processes train together, and how they end."""
 
-import ctypes
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from catsdogs import systems
 from catsdogs.cli.error_line import error_line
 from catsdogs.cli.streams import open_stream, say
 from catsdogs.errors import CatsdogsError, ConfigError, ProcessError
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from catsdogs.config import Config
     from catsdogs.run import Command
     from catsdogs.training.processes import ProcessGroup
-
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
 
 
 def process_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -190,11 +188,17 @@ def _leave_with_traceback(*exception: Any) -> NoReturn:
 
 
 def _watch_a_child(way_on: _WayOn) -> None:
-    """Go on in a child process; the parent waits for its end, says why it was, and ends too."""
+    """Go on in a child process; the parent waits for its end, says why it was, and ends too.
+
+    Where a process cannot be copied, this one goes on by itself.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     noise = scratch_file()  # both processes hold it to their end
-    child = os.fork()
+    child = systems.fork()
+    if child is None:
+        noise.close()
+        return
     if child:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells the child as well
         signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
@@ -204,8 +208,7 @@ def _watch_a_child(way_on: _WayOn) -> None:
             say(f"error: {_why_it_died(-code, noise)}: {way_on}")
             code = 1
         _leave(code)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    systems.end_with_parent()
     # Python's lines go where they always go, those of the native libraries into a file
     sys.stdout = open_stream(os.dup(1), for_answers=True)
     sys.stderr = open_stream(os.dup(2), for_answers=False)
@@ -221,5 +224,5 @@ def _why_it_died(number: int, noise: IO[bytes]) -> str:
         return "another process ended or cannot be reached, and this one with it"
     lines = [line for line in said.splitlines() if line.strip()]
     # of a kill from outside, the libraries know nothing, and their last line is about other things
-    reason = f" ({printable(lines[-1])[:200]})" if lines and number != signal.SIGKILL else ""
+    reason = f" ({printable(lines[-1])[:200]})" if lines and number != systems.KILL else ""
     return f"this process was ended by signal {number}{reason}"

@@ -10,9 +10,9 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from catsdogs.cli.streams import say
+from catsdogs.systems import STOP_SIGNALS
 from catsdogs.text import printable
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LINE = b"stopping after this step; once more stops at once\n"
 
 
@@ -29,7 +29,7 @@ class StopSignal:
 
     def __enter__(self) -> None:
         if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
+            for number in STOP_SIGNALS:
                 if signal.getsignal(number) != signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._stop)
 

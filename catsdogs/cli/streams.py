@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from catsdogs.errors import CatsdogsError
+from catsdogs.systems import is_windows_console
 from catsdogs.text import wrapped
 
 
@@ -90,8 +91,10 @@ def run_with_any_streams(command: Callable[[], None]) -> NoReturn:
     """Run a command line, and end with its exit status, or with 1 where its answer is lost."""
     if sys.stdin is None:  # closed; the descriptor leads nowhere by now
         sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - a descriptor, for good
-    sys.stdout = open_stream(1, True, sys.stdout is not None)
-    sys.stderr = open_stream(2, False, sys.stderr is not None)
+    if not is_windows_console(sys.stdout):
+        sys.stdout = open_stream(1, True, sys.stdout is not None)
+    if not is_windows_console(sys.stderr):
+        sys.stderr = open_stream(2, False, sys.stderr is not None)
     status: int | str | None = 0
     try:
         command()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from catsdogs import systems
 from catsdogs.console import Console
 from catsdogs.errors import DataError
 from catsdogs.exporting.checked_photos import photos_to_calibrate, photos_to_check
@@ -119,7 +120,7 @@ def _in_place(output: Path, format_name: Format) -> Iterator[Path]:
     try:
         yield part
         shutil.rmtree(output, ignore_errors=True)
-        part.replace(output)
+        systems.replace(part, output)
     except OSError as error:
         raise not_writable(output, error, "output") from None
     finally:

@@ -1,7 +1,6 @@
 """`catsdogs info`: what a run would stand on, on this machine."""
 
 import importlib.util
-import os
 import platform
 import shutil
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from catsdogs.network.device import device_memory, device_name, gpu_names
 from catsdogs.network.engines.choice import EngineChoice, choose_engine
 from catsdogs.network.precision import Precision, choose_precision
 from catsdogs.serving import PACKAGES
+from catsdogs.systems import processor_load
 from catsdogs.text import counted
 from catsdogs.training.feature_store import StoreError, cache_dir, list_stores
 
@@ -120,6 +120,5 @@ def _what_is_slow(precision: Precision, engine: EngineChoice) -> Iterator[str]:
     elif not gpu_names() and (engine.name == "ncnn" or precision.name == "float32"):
         yield "no GPU and no AMX: a smaller model.image_size costs least accuracy"
     num_cores = num_decode_threads(0)
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # Windows has none
-    if load > num_cores:
+    if (load := processor_load()) > num_cores:
         yield (f"{load:.0f} processes want {counted(num_cores, 'core')}: measure when it is idle")

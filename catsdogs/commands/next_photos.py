@@ -13,7 +13,7 @@ from catsdogs.data.batches import decode_each, num_decode_threads
 from catsdogs.data.photo_paths import walk_photos
 from catsdogs.data.walking import Tally
 from catsdogs.errors import DataError
-from catsdogs.files import exists, is_dir, not_writable, real_path
+from catsdogs.files import exists, free_path, is_dir, lies_in, not_writable
 from catsdogs.model.predictor import Predictor
 from catsdogs.network.engines.engine import answer_batches
 
@@ -111,7 +111,7 @@ def next_photos(
 
 
 def _check_target(copy_to: Path, folder: Path) -> None:
-    if real_path(copy_to).is_relative_to(real_path(folder)):
+    if lies_in(copy_to, folder):
         raise DataError(f"{copy_to} lies in {folder}: choose a folder beside it", key="copy_to")
     if exists(copy_to) and (not is_dir(copy_to) or any(copy_to.iterdir())):
         raise DataError(f"{copy_to} is no empty folder: choose another", key="copy_to")
@@ -141,6 +141,7 @@ def _copied(photos: list[NextPhoto], folder: Path, target: Path) -> list[NextPho
         copy = target / (inside or photo.path.name)
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)
+            copy = free_path(copy)  # photos of a CSV may be named the same
             shutil.copy2(photo.path, copy)
         except OSError as error:
             raise not_writable(copy, error, "copy_to") from None

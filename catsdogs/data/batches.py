@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 
 from catsdogs.data.dataset import Sample
 from catsdogs.errors import DataError
+from catsdogs.systems import num_processors
 
 Item = TypeVar("Item")
 
@@ -152,8 +152,4 @@ WHOLE_BATCH = BatchPart(0, 1, 1)
 
 def num_decode_threads(configured: int) -> int:
     """The configured number of threads, or, for 0, one for each processor core."""
-    if configured:
-        return configured
-    if hasattr(os, "sched_getaffinity"):  # what a container or a scheduler left of the machine
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return configured or num_processors()

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from catsdogs.data.layout import TEST, TRAIN, VALIDATION, split_of_word
 from catsdogs.errors import DataError
-from catsdogs.files import is_dir
+from catsdogs.files import is_dir, relative_path, spelled_here
 from catsdogs.text import counted, csv_row, csv_text, is_unicode, printable, shortened
 from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
 
@@ -239,7 +239,7 @@ class _Reading:
             raise ValueError("no path")
         if "\0" in text:
             raise ValueError("a NUL in the path")
-        path = self._path.parent / text
+        path = self._path.parent / spelled_here(text, self._path.parent)
         try:
             os.lstat(path)
         except OSError as error:
@@ -300,7 +300,7 @@ def manifest_lines(rows: Sequence[ManifestRow], base: Path) -> list[str]:
 
     Args:
         rows: of the photos.
-        base: the folder that the manifest will lie in; paths are relative to it.
+        base: the folder that the manifest will lie in; paths are relative to it where they can be.
     """
     columns = ["path", "label"]
     columns += ["split"] if any(row.split for row in rows) else []
@@ -313,8 +313,7 @@ def manifest_lines(rows: Sequence[ManifestRow], base: Path) -> list[str]:
 def _cell(row: ManifestRow, column: str, base: Path) -> str:
     match column:
         case "path":
-            relative = os.path.relpath(row.path, base)
-            return Path(relative).as_posix()
+            return relative_path(row.path, base).as_posix()
         case "weight":
             return repr(row.weight)
         case _:

@@ -24,6 +24,7 @@ from catsdogs.data.walking import (
     scan,
 )
 from catsdogs.errors import ConfigError, DataError
+from catsdogs.systems import decoded_path
 from catsdogs.text import shortened
 
 _CHUNK_BYTES = 2**16
@@ -212,4 +213,4 @@ def _without_mark(start: bytes) -> bytes:
 def _decoded(paths: Sequence[bytes]) -> Iterator[str]:
     for path in paths:
         if path := path.removesuffix(b"\r"):
-            yield os.fsdecode(path)
+            yield decoded_path(path)

@@ -162,7 +162,7 @@ class ModelWriter:
         """Write the class names, a line each, beside a file that cannot hold them."""
         path = output.with_suffix(".labels.txt")
         with replacing(path) as part:
-            part.write_text("".join(f"{name}\n" for name in self._predictor.class_names), "utf-8")
+            part.write_text("\n".join((*self._predictor.class_names, "")), "utf-8", newline="\n")
         return path
 
     def _all(self, photos: Sequence[CheckedPhoto]) -> list[np.ndarray]:

@@ -6,10 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from catsdogs import systems
 from catsdogs.errors import OutOfMemoryError
 from catsdogs.network.backend import backend_name, import_backend
+from catsdogs.systems import cpuinfo
 
 
 def gpu_names() -> list[str]:
@@ -47,8 +48,7 @@ def may_have_gpu() -> bool:
     """Whether the system has a device that can be a GPU, and it is not hidden."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
         return False
-    devices = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-    return any(Path(device).exists() for device in devices)
+    return systems.may_have_gpu()
 
 
 def gpu_compute_capability() -> tuple[int, int] | None:
@@ -83,12 +83,6 @@ def device_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def cpuinfo() -> str:
-    """What Linux says about the processor; empty on other systems."""
-    path = Path("/proc/cpuinfo")
-    return path.read_text() if path.is_file() else ""
-
-
 def cpu_vendor() -> str:
     """The maker as Linux has it from the processor, e.g. `GenuineIntel`; empty elsewhere."""
     for line in cpuinfo().splitlines():
@@ -108,10 +102,7 @@ def cpu_flags() -> set[str]:
 def device_memory() -> int | None:
     """Bytes that the first GPU has for the backend, or the machine's memory; None if unknown."""
     if not gpu_names():
-        try:
-            return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        except (AttributeError, ValueError, OSError):  # no such question on Windows
-            return None
+        return systems.memory_bytes()
     match backend_name():
         case "tensorflow":
             return _memory_by_driver()

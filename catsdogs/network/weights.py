@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from catsdogs import systems
 from catsdogs.errors import WeightsError
 from catsdogs.files import exists, expanded
 from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
@@ -112,7 +113,7 @@ class KerasFile:
                 shutil.copyfileobj(response, file)
             if not self._is_published(part.read_bytes()):
                 raise WeightsError(f"{self.url} gave a damaged file: {ways_out}")
-            part.replace(path)
+            systems.replace(part, path)
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise WeightsError(

@@ -7,11 +7,9 @@ to that photo or a copy with those bytes.
 """
 
 import csv
-import errno
 import hashlib
 import io
 import os
-import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -20,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from catsdogs import systems
 from catsdogs.errors import DataError
-from catsdogs.files import exists, is_dir, not_writable, real_path, replacing
+from catsdogs.files import exists, is_dir, lies_in, not_writable, replacing
 from catsdogs.text import csv_cell, csv_text, is_unicode
 from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
 
@@ -35,12 +34,6 @@ _CHUNK_BYTES = 2**20
 
 _MOST_NAME_BYTES = 150
 """Of a folder, and of a file whose name has to be changed; most file systems take 255."""
-
-_FORBIDDEN = re.compile(r'[\\/:*?"<>|]')
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-"""Names that Windows keeps for itself."""
-
-_NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
 class Answered(Protocol):
@@ -161,7 +154,7 @@ class SortedPhotos:
             except FileExistsError:  # another process was quicker
                 continue
             except OSError as error:
-                if error.errno in _NO_LINKS or os.name == "nt":
+                if systems.refuses_links(error):
                     self._numbers.clear()  # the name is still free
                     return False
                 raise
@@ -185,7 +178,7 @@ class SortedPhotos:
             with open_regular(Path(source)) as file, part.open("wb") as copied:
                 while chunk := file.read(_CHUNK_BYTES):
                     copied.write(chunk)
-            part.replace(target)
+            systems.replace(part, target)
         except OSError:
             for path in (part, target):
                 path.unlink(missing_ok=True)
@@ -215,12 +208,9 @@ class SortedPhotos:
 
 def folder_name(class_name: str) -> str:
     """A class as a folder can be called on every system, and never one outside or hidden."""
-    name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", class_name))
+    name = unicodedata.normalize("NFC", class_name)
     name = "".join(c if c.isprintable() and is_unicode(c) else "_" for c in name)
-    name = _cut(name, _MOST_NAME_BYTES).strip(" .")
-    if not name:
-        return "class"
-    return f"{name}_" if _DEVICES.fullmatch(name) else name
+    return systems.portable_name(_cut(name, _MOST_NAME_BYTES).strip(" .")) or "class"
 
 
 def _cut(name: str, most: int) -> str:
@@ -278,10 +268,7 @@ def _read_manifest(folder: Path) -> list[_Row]:
 
 def _row(cells: Sequence[str]) -> _Row:
     source, target, kind, digest = cells
-    parts = target.split("/")
-    if len(parts) != 2 or "\0" in source + target or {"", ".", ".."} & set(parts):
-        raise ValueError(f"{target} is no file in a folder")
-    if os.name == "nt" and re.search(r"[\\:]", target):
+    if target.count("/") != 1 or "\0" in source or not systems.leads_down(target):
         raise ValueError(f"{target} is no file in a folder")
     if kind not in (_LINK, _COPY):
         raise ValueError(f"{kind} is neither {_LINK} nor {_COPY}")
@@ -330,7 +317,8 @@ def _why_it_stays(path: Path, candidates: Sequence[_Row]) -> str:
     """Why something is not what was made there; empty where it is."""
     status = path.lstat()
     for row in candidates:
-        if row.kind == _LINK and stat.S_ISLNK(status.st_mode) and os.readlink(path) == row.source:  # noqa: PTH115
+        is_link = row.kind == _LINK and stat.S_ISLNK(status.st_mode)
+        if is_link and systems.link_target(path) == row.source:
             return ""
         is_copy = row.kind == _COPY and stat.S_ISREG(status.st_mode)
         if is_copy and (not status.st_size or _digest(path) == row.digest):  # 0: in the making
@@ -371,7 +359,7 @@ def refuse_inside(folder: Path, arguments: Sequence[str]) -> None:
     """
     for argument in arguments:
         asked = Path(argument)
-        if is_dir(asked) and real_path(folder).is_relative_to(real_path(asked)):
+        if is_dir(asked) and lies_in(folder, asked):
             raise DataError(
                 f"{folder} lies in {argument}, whose photos are asked about: choose a folder "
                 "beside it",

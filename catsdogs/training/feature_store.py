@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from catsdogs.config import CacheConfig
 from catsdogs.errors import CatsdogsError
 from catsdogs.files import is_dir
+from catsdogs.systems import bytes_on_disk, is_open_elsewhere, read_at
 from catsdogs.text import counted
 from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
 from catsdogs.untrusted.lmdb_file import Place, check_lmdb, find_value, newest_transaction
@@ -150,7 +151,9 @@ class DiskStore:
     def _open(self) -> None:
         try:
             self._dir.mkdir(parents=True, exist_ok=True)
-            (self._dir / _CARD_NAME).write_text(json.dumps(asdict(self._card)))  # and its time
+            (self._dir / _CARD_NAME).write_text(
+                json.dumps(asdict(self._card)), "utf-8"
+            )  # and its time
             self._env = lmdb.open(
                 str(self._dir), map_size=self._max_bytes, max_readers=1024, meminit=False
             )
@@ -210,14 +213,14 @@ class DiskStore:
         file = self._files[0].fileno()
         if known := self._places.get(key):
             place, checksum = known
-            value = os.pread(file, place.num_bytes, place.start)
+            value = read_at(file, place.num_bytes, place.start)
             if len(value) == place.num_bytes and value[-_CHECKSUM_BYTES:] == checksum:
                 return value
             del self._places[key]  # another process has used the page for something else
         for _ in range(_MOST_CHANGES):
             with foreign_bytes(self._dir / _DATABASE_NAME, StoreError):
                 found, transaction = find_value(file, key)
-                value = os.pread(file, found.num_bytes, found.start) if found else b""
+                value = read_at(file, found.num_bytes, found.start) if found else b""
                 if found and _is_sound(value):
                     self._places[key] = found, value[-_CHECKSUM_BYTES:]
                     return value
@@ -406,7 +409,7 @@ def _describe(path: Path) -> StoredTrunk | None:
     with suppress(StoreError), foreign_bytes(card_path, StoreError):
         card = _CARDS.validate_json(read_bytes(card_path, _MOST_CARD_BYTES))
     try:
-        num_bytes = database.lstat().st_blocks * 512
+        num_bytes = bytes_on_disk(database.lstat())
     except OSError:  # nothing is kept yet, or it has gone
         num_bytes = 0
     return StoredTrunk(path, card, num_bytes, last_used)
@@ -425,7 +428,15 @@ def count_features(path: Path) -> int | None:
 
 
 def drop_store(path: Path) -> None:
-    """Delete a store. A process that has it open goes on with what it has."""
+    """Delete a store. A process that has it open goes on with what it has. Windows leaves it alone.
+
+    There a file that is open cannot be deleted, and is of no use without the others.
+    """
+    try:
+        (path / _DATABASE_NAME).unlink()
+    except OSError as error:
+        if is_open_elsewhere(error):
+            return
     shutil.rmtree(path, ignore_errors=True)
 
 

@@ -1,6 +1,5 @@
 """Finding the run that `--resume` goes on with, and making sure that it is the same one."""
 
-import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from catsdogs.config_file import load_config
 from catsdogs.errors import ConfigError, DataError
 from catsdogs.files import exists
 from catsdogs.run import Command, RunDir, list_run_dirs
+from catsdogs.systems import shell_word
 
 if TYPE_CHECKING:  # the run is looked for before Keras is imported, which takes seconds
     from catsdogs.training.checkpoint import RunFacts
@@ -119,4 +119,4 @@ def resume_command(command: Command, config: Config) -> str:
     """What the user types to go on with a run."""
     if config.run.dir == RunConfig().dir:
         return f"catsdogs {command} --resume"
-    return f"catsdogs {command} --resume --set {shlex.quote(f'run.dir={config.run.dir}')}"
+    return f"catsdogs {command} --resume --set {shell_word(f'run.dir={config.run.dir}')}"

@@ -101,10 +101,6 @@ class Trunk:
             names: of the layers.
             warn: told in a line where an engine is missing, or where the device's memory asks
                 for smaller batches.
-
-        Raises:
-            DataError: when it is made: there is no room for the temporary file that ncnn reads
-                weights from.
         """
 
         def make() -> Engine:

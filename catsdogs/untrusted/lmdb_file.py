@@ -16,6 +16,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 
+from catsdogs.systems import read_at
 from catsdogs.untrusted.boundary import open_regular
 
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
@@ -74,8 +75,8 @@ def check_lmdb(path: Path) -> None:
 
 def _read_state(file: int) -> _State:
     """Raises: ValueError: neither of the first two pages describes a whole file."""
-    first = _read_meta(os.pread(file, 152, 0), 0)
-    second = _read_meta(os.pread(file, 152, first.page_size), 1)
+    first = _read_meta(read_at(file, 152, 0), 0)
+    second = _read_meta(read_at(file, 152, first.page_size), 1)
     if first.page_size != second.page_size:
         raise ValueError("its first pages contradict each other")
     state = max(first, second, key=lambda meta: meta.transaction)
@@ -155,7 +156,7 @@ def newest_transaction(file: int) -> int:
 
 def _read_page(file: int, number: int, size: int) -> tuple[bytes, int, tuple[int, ...]]:
     """A page of the tree, its kind, and where its entries lie in it."""
-    page = os.pread(file, size, number * size) if number < _MOST_PAGES else b""
+    page = read_at(file, size, number * size) if number < _MOST_PAGES else b""
     if len(page) < size:
         raise ValueError("it is cut off")
     found, _, flags, lower, upper = _PAGE_HEADER.unpack_from(page)
@@ -246,7 +247,7 @@ class _Walk:
     def _big_value(self, number: int, num_bytes: int, is_free_list: bool) -> bytes:
         """Check the pages of a value of its own; the value, where the caller needs it."""
         size = self._state.page_size
-        header = os.pread(self._file, 16, number * size) if number <= self._state.last_page else b""
+        header = read_at(self._file, 16, number * size) if number <= self._state.last_page else b""
         if len(header) < 16:
             raise ValueError("a value lies beyond its end")
         found, _, flags, count_low, count_high = _PAGE_HEADER.unpack(header)
@@ -254,7 +255,7 @@ class _Walk:
         if found != number or flags & _PAGE_FLAGS != _OVERFLOW or count * size < 16 + num_bytes:
             raise ValueError("a value is damaged")
         self._take(number, count)
-        return os.pread(self._file, num_bytes, number * size + 16) if is_free_list else b""
+        return read_at(self._file, num_bytes, number * size + 16) if is_free_list else b""
 
     def _free_pages(self, value: bytes) -> None:
         """A list of free pages: its length, then their numbers, the highest first."""

@@ -7,17 +7,14 @@ computed side by side. Threads inside one photo would wait for each other wherev
 programs keep the cores busy.
 """
 
-import os
-import tempfile
+import ctypes
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import BinaryIO
 
 import ncnn
 import numpy as np
 
 from catsdogs.data.batches import num_decode_threads
-from catsdogs.errors import DataError
 from catsdogs.network.engines.ncnn_text import INPUT_NAME, as_ncnn
 from catsdogs.network.network import Network
 
@@ -31,9 +28,6 @@ class NcnnEngine:
     Args:
         network: of photos, with all its weights.
         num_threads: photos that are computed side by side; 0: one for each processor core.
-
-    Raises:
-        DataError: the weights cannot be handed over, as there is no room for temporary files.
     """
 
     name = "ncnn"
@@ -48,7 +42,8 @@ class NcnnEngine:
         _compute_in_float32(self._net.opt)
         if self._net.load_param_mem(text):
             raise ValueError(f"ncnn takes no such network: {text[:200]}")
-        _hand_over(self._net, weights)
+        if self._net.load_model(_WeightsReader(weights)):
+            raise ValueError("ncnn does not take the weights")
 
     def outputs(self, images: np.ndarray) -> list[np.ndarray]:
         """Photos uint8 `(n, height, width, 3)`, RGB, to float32 arrays `(n, …)`."""
@@ -85,34 +80,34 @@ def _compute_in_float32(options: "ncnn.Option") -> None:
     options.use_bf16_storage = False
 
 
-def _hand_over(net: "ncnn.Net", weights: list[np.ndarray]) -> None:
-    """Give the weights in a file: from memory, ncnn reads them in place, as long as it lives.
+class _WeightsReader(ncnn.DataReader):
+    """Gives ncnn a copy of the weights, an array at a time, without a file in between.
 
-    An array at a time, so that they are not in memory once more in one piece.
+    What it is given as one piece it would read in place, as long as it lives.
     """
-    try:
-        if hasattr(os, "memfd_create"):  # Linux: a file in memory, which needs no folder
-            with open(os.memfd_create("catsdogs"), "wb") as file:  # noqa: PTH123 - a descriptor
-                _write(weights, file)
-                file.flush()
-                failed = net.load_model(f"/proc/self/fd/{file.fileno()}")
-        else:
-            with tempfile.TemporaryDirectory(prefix="catsdogs-") as folder:
-                path = Path(folder) / "weights.bin"
-                with path.open("wb") as file:
-                    _write(weights, file)
-                failed = net.load_model(str(path))
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        num_bytes = sum(array.nbytes for array in weights)
-        raise DataError(
-            f"the network's weights, {num_bytes / 2**20:.0f} MiB, find no room in a temporary "
-            f"file ({reason}): make room, or set TMPDIR to another folder"
-        ) from None
-    if failed:
-        raise ValueError("ncnn does not take the weights")
+
+    def __init__(self, arrays: Sequence[np.ndarray]) -> None:
+        super().__init__()
+        self._arrays = iter(arrays)
+        self._rest = memoryview(b"")
+
+    def read(self, place: object, num_bytes: int) -> int:
+        """Copy so many bytes to a place in memory; how many there were."""
+        memory = (ctypes.c_ubyte * num_bytes).from_address(_address_in(place, None))
+        target, done = memoryview(memory).cast("B"), 0
+        while done < num_bytes:
+            if not self._rest:
+                array = next(self._arrays, None)
+                if array is None:
+                    break
+                self._rest = np.ascontiguousarray(array).reshape(-1).data.cast("B")
+            part = self._rest[: num_bytes - done]
+            target[done : done + len(part)] = part
+            self._rest, done = self._rest[len(part) :], done + len(part)
+        return done
 
 
-def _write(weights: list[np.ndarray], file: BinaryIO) -> None:
-    for array in weights:
-        file.write(np.ascontiguousarray(array).data)
+_address_in = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
+"""The address that a capsule without a name holds."""
