@@ -74,6 +74,9 @@ class Explanation:
         with replacing(Path(path)) as part:
             self.picture.save(part)
 
+    def __repr__(self) -> str:
+        return f"<catsdogs explanation of {self.class_name}>"
+
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
         self.picture.save(buffer, "png")

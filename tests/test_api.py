@@ -136,6 +136,7 @@ def test_evaluation_is_that_of_the_command_to_the_last_digit():
     assert told["accuracy"] == evaluation.accuracy
     assert told["log_loss"] == evaluation.loss
     assert told["interval"] == list(evaluation.interval)
+    assert repr(evaluation) == f"<catsdogs evaluation: {evaluation.score}>"
 
 
 def test_explanation_is_that_of_the_command_to_the_last_pixel(tmp_path):
@@ -144,6 +145,7 @@ def test_explanation_is_that_of_the_command_to_the_last_pixel(tmp_path):
     explanation.save(tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert explanation._repr_png_().startswith(b"\x89PNG")
+    assert repr(explanation) == f"<catsdogs explanation of {explanation.class_name}>"
     assert catsdogs.load().explain("image.jpg", class_name="dogs").class_name == "dogs"
     with pytest.raises(catsdogs.errors.ConfigError):
         catsdogs.load().explain("image.jpg", class_name="fish")

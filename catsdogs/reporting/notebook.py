@@ -47,6 +47,9 @@ class NotebookEvaluation(Evaluation):
         """The same figures."""
         return cls(**{field.name: getattr(evaluation, field.name) for field in fields(evaluation)})
 
+    def __repr__(self) -> str:
+        return f"<catsdogs evaluation: {self.score}>"  # its fields have a number for each photo
+
     def _repr_html_(self) -> str:
         return evaluation_html(self)
 
