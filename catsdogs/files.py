@@ -140,7 +140,7 @@ def replacing(path: Path, key: str = "output") -> Iterator[Path]:
             part.unlink()
 
 
-def check_writable(path: Path, key: str = "output") -> None:
+def check_writable(path: Path, key: str = "output", ending: str = "") -> None:
     """Find out before long work whether its result can be written.
 
     What killed processes left half written in its folder goes.
@@ -148,15 +148,20 @@ def check_writable(path: Path, key: str = "output") -> None:
     Args:
         path: what will be written.
         key: what the user chooses another place by; see `CatsdogsError`.
+        ending: of files like it. What is there already and has another ending is something
+            else, a photo or a model perhaps, whose name was given by mistake: it is not
+            replaced. Empty: whatever is there is.
 
     Raises:
-        DataError: the folder cannot be made or written, or a folder stands in the way.
+        DataError: the folder cannot be made or written, or something else stands in the way.
     """
     part = _part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(None, "is a folder")
+        if ending and path.suffix.lower() != ending and os.path.lexists(path):
+            raise FileExistsError(None, f"it is there already, and no {ending}")
         part.touch()
         part.unlink()
     except OSError as error:

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from catsdogs.cli.options import class_names_option, model_option, unknown_option
+from catsdogs.cli.options import PATH, class_names_option, model_option, unknown_option
 from catsdogs.cli.streams import answer
 
 
 @click.command()
-@click.argument("output", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("output", metavar="FILE", type=PATH)
 @model_option
 @click.option(
     "--format",
@@ -31,7 +31,7 @@ from catsdogs.cli.streams import answer
 @click.option(
     "--data",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Photos to check the file on.  [default: those that the model was validated with]",
 )
 @unknown_option

@@ -54,7 +54,7 @@ def curve(config: Config, console: Console, picture_path: Path | None = None) ->
         CatsdogsError: photos, weights, configuration or output cannot be used.
     """
     if picture_path is not None:
-        check_writable(picture_path, "output")
+        check_writable(picture_path, ending=".png")
     backbones_to_compare(config)
     dataset = read_photos(config, console, as_one=True)
     config, _ = choose_backbone(config, dataset, console)

@@ -62,7 +62,7 @@ def evaluate(
         CatsdogsError: the model or the folder cannot be used, or no photo can be read.
     """
     if predictions_path is not None:
-        check_writable(predictions_path, _KEY)
+        check_writable(predictions_path, _KEY, ".csv")
     predictor = Predictor(
         model_path, precision, class_names, engine, can_explain=False, unknown=unknown
     )

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from catsdogs.console import Console
 from catsdogs.errors import DataError
 from catsdogs.exporting.checked_photos import photos_to_calibrate, photos_to_check
 from catsdogs.exporting.model_writer import (
+    ENDINGS,
     ExportResult,
     Format,
     ModelWriter,
@@ -29,9 +30,19 @@ from catsdogs.exporting.self_check import (
     refuse_if_other,
 )
 from catsdogs.exporting.stored_weights import Precision
-from catsdogs.files import check_writable, exists, not_writable, replacing
+from catsdogs.files import check_writable, exists, is_dir, not_writable, real_path, replacing
 from catsdogs.model.predictor import Predictor
 from catsdogs.network.backend import captured_stderr
+
+_SAVED_MODEL_NAMES = {
+    "saved_model.pb",
+    "fingerprint.pb",
+    "keras_metadata.pb",
+    "variables",
+    "assets",
+    "assets.extra",
+}
+"""All that lies in a SavedModel folder; with anything else it is not only that."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +115,16 @@ def export(request: ExportRequest, console: Console) -> ExportResult:
 
 def _check_output(output: Path, format_name: Format) -> None:
     if format_name != "saved_model":
-        check_writable(output)
-    elif exists(output) and not exists(output / "saved_model.pb"):
-        raise DataError(f"{output} is there and is no SavedModel: choose another name")
+        check_writable(output, ending=ENDINGS[format_name])
+    elif exists(output):
+        if not exists(output / "saved_model.pb"):
+            raise DataError(f"{output} is there and is no SavedModel: choose another name")
+        other = sorted({path.name for path in output.iterdir()} - _SAVED_MODEL_NAMES)
+        if other:
+            raise DataError(
+                f"{output} holds more than a SavedModel ({output / other[0]}), which would be "
+                "lost: choose another name"
+            )
 
 
 @contextmanager
@@ -116,15 +134,22 @@ def _in_place(output: Path, format_name: Format) -> Iterator[Path]:
         with replacing(output) as part:
             yield part
         return
+    output = real_path(output)  # a folder called `.` has no name to put one beside it
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
+    old = output.with_name(f".{output.name}.{os.getpid()}.old")
     try:
         yield part
-        shutil.rmtree(output, ignore_errors=True)
+        if is_dir(output):
+            systems.replace(output, old)
         systems.replace(part, output)
     except OSError as error:
+        with suppress(OSError):  # there is none to bring back
+            systems.replace(old, output)
         raise not_writable(output, error, "output") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        if is_dir(output):
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _size(path: Path) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from catsdogs.checking.folder_listing import list_data_folder
 from catsdogs.data.layout import find_layout
-from catsdogs.data.manifest import ManifestRow, is_manifest, manifest_lines, read_manifest
+from catsdogs.data.manifest import SUFFIX, ManifestRow, is_manifest, manifest_lines, read_manifest
 from catsdogs.files import check_writable, replacing
 
 
@@ -39,7 +39,7 @@ def manifest(root: Path, output: Path | None) -> ManifestResult:
     base = Path() if output is None else output.parent
     lines = manifest_lines(rows, base)
     if output is not None:
-        check_writable(output)
+        check_writable(output, ending=SUFFIX)
         with (
             replacing(output) as part,
             part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,

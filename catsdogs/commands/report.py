@@ -94,7 +94,7 @@ def report(
     """
     run_dir, metrics = find_run(run, console)
     output = output or run_dir.report_path
-    check_writable(output)
+    check_writable(output, ending=".html")
     if data is None:
         data = find_path(run_dir, metrics.data)
         if not exists(data):

@@ -102,7 +102,7 @@ def review(config: Config, page_path: Path, console: Console) -> ReviewResult:
         CatsdogsError: photos, weights, configuration or output cannot be used.
     """
     start = time.perf_counter()
-    check_writable(page_path)
+    check_writable(page_path, ending=".html")
     config = with_quickest_backbone(config, console)
     dataset = _read_photos(config, console)
     photos = pooled_features(dataset, config, console)

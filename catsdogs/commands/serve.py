@@ -12,6 +12,7 @@ from catsdogs.console import Console
 from catsdogs.errors import ConfigError, DataError
 from catsdogs.exporting.model_writer import exported_network, page_facts
 from catsdogs.exporting.page import page
+from catsdogs.files import expanded, is_file
 from catsdogs.model.predictor import Predictor
 from catsdogs.serving import PACKAGES
 
@@ -43,17 +44,20 @@ class ServeRequest:
 
 
 def name_models(paths: tuple[str, ...]) -> dict[str, Path]:
-    """`NAME=FILE`, or files that are named as they are called.
+    """`NAME=FILE`, or files that are named as they are called, with a `=` in it or not.
 
     Raises:
-        ConfigError: two have one name.
+        ConfigError: one has no name, or two have the same.
     """
     models: dict[str, Path] = {}
     for text in paths:
         name, equals, file = text.partition("=")
-        path = Path(file if equals else text)
-        name = name if equals else path.stem
-        if not name or name in models:
+        if not equals or is_file(Path(text)):
+            name, file = Path(text).stem, text
+        path = Path(expanded(file))  # which no shell does behind a `=`
+        if not name:
+            raise ConfigError(f"{text!r} gives no name: give models as NAME=FILE")
+        if name in models:
             raise ConfigError(f"two models are called {name!r}: give them as NAME=FILE")
         models[name] = path
     return models

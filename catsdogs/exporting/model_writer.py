@@ -33,6 +33,9 @@ Format = Literal["onnx", "tflite", "saved_model", "html"]
 SUFFIXES: dict[str, Format] = {".onnx": "onnx", ".tflite": "tflite", ".html": "html"}
 """What the ending of a name chooses; no ending is a SavedModel folder."""
 
+ENDINGS = {name: suffix for suffix, name in SUFFIXES.items()}
+"""Of the formats that are a file."""
+
 _LICENCE = "as the photos and the weights that the model was made from allow"
 _LIST = "catsdogs/network/layers.py"
 

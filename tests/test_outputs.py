@@ -1,0 +1,102 @@
+"""What is there already and is something else is never replaced by an answer."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from catsdogs.commands.serve import name_models
+from catsdogs.errors import ConfigError, DataError
+from catsdogs.files import check_writable
+
+TINY = ("--backbone", "vgg16", "--set", "model.weights=random", "--set", "model.image_size=[32,32]")
+
+
+@pytest.fixture
+def trained(tmp_path, unsure_model, monkeypatch):
+    """A current folder with a model and photos of its classes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    Path("models").mkdir()
+    shutil.copy(unsure_model, "models/catsdogs.h5")
+    generator = np.random.default_rng(0)
+    for name in ("cats", "dogs"):
+        Path("data", "train", name).mkdir(parents=True)
+        for number in range(3):
+            pixels = generator.integers(0, 256, (40, 40, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(f"data/train/{name}/{number}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("manifest", "data", "--output"), "--output FILE"),
+        (("review", "data", *TINY, "--output"), "--output FILE.html"),
+        (("evaluate", "data", "--predictions"), "--predictions FILE"),
+        (("export", "--format", "html"), ""),
+        (("export", "--format", "onnx"), ""),
+    ],
+    ids=["manifest", "review", "predictions", "page", "onnx"],
+)
+@pytest.mark.parametrize("place", ["data/train/cats/0.png", "models/catsdogs.h5"])
+def test_photos_and_models_are_not_replaced_by_something_else(
+    trained, call, arguments, option, place
+):
+    before = Path(place).read_bytes()
+    line = call(*arguments, place, code=1).stderr.splitlines()[-1]
+    assert line.startswith(f"error: {place} cannot be written (it is there already, and no .")
+    assert line.endswith(f"choose another place by {option}" if option else "another place")
+    assert Path(place).read_bytes() == before
+
+
+def test_a_device_is_not_replaced_by_a_file(trained, call):
+    line = call("manifest", "data", "--output", "/dev/null", code=1).stderr
+    assert line.startswith("error: /dev/null cannot be written (it is there already, and no .csv)")
+    assert not Path("/dev/null").is_file()
+
+
+def test_an_answer_is_replaced_by_the_next(trained, call):
+    Path("mine.csv").write_text("old")
+    call("manifest", "data", "--output", "mine.csv")
+    assert Path("mine.csv").read_text().startswith("path,label")
+
+
+def test_a_link_that_leads_nowhere_is_something(tmp_path):
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(DataError, match=r"it is there already, and no \.csv"):
+        check_writable(tmp_path / "link", ending=".csv")
+
+
+def test_a_saved_model_folder_with_other_files_is_left_alone(trained, call):
+    Path("mine", "variables").mkdir(parents=True)
+    Path("mine", "saved_model.pb").touch()
+    Path("mine", "letter.txt").write_text("dear")
+    line = call("export", "mine", code=1).stderr.splitlines()[-1]
+    assert line == (
+        "error: mine holds more than a SavedModel (mine/letter.txt), which would be lost: choose "
+        "another name"
+    )
+    assert Path("mine", "letter.txt").read_text() == "dear"
+
+
+def test_paths_of_export_and_serve_begin_at_home(trained, call, monkeypatch):
+    monkeypatch.setenv("HOME", str(trained / "home"))
+    call("export", "~/mine.html", "--data", "data/train")
+    assert (trained / "home" / "mine.html").is_file()
+    assert name_models(("mine=~/m.h5",)) == {"mine": trained / "home" / "m.h5"}
+
+
+def test_a_served_file_may_have_an_equals_sign_in_its_name(trained):
+    shutil.copy("models/catsdogs.h5", "rate=1.h5")
+    assert name_models(("rate=1.h5", "two=rate=1.h5")) == {
+        "rate=1": Path("rate=1.h5"),
+        "two": Path("rate=1.h5"),
+    }
+
+
+def test_a_served_model_has_a_name(trained):
+    with pytest.raises(ConfigError, match=r"'=m\.h5' gives no name"):
+        name_models(("=m.h5",))
