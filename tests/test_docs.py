@@ -1,9 +1,11 @@
 """What README and docs say is what the program does."""
 
+import ast
 import importlib.util
 import re
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -12,6 +14,7 @@ import pytest
 from catsdogs.checking.findings import KINDS
 from catsdogs.cli import main
 from catsdogs.config import config_keys
+from catsdogs.config_file import settled_config
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -105,6 +108,37 @@ def test_every_command_that_is_shown_has_these_options(page):
                 continue
             except (click.UsageError, KeyError) as error:
                 pytest.fail(f"catsdogs {shlex.join(words)}: {error!r}")
+
+
+def python_on(page):
+    """The Python blocks of a page that are whole programs or sessions, without their prompts."""
+    text = page.read_text(encoding="utf-8")
+    for block in re.findall(r"```(?:python|pycon)\n(.*?)```", text, re.DOTALL):
+        lines = re.findall(r"^(?:>>>|\.\.\.) ?(.*)$", block, re.MULTILINE)
+        with suppress(SyntaxError):  # a signature of docs/api.md
+            yield ast.parse("\n".join(lines) or block)
+
+
+def trainings_on(page):
+    """Calls of the Python API that a page shows: which one, and the settings that it is given."""
+    for node in (node for code in python_on(page) for node in ast.walk(code)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if ast.unparse(node.func) in ("catsdogs.train", "catsdogs.finetune"):
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            whole = ast.literal_eval(given.pop(None, ast.Dict([], [])))
+            names = given.keys() - {"data", "config", "progress"}
+            yield node.func.attr, whole | {name: ast.literal_eval(given[name]) for name in names}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_training_in_python_that_is_shown_has_these_settings(page):
+    for command, settings in trainings_on(page):
+        settled_config(command, None, None, settings)
+
+
+def test_trainings_are_found_on_the_pages():
+    assert len([call for page in PAGES for call in trainings_on(page)]) > 4
 
 
 def test_commands_are_found_on_the_pages():
