@@ -20,11 +20,16 @@ from catsdogs import api
 from catsdogs.cli import main
 from catsdogs.config_file import settled_config
 
-TINY = {"subsample": 20, "model": {"weights": "random", "image_size": (32, 32)}}
+TINY = {
+    "subsample": 20,
+    "model": {"backbone": "tiny", "weights": "random", "image_size": (32, 32)},
+}
+
+pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, tiny_backbone):
     """The built-in photos, a model trained on them, and one photo beside it."""
     folder = tmp_path_factory.mktemp("api")
     before = Path.cwd()
@@ -154,7 +159,7 @@ def test_explanation_is_that_of_the_command_to_the_last_pixel(tmp_path):
 def test_a_training_is_that_of_the_command_to_the_last_digit():
     result = catsdogs.train("data", epochs=2, output="models/a.h5", **TINY)
     arguments = ["--subsample=20", "--epochs=2", "--output=models/b.h5"]
-    settings = ["--set=model.image_size=[32,32]", "--set=model.weights=random"]
+    settings = ["--backbone=tiny", "--set=model.image_size=[32,32]", "--set=model.weights=random"]
     assert CliRunner().invoke(main, ["train", *arguments, *settings]).exit_code == 0
     ours, theirs = catsdogs.load("models/a.h5"), catsdogs.load("models/b.h5")
     assert ours.metadata.validation == theirs.metadata.validation == result.score
@@ -164,12 +169,13 @@ def test_a_training_is_that_of_the_command_to_the_last_digit():
 
 def test_fine_tuning_takes_a_model_a_result_or_a_path():
     result = catsdogs.train("data", epochs=1, output="models/c.h5", **TINY)
-    tuned = catsdogs.finetune(catsdogs.load(result.model_path), data="data", subsample=20, epochs=1)
+    few = {"subsample": 20, "epochs": 1, "head_epochs": 1}
+    tuned = catsdogs.finetune(catsdogs.load(result.model_path), data="data", **few)
     assert tuned.model_path == result.model_path
     metadata = catsdogs.load("models/c.h5").metadata
     assert metadata.stage == "finetune"
     assert metadata.start_run_id == catsdogs.load("models/c.head.h5").metadata.run_id
-    other = catsdogs.finetune(result, output="models/d.h5", subsample=20, epochs=1)
+    other = catsdogs.finetune(result, output="models/d.h5", **few)
     assert other.model_path == Path("models/d.h5")
 
 

@@ -24,6 +24,9 @@ NO_MODEL = (
     "or give another by --model FILE"
 )
 SMALL = ["--set", "model.image_size=[32, 32]", "--set", "model.weights=random"]
+TINY = [*SMALL, "--backbone", "tiny"]
+
+pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def trained(folder, template):
     if template.exists():
         shutil.copytree(template, folder, dirs_exist_ok=True)
     else:
-        call("train", "--epochs", "3", *SMALL)
+        call("train", "--epochs", "3", *TINY)
         shutil.copytree(folder, template)
     return folder
 
@@ -220,7 +223,8 @@ def test_finetune_refuses_classes_that_the_model_does_not_know(trained):
 @pytest.mark.slow
 def test_finetune_with_a_model_writes_its_successor_beside_it(trained):
     (trained / "models" / "catsdogs.h5").rename(trained / "mine.h5")
-    call("finetune", "--model", "mine.h5", "--epochs", "1")
+    few = ("--epochs", "1", "--set", "finetune.head_epochs=1")
+    call("finetune", "--model", "mine.h5", *few)
     assert read_metadata(trained / "mine.h5").stage == "finetune"
     assert (trained / "mine.head.h5").exists()
     assert not (trained / "models" / "catsdogs.h5").exists()
@@ -229,7 +233,10 @@ def test_finetune_with_a_model_writes_its_successor_beside_it(trained):
 @pytest.mark.slow
 def test_finetune_that_only_harms_keeps_the_start(trained):
     before = keras.models.load_model(trained / "models" / "catsdogs.h5", compile=False)
-    result = call("finetune", "--set", "finetune.learning_rate=1")
+    swapped = trained / "data" / "train"
+    for old, new in (("red", "other"), ("green", "red"), ("other", "green")):
+        (swapped / old).rename(swapped / new)
+    result = call("finetune", "--set", "finetune.head_epochs=2")
     assert result.stdout.splitlines()[0] == (
         "kept epoch 0: no epoch had a better validation loss than the start"
     )
@@ -252,8 +259,8 @@ def test_a_config_file_and_flags_reach_the_model_file(folder):
 
 def test_cache_shows_and_clears_what_is_stored(trained):
     shown = call("cache").stdout.splitlines()
-    assert "24 features  vgg16 to block4_pool, 32 x 32" in shown[0]  # for fine-tuning
-    assert "24 features  vgg16 to pooling average, 32 x 32" in shown[1]
+    assert "24 features  tiny to block1_pool, 32 x 32" in shown[0]  # for fine-tuning
+    assert "24 features  tiny to pooling average, 32 x 32" in shown[1]
     assert shown[-1].endswith(f"MiB in {trained / 'cache' / 'catsdogs' / 'features'}")
     assert "MiB freed" in call("cache", "--clear").stdout
     assert call("cache").stdout.splitlines()[0].strip().startswith("0.0 MiB in")
@@ -271,7 +278,7 @@ def test_info_names_versions_device_precision_and_weights():
 def many_photos(folder):
     """Enough distinct photos that their pass through the frozen layers takes seconds."""
     generator = np.random.default_rng(1)
-    for number in range(300):
+    for number in range(120):
         path = folder / "data" / "train" / "red" / f"more_{number}.png"
         Image.fromarray(generator.integers(0, 256, (32, 32, 3)).astype(np.uint8)).save(path)
     return folder
@@ -293,11 +300,12 @@ def test_a_killed_run_leaves_a_sound_store_and_the_next_one_carries_on(many_phot
     process.communicate()
     assert list((many_photos / "models").iterdir()) == []
     found = re.search(
-        r"frozen layers: (\d+) photos in .*, (\d+) from the cache", call("train", *SMALL).stderr
+        r"frozen layers: (\d+) photos in .*, (\d+) from the cache",
+        call("train", "--epochs", "1", *SMALL).stderr,
     )
     computed, cached = map(int, found.groups())
     assert cached > 0
-    assert computed + cached == 324
+    assert computed + cached == 144
 
 
 @pytest.mark.slow
@@ -312,5 +320,5 @@ def test_two_runs_at_once_share_one_sound_store_and_end_with_one_whole_file(many
     runs = [run.read_metrics() for run in list_run_dirs(many_photos / "runs")]
     assert [run.loss for run in runs] == [metadata.validation.loss] * 2
     call("predict", "data/train/red/0.png", "--model", "out/both.h5")
-    assert "frozen layers" not in call("train", *SMALL).stderr
-    assert "324 features" in call("cache").stdout
+    assert "frozen layers" not in call("train", "--epochs", "1", *SMALL).stderr
+    assert "144 features" in call("cache").stdout
