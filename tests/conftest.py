@@ -19,7 +19,9 @@ from catsdogs.model.model_file import load_model, save_model
 from catsdogs.model.predictor import Predictor
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
-from catsdogs.training.feature_store import DiskStore, MemoryStore, TrunkCard
+from catsdogs.training.cache_folder import TrunkCard
+from catsdogs.training.disk_store import DiskStore
+from catsdogs.training.feature_store import MemoryStore
 from tests.chromium import CHROMIUM, DRIVER, FLAGS
 from tests.tiny_backbone import KNOWN_BACKBONES, TINY
 

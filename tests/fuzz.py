@@ -138,7 +138,7 @@ def weights_corpus():
 
 def store_corpus():
     """Databases of feature stores: values within pages, and in pages of their own."""
-    from catsdogs.training.feature_store import DiskStore
+    from catsdogs.training.disk_store import DiskStore
 
     contents = {}
     for name, shape in (("small", (4, 4, 2)), ("large", (16, 16, 8))):
@@ -153,7 +153,7 @@ def store_corpus():
 
 
 def trunk_card():
-    from catsdogs.training.feature_store import TrunkCard
+    from catsdogs.training.cache_folder import TrunkCard
 
     return TrunkCard(
         backbone="tiny",
@@ -438,7 +438,9 @@ def weights_target():
 
 def store_target():
     """Open, read all, write one, close: what is damaged is computed anew, whatever it is."""
-    from catsdogs.training.feature_store import DiskStore, StoreError, drop_store
+    from catsdogs.training.cache_folder import drop_store
+    from catsdogs.training.disk_store import DiskStore
+    from catsdogs.training.feature_store import StoreError
 
     card = trunk_card()
     folder = Path(tempfile.mkdtemp())
@@ -469,7 +471,7 @@ def store_target():
 
 def card_target():
     from catsdogs.errors import DataError
-    from catsdogs.training.feature_store import list_stores
+    from catsdogs.training.cache_folder import list_stores
 
     def read(path, _):
         (store,) = list_stores(path.parent.parent)

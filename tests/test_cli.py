@@ -17,7 +17,7 @@ from catsdogs.cli import main
 from catsdogs.data.images import read_photo
 from catsdogs.model.metadata import read_metadata
 from catsdogs.run import list_run_dirs
-from catsdogs.training.feature_store import list_stores
+from catsdogs.training.cache_folder import list_stores
 
 NO_MODEL = (
     "error: no model at models/catsdogs.h5: run `catsdogs train` first, "

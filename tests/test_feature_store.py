@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 
 from catsdogs.config import CacheConfig
-from catsdogs.training.feature_store import (
-    DiskStore,
-    MemoryStore,
-    StoreError,
+from catsdogs.training.cache_folder import (
     TrunkCard,
     cache_dir,
     count_features,
     drop_store,
     list_stores,
 )
+from catsdogs.training.disk_store import DiskStore
+from catsdogs.training.feature_store import MemoryStore, StoreError
 
 SHAPE = (4, 4, 2)
 MIB = 2**20

@@ -14,7 +14,7 @@ import pytest
 import catsdogs
 from catsdogs.commands.sample import sample
 from catsdogs.data.batches import WHOLE_BATCH, BatchPart
-from catsdogs.training.feature_store import count_features
+from catsdogs.training.cache_folder import count_features
 from tests import tiny_backbone
 
 pytestmark = [

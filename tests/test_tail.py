@@ -10,7 +10,7 @@ from catsdogs.data.images import read_photo
 from catsdogs.errors import DataError
 from catsdogs.network.classifier import build_classifier, set_backbone_weights
 from catsdogs.network.precision import choose_precision
-from catsdogs.training.feature_store import cache_dir, count_features, list_stores
+from catsdogs.training.cache_folder import cache_dir, count_features, list_stores
 from catsdogs.training.history import TrainingPlan
 from catsdogs.training.photo_features import TrainingSetup
 from catsdogs.training.tail import train_above

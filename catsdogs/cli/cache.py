@@ -22,7 +22,7 @@ def cache(folder: Path | None, clear: bool) -> None:
     from catsdogs.commands import cache as command
     from catsdogs.config import CacheConfig
     from catsdogs.reporting.cache_table import cache_lines, cleared_line
-    from catsdogs.training.feature_store import cache_dir
+    from catsdogs.training.cache_folder import cache_dir
 
     config = CacheConfig(dir=str(folder or ""))
     place = cache_dir(config)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from catsdogs.config import CacheConfig
-from catsdogs.training.feature_store import (
+from catsdogs.training.cache_folder import (
     StoredTrunk,
     cache_dir,
     count_features,

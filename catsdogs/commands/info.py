@@ -20,7 +20,8 @@ from catsdogs.network.precision import Precision, choose_precision
 from catsdogs.serving import PACKAGES
 from catsdogs.systems import processor_load
 from catsdogs.text import counted
-from catsdogs.training.feature_store import StoreError, cache_dir, list_stores
+from catsdogs.training.cache_folder import cache_dir, list_stores
+from catsdogs.training.feature_store import StoreError
 
 
 def info() -> dict[str, str]:

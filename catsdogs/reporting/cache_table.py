@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from catsdogs.text import printable
-from catsdogs.training.feature_store import StoredTrunk
+from catsdogs.training.cache_folder import StoredTrunk
 
 
 class Entry(Protocol):

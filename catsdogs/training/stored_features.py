@@ -12,15 +12,9 @@ from catsdogs.data.views import ViewReader
 from catsdogs.network.backbones import finetune_boundary, get_backbone
 from catsdogs.network.classifier_network import POOLING_NAME
 from catsdogs.network.device import gpu_names
-from catsdogs.training.feature_store import (
-    DiskStore,
-    FeatureStore,
-    MemoryStore,
-    StoreError,
-    TrunkCard,
-    cache_dir,
-    has_room,
-)
+from catsdogs.training.cache_folder import TrunkCard, cache_dir, has_room
+from catsdogs.training.disk_store import DiskStore
+from catsdogs.training.feature_store import FeatureStore, MemoryStore, StoreError
 from catsdogs.training.features import CachedFeatures
 from catsdogs.training.photo_features import PhotoFeatures, Photos, TrainingSetup
 from catsdogs.training.trunk import Trunk
