@@ -68,5 +68,14 @@ def test_the_worst_part_holds_the_most_frequent_mistakes_and_says_how_many_of_al
     assert sum(found.counts[place]) == 35
 
 
+def test_the_worst_part_prefers_classes_with_mistakes_between_them():
+    ring = [(label, (label + 1) % 6, 2) for label in range(6)]
+    pairs = [(label, label + 1, 2) for label in range(10, 40, 2)]
+    found = most_confused_classes(evaluation_of(with_mistakes(50, [*pairs, *ring])))
+    assert {f"class {label}" for label in range(6)} <= set(found.names)
+    assert len(found.names) == 10
+    assert found.num_mistakes == 6 * 2 + 2 * 2
+
+
 def test_nothing_wrong_has_no_worst_part():
     assert most_confused_classes(evaluation_of(with_mistakes(20, []))) is None

@@ -55,10 +55,10 @@ def compare_lines(result: Compared) -> list[str]:
         *align(
             (
                 letter,
-                str(path),
                 f"accuracy {e.accuracy:.4f}",
                 "95% interval {:.4f} to {:.4f}".format(*e.interval),
                 f"log loss {e.loss:.4f}",
+                str(path),
             )
             for letter, path, e in models
         ),

@@ -119,17 +119,10 @@ class ConfusedClasses:
 
 
 def most_confused_classes(evaluation: Evaluation) -> ConfusedClasses | None:
-    """The classes of the most frequent confusions; None where nothing is confused."""
+    """Classes with many mistakes between them; None where nothing is confused."""
     counts = np.array(evaluation.confusion)
     mistakes = counts - np.diag(np.diag(counts))
-    rows, columns = np.nonzero(mistakes)
-    pairs = sorted(
-        zip(rows.tolist(), columns.tolist(), strict=True), key=lambda pair: -mistakes[pair]
-    )
-    chosen: dict[int, None] = {}
-    for pair in pairs:
-        if len(chosen | dict.fromkeys(pair)) <= _MOST_CONFUSED:
-            chosen |= dict.fromkeys(pair)
+    chosen = _much_between(mistakes + mistakes.T)
     if not chosen:
         return None
     labels = [label for label in similar_together(counts) if label in chosen]
@@ -141,3 +134,25 @@ def most_confused_classes(evaluation: Evaluation) -> ConfusedClasses | None:
         int(mistakes[np.ix_(labels, labels)].sum()),
         int(mistakes.sum()),
     )
+
+
+def _much_between(mutual: np.ndarray) -> list[int]:
+    """Some labels with much between them: from nothing on, whatever adds most a class.
+
+    That is one class that is often confused with those chosen before, or a pair of others.
+
+    Args:
+        mutual: how often two classes are taken for each other; symmetric, 0 on the diagonal.
+    """
+    chosen: list[int] = []
+    while (room := _MOST_CONFUSED - len(chosen)) > 0:
+        gains, others = mutual[:, chosen].sum(axis=1), mutual.copy()
+        gains[chosen] = others[chosen] = others[:, chosen] = 0
+        single, pair = int(gains.argmax()), np.unravel_index(others.argmax(), others.shape)
+        if room > 1 and others[pair] > 2 * gains[single]:
+            chosen += map(int, pair)
+        elif gains[single]:
+            chosen.append(single)
+        else:
+            break
+    return chosen

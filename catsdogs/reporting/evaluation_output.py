@@ -90,7 +90,6 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         *_class_lines(evaluation),
         "",
         *_confusion_lines(evaluation),
-        "",
         *_mistake_lines(evaluation),
     ]
 
@@ -214,13 +213,15 @@ def _confusion_lines(evaluation: Evaluation) -> list[str]:
         ]
         matrix = align([("", *names), *rows], right=range(1, len(names) + 1))
         if max(map(cell_len, matrix)) <= _MOST_COLUMNS:
-            return ["confusion matrix: rows are true, columns predicted", *matrix]
+            return ["confusion matrix: rows are true, columns predicted", *matrix, ""]
     taken = sorted(
         (-count, names[true], names[predicted])
         for true, row in enumerate(evaluation.confusion)
         for predicted, count in enumerate(row)
         if count and predicted != true
     )
+    if not taken:
+        return []
     return [
         "most frequent confusions (the whole matrix: in the JSON)",
         *align(
@@ -230,6 +231,7 @@ def _confusion_lines(evaluation: Evaluation) -> list[str]:
             ],
             right=(0,),
         ),
+        "",
     ]
 
 

@@ -14,7 +14,8 @@ from catsdogs.text import printable
 def page_environment() -> jinja2.Environment:
     """Templates of this folder; whatever stands in them is escaped and printable.
 
-    Filters: `count` (2,000), `sure` (a model's own probability), `time`.
+    Filters: `count` (2,000), `sure` (a model's own probability), `time`, `name` (of a class, which
+    breaks behind an underscore where it has to).
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -28,6 +29,7 @@ def page_environment() -> jinja2.Environment:
         "count": lambda number: f"{number:,}",
         "sure": _format_probability,
         "time": format_time,
+        "name": lambda name: Markup("_<wbr>").join(printable(name).split("_")),
     }
     environment.filters |= filters
     return environment

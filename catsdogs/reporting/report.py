@@ -24,6 +24,9 @@ list of what is confused most; and the table of classes begins with the worst.""
 
 _MOST_CONFUSED = 20
 
+_MOST_SHOWN_EXAMPLES = 60
+"""Classes up to which a photo of each is there without a click: two screens of a computer."""
+
 _NOTHING = "\N{EN DASH}"
 """Stands where there is no figure."""
 
@@ -151,7 +154,8 @@ def render_report(report: Report) -> str:
         most_confused=None if show_matrix else most_confused_classes(evaluation),
         curves=[curves_svg(runs, "loss"), curves_svg(runs, "accuracy")] if runs else [],
         reliability=reliability_svg(evaluation.bins, len(evaluation.class_names)),
-        risk=curve and risk_svg(curve, evaluation.refusal),
+        most_examples=_MOST_SHOWN_EXAMPLES,
+        risk=risk_svg(curve, evaluation.refusal) if curve and evaluation.mistakes else None,
         refusal=evaluation.refusal and refusal_sentence(evaluation.refusal),
         now=datetime.datetime.now().astimezone(),
     )

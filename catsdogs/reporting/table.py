@@ -4,17 +4,21 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
-from catsdogs.text import printable
+from catsdogs.text import printable, shortened
+
+_MOST_CHARACTERS = 32
+"""Of a cell that others stand behind: of a longer name, its beginning and its end are shown."""
 
 
 def align(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
     """Rows of cells to lines with straight columns, two spaces between them.
 
     Args:
-        rows: all of the same length; cells are made printable here.
+        rows: all of the same length; cells are made printable here, and short but in the last
+            column.
         right: columns that are set to the right, for numbers.
     """
-    cells = [[printable(cell) for cell in row] for row in rows]
+    cells = [[*map(_short, row[:-1]), *map(printable, row[-1:])] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join(
@@ -34,7 +38,11 @@ def path_last(line: str, names: Iterable[str]) -> str:
         line: for programs: path, class, figure and perhaps more, with tabs between them.
         names: all that may stand in the place of a class.
     """
-    path, name, *figures = line.split("\t")
-    width = max(cell_len(printable(each)) for each in (name, *names))
-    first, *others = figures
-    return "  ".join([name + " " * (width - cell_len(name)), first, path, *others])
+    path, name, figure, *others = line.split("\t")
+    width = max(cell_len(_short(each)) for each in (name, *names))
+    name = _short(name)
+    return "  ".join([name + " " * (width - cell_len(name)), figure, path, *others])
+
+
+def _short(cell: str) -> str:
+    return printable(shortened(cell, _MOST_CHARACTERS))
