@@ -60,6 +60,7 @@ lint: .venv/dev ## check style, format, types and the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 --package catsdogs
 	$(BIN)/zizmor --offline --quiet .github/workflows examples/*.yml
 
 bench: .venv/dev ## measure against the classic Keras recipe

@@ -14,13 +14,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, Any, TextIO
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+fcntl: Any = None  # on Windows
+with suppress(ImportError):
+    fcntl = import_module("fcntl")
 
 IS_WINDOWS = os.name == "nt"
 
@@ -81,9 +82,11 @@ def processor_load() -> float:
 
 def memory_bytes() -> int | None:
     """Memory of the machine; None on Windows, which has another way to ask."""
+    if not hasattr(os, "sysconf"):
+        return None
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
+    except (ValueError, OSError):
         return None
 
 
@@ -192,13 +195,12 @@ def lock_folder(folder: Path, exclusively: bool) -> int:
 
 
 def _lock_file(path: Path, exclusively: bool) -> int:
-    import msvcrt
-
+    msvcrt: Any = import_module("msvcrt")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
     end = time.monotonic() + _PATIENCE_SECONDS  # another may ask just now, not exclusively
     while True:
         try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
             break
         except OSError:
             if time.monotonic() >= end:
@@ -206,7 +208,7 @@ def _lock_file(path: Path, exclusively: bool) -> int:
                 raise BlockingIOError(errno.EAGAIN, "another process has it") from None
             time.sleep(0.05)
     if not exclusively:
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
     return descriptor
 
 
