@@ -78,21 +78,28 @@ def relative_path(path: Path, folder: Path) -> Path:
         return Path(os.path.abspath(path))  # noqa: PTH100 - links stay
 
 
-def is_same(one: Path, other: Path) -> bool:
-    """Whether two paths lead to the same file or folder, by links and whatever they call it.
+def identity(path: Path) -> tuple[int, int] | Path:
+    """What tells a file or folder from all others, by links and whatever name it is called.
 
-    File systems that do not tell upper case from lower case know it by many names.
+    File systems that do not tell upper case from lower case know it by many names. Of what is not
+    there, it is the real path.
     """
     try:
-        return real_path(one) == real_path(other) or one.samefile(other)
+        status = path.stat()
     except (OSError, ValueError):
-        return False
+        return real_path(path)
+    return (status.st_dev, status.st_ino) if status.st_ino else real_path(path)
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same file or folder; see `identity`."""
+    return identity(one) == identity(other)
 
 
 def lies_in(path: Path, folder: Path) -> bool:
-    """Whether a path leads into a folder, or is that folder; see `is_same`."""
-    inner = real_path(path)
-    return any(is_same(parent, folder) for parent in (inner, *inner.parents))
+    """Whether a path leads into a folder, or is that folder; see `identity`."""
+    inner, outer = real_path(path), identity(folder)
+    return any(identity(parent) == outer for parent in (inner, *inner.parents))
 
 
 def free_path(wanted: Path, taken: Collection[Path] = ()) -> Path:

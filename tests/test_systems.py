@@ -25,10 +25,11 @@ from catsdogs import systems
 from catsdogs.checking.decisions import read_decisions
 from catsdogs.cli import process_options
 from catsdogs.cli.streams import run_with_any_streams
+from catsdogs.commands.explain import name_outputs
 from catsdogs.data.contents import hash_content
 from catsdogs.data.manifest import read_manifest
 from catsdogs.data.photo_paths import read_path_list
-from catsdogs.errors import DataError
+from catsdogs.errors import ConfigError, DataError
 from catsdogs.files import is_same, lies_in, replacing
 from catsdogs.reporting.sorted_photos import SortedPhotos, undo_sorting
 from catsdogs.run import create_run_dir, list_run_dirs
@@ -270,6 +271,9 @@ def test_file_system_that_knows_a_folder_by_two_names(tmp_path, monkeypatch):
     assert lies_in(inner, tmp_path / "photos")
     assert not lies_in(other, tmp_path / "photos")
     assert is_same(tmp_path / "PHOTOS", tmp_path / "photos")
+    (tmp_path / "photos" / "cat.png").touch()
+    with pytest.raises(ConfigError, match=r"is a photo and would be replaced"):
+        name_outputs([tmp_path / "photos" / "cat.png"], tmp_path / "PHOTOS" / "cat.png")
 
 
 def test_store_that_is_open_elsewhere_stays_whole(folder, call, monkeypatch):

@@ -11,7 +11,7 @@ from catsdogs.console import Console
 from catsdogs.data.images import open_any
 from catsdogs.data.photo_paths import find_photos
 from catsdogs.errors import ConfigError
-from catsdogs.files import check_writable, is_dir, real_path, replacing
+from catsdogs.files import check_writable, identity, is_dir, replacing
 from catsdogs.model.gradcam import Explanation, explain_photos
 from catsdogs.model.predictor import Predictor
 from catsdogs.reporting.overlay import LONG_SIDE, draw_explanation
@@ -98,9 +98,9 @@ def name_outputs(paths: Sequence[Path], output: Path | None) -> list[Path]:
                 name = f"{stem}-{number}{_SUFFIX}"
             names.add(name.casefold())
             chosen.append(folder / name)
-    photos = {real_path(path) for path in paths}
+    photos = {identity(path) for path in paths}
     for path in chosen:
-        if real_path(path) in photos:
+        if identity(path) in photos:
             raise ConfigError(
                 f"{path} is a photo and would be replaced: choose another place", key="output"
             )
