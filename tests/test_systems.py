@@ -424,6 +424,7 @@ def test_next_photos_of_the_same_name_are_all_copied(folder, make_model, call):
     [
         ("run.dir=runs", "run.dir=runs", "run.dir=runs"),
         ("run.dir=my runs", "'run.dir=my runs'", '"run.dir=my runs"'),
+        ("catsdogs[heic]", "'catsdogs[heic]'", '"catsdogs[heic]"'),
         (r"run.dir=C:\runs", r"'run.dir=C:\runs'", r"run.dir=C:\runs"),
     ],
 )

@@ -18,7 +18,7 @@ from catsdogs.network.device import device_memory, device_name, gpu_names
 from catsdogs.network.engines.choice import EngineChoice, choose_engine
 from catsdogs.network.precision import Precision, choose_precision
 from catsdogs.serving import PACKAGES
-from catsdogs.systems import processor_load
+from catsdogs.systems import processor_load, shell_word
 from catsdogs.text import counted
 from catsdogs.training.cache_folder import cache_dir, list_stores
 from catsdogs.training.feature_store import StoreError
@@ -81,12 +81,12 @@ def _exports() -> str:
     possible = [name for name, packages in RUNTIMES.items() if not _missing(packages)]
     if len(possible) == len(RUNTIMES):
         return ", ".join(possible)
-    return f"{', '.join(possible)}; the others need `pip install 'catsdogs[export]'`"
+    return f"{', '.join(possible)}; the others need `pip install {shell_word('catsdogs[export]')}`"
 
 
 def _service() -> str:
     if missing := _missing(PACKAGES):
-        return f"needs {' and '.join(missing)}: run `pip install 'catsdogs[serve]'`"
+        return f"needs {' and '.join(missing)}: run `pip install {shell_word('catsdogs[serve]')}`"
     return "`catsdogs serve` can run"
 
 

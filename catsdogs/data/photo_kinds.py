@@ -8,6 +8,7 @@ from io import BytesIO
 from PIL import Image
 
 from catsdogs.errors import DataError
+from catsdogs.systems import shell_word
 
 _PLUGINS = {
     "JPEG": "JpegImagePlugin",
@@ -25,7 +26,8 @@ Ghostscript."""
 NOT_READ_HERE = {
     "AVIF": "an AVIF photo, which this Pillow does not read: install a newer Pillow, "
     "or convert it to JPEG",
-    "HEIF": "a HEIC photo: run `pip install 'catsdogs[heic]'` to read it, or convert it to JPEG",
+    "HEIF": f"a HEIC photo: run `pip install {shell_word('catsdogs[heic]')}` to read it, "
+    "or convert it to JPEG",
 }
 """What is said of formats that not every installation reads."""
 

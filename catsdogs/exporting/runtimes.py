@@ -12,6 +12,7 @@ from catsdogs.errors import ExportError
 from catsdogs.exporting.self_check import Answers, CheckedPhoto
 from catsdogs.network.engines.ncnn_engine import NcnnEngine
 from catsdogs.network.network import Network
+from catsdogs.systems import shell_word
 
 _ANY_SIZE = (65535, 65535)  # no photo is decoded smaller than it is
 
@@ -34,7 +35,7 @@ def require_runtimes(format_name: str) -> None:
     if missing:
         raise ExportError(
             f"{' and '.join(missing)} is needed to write and check {format_name}: "
-            "run `pip install 'catsdogs[export]'`"
+            f"run `pip install {shell_word('catsdogs[export]')}`"
         )
 
 

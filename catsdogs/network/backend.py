@@ -14,6 +14,7 @@ from typing import Any
 
 from catsdogs.errors import ConfigError
 from catsdogs.files import scratch_file
+from catsdogs.systems import shell_word
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """What can train; TensorFlow is the one that catsdogs brings along."""
@@ -48,7 +49,7 @@ def check_backend() -> str:
     if missing == [wanted] and wanted != BACKENDS[0]:
         raise ConfigError(
             f"KERAS_BACKEND is {wanted}, which is not installed: "
-            f"run `pip install 'catsdogs[{wanted}]'`, or leave KERAS_BACKEND out"
+            f"run `pip install {shell_word(f'catsdogs[{wanted}]')}`, or leave KERAS_BACKEND out"
         )
     if missing:
         raise ConfigError(

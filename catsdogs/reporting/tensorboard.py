@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from catsdogs.errors import ConfigError
 from catsdogs.files import not_writable
 from catsdogs.run import RunDir
+from catsdogs.systems import shell_word
 from catsdogs.training.run_listener import RunListener
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class TensorBoardLog(RunListener):
         except ImportError:
             raise ConfigError(
                 "run.tensorboard needs the package tensorboard: "
-                "pip install 'catsdogs[tensorboard]', or leave run.tensorboard out"
+                f"pip install {shell_word('catsdogs[tensorboard]')}, or leave run.tensorboard out"
             ) from None
         self._writer_type: Any = Writer
         self._writers: dict[str, Any] = {}
