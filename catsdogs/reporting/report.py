@@ -24,6 +24,10 @@ list of what is confused most; and the table of classes begins with the worst.""
 
 _MOST_CONFUSED = 20
 
+_MOST_BESIDE, _MOST_HEAD_CHARACTERS = 4, 16
+"""Classes up to which figures and matrix stand side by side, and characters up to which their names
+stand upright above the matrix."""
+
 _MOST_SHOWN_EXAMPLES = 60
 """Classes up to which a photo of each is there without a click: two screens of a computer."""
 
@@ -139,6 +143,7 @@ def render_report(report: Report) -> str:
     runs = [run.run_epochs for run in report.runs if len(run.epochs) > 1]  # one point is no curve
     evaluation = report.evaluation
     show_matrix = len(evaluation.class_names) <= MOST_MATRIX_CLASSES
+    has_long_names = max(map(len, evaluation.class_names)) > _MOST_HEAD_CHARACTERS
     curve = evaluation.risk_curve
     return environment.get_template("report.html").render(
         report=report,
@@ -150,6 +155,8 @@ def render_report(report: Report) -> str:
         most_classes=MOST_MATRIX_CLASSES,
         confused=_most_confused(evaluation),
         show_matrix=show_matrix,
+        has_long_names=has_long_names,
+        is_wide=has_long_names or len(evaluation.class_names) > _MOST_BESIDE,
         confusion_map=None if show_matrix else confusion_map(evaluation),
         most_confused=None if show_matrix else most_confused_classes(evaluation),
         curves=[curves_svg(runs, "loss"), curves_svg(runs, "accuracy")] if runs else [],
