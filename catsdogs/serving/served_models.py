@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catsdogs.errors import CatsdogsError
+from catsdogs.systems import give_back_memory
 from catsdogs.model.predictor import Predictor
 
 CHECK_SECONDS = 1.0
@@ -83,17 +84,22 @@ class ServedModels:
 
     def refresh(self) -> None:
         """Load what has been replaced since the last look."""
-        for model in self:
-            stamp = _stamp(model.path)
-            if stamp is None or stamp == self._stamps[model.name]:
-                continue
-            self._stamps[model.name] = stamp
-            try:
-                self._models[model.name] = self._load(model.name, model.path)
-            except CatsdogsError as error:
-                self._log(f"{error}; the model loaded before stays in service")
-            else:
-                self._log(f"{model.path} was replaced: the new model is in service")
+        if any([self._is_replaced(model) for model in self]):  # a list: each is looked at
+            give_back_memory()
+
+    def _is_replaced(self, model: ServedModel) -> bool:
+        """Whether a new model has taken the place of one whose file has changed."""
+        stamp = _stamp(model.path)
+        if stamp is None or stamp == self._stamps[model.name]:
+            return False
+        self._stamps[model.name] = stamp
+        try:
+            self._models[model.name] = self._load(model.name, model.path)
+        except CatsdogsError as error:
+            self._log(f"{error}; the model loaded before stays in service")
+            return False
+        self._log(f"{model.path} was replaced: the new model is in service")
+        return True
 
     def _load(self, name: str, path: Path) -> ServedModel:
         return ServedModel(name, path, self._open(path), time.time())
