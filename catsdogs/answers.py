@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from catsdogs.errors import DataError
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -71,6 +73,9 @@ class Explanation:
         """
         from catsdogs.files import replacing
 
+        ending = Path(path).suffix.lower()
+        if ending not in Image.registered_extensions() or "\0" in str(path):
+            raise DataError(f"{path} has no ending of a picture's format: give .png or .jpg")
         with replacing(Path(path)) as part:
             self.picture.save(part)
 

@@ -4,6 +4,8 @@
 prints, exits or catches signals; errors are those of `catsdogs.errors`.
 """
 
+import io
+import os
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from catsdogs.config import Config
 from catsdogs.config_file import settled_config
 from catsdogs.console import Console, LineListener
 from catsdogs.data.images import Photo
-from catsdogs.errors import DataError
+from catsdogs.errors import ConfigError, DataError
 from catsdogs.network.backend import import_backend
 from catsdogs.text import some_of
 
@@ -52,8 +54,9 @@ class Model:
     ) -> None:
         from catsdogs.model.predictor import Predictor
 
-        self.path: Path = Path(path)
-        names = None if class_names is None else list(class_names)
+        self.path: Path = _path(path, "path")
+        names = None if class_names is None else _names(class_names)
+        settled_config("train", None, None, {"precision": precision, "engine": engine})
         self._names_given = names
         self._predictor = Predictor(self.path, precision, names, engine, unknown=unknown)
         self.class_names: tuple[str, ...] = self._predictor.class_names
@@ -135,7 +138,9 @@ class Model:
         from catsdogs.commands.evaluate import measure
         from catsdogs.reporting.notebook import NotebookEvaluation
 
-        result = measure(self._predictor, self.path, Path(data), None, Console.telling(progress))
+        result = measure(
+            self._predictor, self.path, _path(data, "data"), None, Console.telling(progress)
+        )
         return NotebookEvaluation.of(result.evaluation)
 
     def explain(self, photo: Photo, *, class_name: str | None = None) -> Explanation:
@@ -201,7 +206,9 @@ class Model:
         from catsdogs.commands.export import ExportRequest, export
         from catsdogs.exporting.model_writer import default_precision, format_of
 
-        output, folder = Path(output), None if data is None else Path(data)
+        output, folder = _path(output, "output"), None if data is None else _path(data, "data")
+        if precision not in (None, "float32", "float16", "int8"):
+            raise ConfigError(f"precision should be float32, float16 or int8, got {precision!r}")
         wanted = precision or default_precision(format_of(output))
         request = ExportRequest(self.path, output, None, wanted, resize, folder, self._names_given)
         return export(request, Console.telling(progress))
@@ -224,7 +231,7 @@ def sample(folder: str | Path = "data") -> Path:
     """
     from catsdogs.commands.sample import sample
 
-    return sample(Path(folder)).folder
+    return sample(_path(folder, "folder")).folder
 
 
 def check(
@@ -248,7 +255,7 @@ def check(
     """
     from catsdogs.commands.check import check
 
-    return check(Path(data), fast, None, Console.telling(progress))
+    return check(_path(data, "data"), fast, None, Console.telling(progress))
 
 
 def load(
@@ -363,13 +370,8 @@ def finetune(
     """
     from catsdogs.model.metadata import read_metadata
 
-    match model:
-        case Model():
-            path = model.path
-        case str() | Path():
-            path = Path(model)
-        case _:
-            path = model.model_path
+    given = model.path if isinstance(model, Model) else getattr(model, "model_path", model)
+    path = _path(given, "model")
     settings = {"output": str(path)} | settings
     fixed = read_metadata(path).architecture
     chosen = settled_config("finetune", data, config, settings, fixed)
@@ -394,7 +396,34 @@ def _random_state_kept() -> Iterator[None]:
 def _is_one(photos: object) -> bool:
     if isinstance(photos, np.ndarray):
         return photos.ndim != 4
-    return isinstance(photos, str | Path | bytes | Image.Image) or not isinstance(photos, Iterable)
+    one = str | os.PathLike | bytes | bytearray | memoryview | Image.Image | io.IOBase
+    return isinstance(photos, one) or not isinstance(photos, Iterable)
+
+
+def _path(value: object, key: str) -> Path:
+    """A path that a caller gave; the empty one would be the current folder, and is refused.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ConfigError(f"{key} should be a path, got {value!r}")
+    return Path(text)
+
+
+def _names(value: object) -> list[str]:
+    """Class names that a caller gave.
+
+    Raises:
+        ConfigError: they are none; a text would be a class for each of its letters.
+    """
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        given = list(value)
+        names = [name for name in given if isinstance(name, str)]
+        if len(names) == len(given):
+            return names
+    raise ConfigError(f"class_names should be a list of texts, got {value!r}")
 
 
 def _name(photos: Iterable[Photo]) -> str:

@@ -40,8 +40,18 @@ def _as_path(text: str) -> str:
     return expanded(text)
 
 
+def _not_empty(text: str) -> str:
+    """Refuse a path that was forgotten, or whose variable is not set: it is the current folder."""
+    if not text:
+        raise ValueError("Should be a path")
+    return text
+
+
 PathText = Annotated[str, AfterValidator(_as_path)]
 """A path, `~` and environment variables expanded."""
+
+GivenPath = Annotated[PathText, AfterValidator(_not_empty)]
+"""A path that cannot be left out."""
 
 
 def _as_class(value: object) -> object:
@@ -83,7 +93,7 @@ Count = Annotated[int, Field(le=1_000_000_000)]
 class DataConfig(_Section):
     """Which photos are used, and how they are split."""
 
-    dir: PathText = Field("data", json_schema_extra=_FREE_EVERYWHERE)
+    dir: GivenPath = Field("data", json_schema_extra=_FREE_EVERYWHERE)
     """Holds train/ and validation/ (or val/, valid/), or the class folders themselves; or a CSV
     that lists photos (docs/data.md)."""
     classes: Classes = {}
@@ -178,7 +188,7 @@ class ModelConfig(_Section):
     backbone: str = "vgg16"
     """`catsdogs backbones` lists them. auto: compare those that are there, and take the quickest
     that is not worse than the best by more than a standard error."""
-    weights: PathText = "auto"
+    weights: GivenPath = "auto"
     """`auto`, `random` (for tests), or the path of a file like the one that `auto` takes."""
     image_size: tuple[Pixels, Pixels] = Field(
         default_factory=lambda values: (_input_of(values).side,) * 2
@@ -281,7 +291,7 @@ class CacheConfig(_Section):
 class RunConfig(_Section):
     """What a training leaves behind besides the model file."""
 
-    dir: PathText = Field("runs", json_schema_extra=_FREE_EVERYWHERE)
+    dir: GivenPath = Field("runs", json_schema_extra=_FREE_EVERYWHERE)
     """Each run gets a folder `<time>-<command>` in it."""
     tensorboard: bool = Field(False, json_schema_extra=_FREE_EVERYWHERE)
     """Write each epoch's figures as TensorBoard event files too."""
@@ -301,7 +311,7 @@ class Config(_Section):
     """What computes answers and frozen layers; auto: what is quickest here."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What the convolutions compute in; files are float32 always."""
-    output: PathText = Field("models/catsdogs.h5", json_schema_extra=_FREE_EVERYWHERE)
+    output: GivenPath = Field("models/catsdogs.h5", json_schema_extra=_FREE_EVERYWHERE)
     """The model file, which ends in `.h5`."""
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()

@@ -17,7 +17,7 @@ from catsdogs.errors import DataError
 from catsdogs.files import spelled_here
 from catsdogs.text import csv_text, shown_value, some_of
 from catsdogs.untrusted.boundary import foreign_bytes
-from catsdogs.untrusted.records import read_rows
+from catsdogs.untrusted.records import read_numbered_rows
 
 COLUMNS = ["path", "decision", "class", "content"]
 """Of decisions.csv, as far as they are needed; others are for people."""
@@ -70,12 +70,12 @@ def read_decisions(path: Path, root: Path) -> Decisions:
         f"expected the columns {', '.join(COLUMNS)}, as the page of `catsdogs review` has them"
     )
     with foreign_bytes(path, way_out=way_out, damage="is no file of decisions"):
-        rows = read_rows(path, COLUMNS, errors="surrogateescape")
+        rows = read_numbered_rows(path, COLUMNS, errors="surrogateescape")
     counts = dict.fromkeys(DECISIONS, 0)
     requests: list[Request] = []
     seen: dict[Path, int] = {}
-    for number, row in enumerate(rows, start=2):
-        decision, text = row["decision"].strip(), csv_text(row["path"])
+    for number, row in rows:
+        decision, text = row["decision"].strip().lower(), csv_text(row["path"])
         if not decision:
             continue
         place = f"{path}, row {number}"

@@ -16,14 +16,24 @@ import io
 import os
 import shutil
 import stat
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from catsdogs import systems
 from catsdogs.data.walking import QUARANTINE_MARK
 from catsdogs.errors import DataError
-from catsdogs.files import exists, free_path, is_dir, is_same, lies_in, real_path, replacing
+from catsdogs.files import (
+    exists,
+    free_path,
+    is_dir,
+    is_same,
+    lies_in,
+    not_writable,
+    real_path,
+    replacing,
+)
 from catsdogs.systems import leads_down
 from catsdogs.text import csv_cell, csv_text
 from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
@@ -85,6 +95,37 @@ def quarantine(
     """
     if lies_in(folder, root):
         raise DataError(f"{folder} lies in {root}: choose a folder beside it", key="quarantine")
+    if not requests:
+        return [], []
+    with _alone(folder):
+        return _carry_out(requests, root, folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from a quarantine: each would write a manifest without the other's rows.
+
+    Raises:
+        DataError: another one has it, or it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = systems.lock_folder(folder, exclusively=True)
+    except BlockingIOError:
+        raise DataError(
+            f"another process moves photos into or out of {folder}: wait for it"
+        ) from None
+    except OSError as error:
+        raise not_writable(folder / MANIFEST_NAME, error, "quarantine") from None
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _carry_out(
+    requests: Sequence[Request], root: Path, folder: Path
+) -> tuple[list[Move], list[tuple[Path, str]]]:
     known = _read_manifest(folder) if os.path.lexists(folder / MANIFEST_NAME) else []
     taken = {row.place(root, folder) for row in known}
     home = os.path.abspath(root)  # noqa: PTH100 - links stay
@@ -134,6 +175,12 @@ def restore(folder: Path, root: Path | None) -> tuple[list[Move], list[tuple[Pat
         DataError: there is no manifest, it is damaged, or it is of another data folder. Nothing
             has moved then.
     """
+    _read_manifest(folder)  # nothing is made where there is none
+    with _alone(folder):
+        return _undo(folder, root)
+
+
+def _undo(folder: Path, root: Path | None) -> tuple[list[Move], list[tuple[Path, str]]]:
     rows = _read_manifest(folder)
     root = _home_of(rows, folder, root)
     undone, left, kept = [], [], []

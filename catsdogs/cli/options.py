@@ -23,6 +23,8 @@ class _PathType(click.ParamType):
     def convert(
         self, value: str | Path, parameter: click.Parameter | None, context: click.Context | None
     ) -> Path:
+        if not str(value):  # of a variable that is not set; as a path, it is the current folder
+            self.fail("the path is empty", parameter, context)
         path = Path(expanded(str(value)))
         try:
             path.lstat()

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,12 +85,20 @@ def serve(request: ServeRequest, console: Console) -> "FastAPI":
         return Predictor(path, request.precision, num_photos=1, unknown=request.unknown)
 
     models = ServedModels(request.models, open_model, console.note)
-    hosts = {"127.0.0.1", "localhost", "[::1]", *request.allowed_hosts}
+    hosts = {"127.0.0.1", "localhost", "[::1]", *map(host_name, request.allowed_hosts)}
     if request.host not in ("0.0.0.0", "::"):
-        hosts.add(request.host)
+        hosts.add(host_name(request.host))
     elif not request.allowed_hosts:
         hosts = {"*"}
     return create_app(models, pages(), _explained, Access(sorted(hosts), request.token))
+
+
+def host_name(text: str) -> str:
+    """A host as the header names it: in lower case, without a port, IPv6 in brackets."""
+    name = text.lower()
+    if name.count(":") > 1 and not name.startswith("["):
+        return f"[{name}]"
+    return re.sub(r":\d*$", "", name)
 
 
 def pages() -> Callable[["ServedModel"], str]:

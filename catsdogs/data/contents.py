@@ -25,6 +25,8 @@ def open_file(path: Path) -> Iterator[BufferedReader]:
     Raises:
         DataError: it cannot be opened, or reading fails; the reason alone, without the path.
     """
+    if "\0" in str(path):
+        raise DataError("no file has a NUL in its name")
     try:
         _refuse_special(path.stat())  # opening alone has side effects on some devices
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

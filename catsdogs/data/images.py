@@ -1,6 +1,7 @@
 """The one way a file becomes pixels, for training and prediction alike."""
 
 import io
+import os
 import struct
 import threading
 from collections.abc import Callable
@@ -250,11 +251,13 @@ def open_any(photo: Photo, size: tuple[int, int]) -> Image.Image:
     Raises:
         DataError: as `open_photo`, or an array is not uint8 `(height, width, 3)`.
     """
-    if isinstance(photo, str | Path):
+    if isinstance(photo, str | os.PathLike):
         return open_photo(Path(photo), size)
-    if isinstance(photo, bytes):
-        return decode_photo(photo, size)
+    if isinstance(photo, bytes | bytearray | memoryview):
+        return decode_photo(bytes(photo), size)
     if isinstance(photo, Image.Image):
+        if 0 in photo.size:
+            raise DataError(f"a picture of {photo.width} x {photo.height} pixels")
         with foreign_content(_reason):
             photo.load()
             turn = _UPRIGHT.get(_orientation(photo))

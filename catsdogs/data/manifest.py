@@ -24,6 +24,7 @@ from catsdogs.errors import DataError
 from catsdogs.files import is_dir, relative_path, spelled_here
 from catsdogs.text import counted, csv_row, csv_text, is_unicode, printable, shortened
 from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
+from catsdogs.untrusted.records import delimiter_of, refuse_utf_16
 
 SUFFIX = ".csv"
 
@@ -115,8 +116,7 @@ def read_manifest(path: Path, needs_labels: bool = True, group_column: str = "")
     """
     with foreign_bytes(path, damage="is no manifest", way_out="expected a CSV in UTF-8"):
         content = read_bytes(path, _MOST_BYTES)
-        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise DataError(f"{path} is written in UTF-16: save it as CSV in UTF-8")
+        refuse_utf_16(path, content)
     reading = _Reading(path, content, needs_labels, group_column)
     return reading.manifest()
 
@@ -128,8 +128,7 @@ class _Reading:
         self._path = path
         self._needs_labels = needs_labels
         content = content.removeprefix(codecs.BOM_UTF8)
-        first = re.split(rb"[\r\n]", content[:_LONGEST_HEADER], maxsplit=1)[0]
-        delimiter = max(",;\t", key=lambda character: first.count(character.encode()))
+        delimiter = delimiter_of(content[:_LONGEST_HEADER].decode("utf-8", "replace"))
         # names that are not UTF-8 are names all the same, where a system has such
         text = io.TextIOWrapper(io.BytesIO(content), "utf-8", "surrogateescape", newline="")
         self._rows = csv.reader(text, delimiter=delimiter, strict=True)

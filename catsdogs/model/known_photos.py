@@ -174,9 +174,9 @@ def check_share(path: Path, known: KnownPhotos | None, share: float) -> None:
     Raises:
         ConfigError: it cannot.
     """
-    if not 0 < share <= MOST_SHARE:  # nan as well
+    if not isinstance(share, int | float) or not 0 < share <= MOST_SHARE:  # nan as well
         raise ConfigError(
-            f"unknown should be a share of photos, 0 to {MOST_SHARE:g}, got {share:g}",
+            f"unknown should be a share of photos, 0 to {MOST_SHARE:g}, got {share!r}",
             key="unknown",
         )
     if known is None:

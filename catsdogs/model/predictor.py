@@ -1,5 +1,6 @@
 """A saved model and photo files to probabilities: one way for every command that asks."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from catsdogs.console import Console
 from catsdogs.data.batches import decode_each, num_decode_threads
 from catsdogs.data.evaluation_set import TrainedOn
 from catsdogs.data.images import Photo, read_any
-from catsdogs.errors import ModelFileError
+from catsdogs.errors import ModelFileError, ProcessError
 from catsdogs.model.keras_config import OtherLayersError
 from catsdogs.model.known_photos import (
     KnownPhotos,
@@ -150,6 +151,7 @@ class Predictor:
         unknown: float | None = None,
     ) -> None:
         self._path = model_path
+        self._process_id = os.getpid()
         self._warn: Callable[[str], None] = lambda _: None
         self.choice = choose_engine(engine, precision, num_photos)
         opened: OpenedFile | None = None
@@ -189,6 +191,7 @@ class Predictor:
 
     def engine_for(self, *names: str) -> Engine:
         """An engine, the same that answers, for the outputs of some layers, photo by photo."""
+        self._refuse_other_process()
         return self._kept.make_engine(names, 1)
 
     @property
@@ -208,6 +211,18 @@ class Predictor:
             return self._kept.head()
         except OtherLayersError as error:
             raise ModelFileError(f"the head of {self._path} has other layers: {error}") from None
+
+    def _refuse_other_process(self) -> None:
+        """A fork copies an engine without its threads, and would wait for them for ever.
+
+        Raises:
+            ProcessError: this process is another one than the model was loaded in.
+        """
+        if os.getpid() != self._process_id:
+            raise ProcessError(
+                f"{self._path} was loaded before this process was forked: load it in each process, "
+                "and start them by 'spawn'"
+            )
 
     def _say(self, line: str) -> None:
         self._warn(line)
@@ -262,6 +277,7 @@ class Predictor:
     def _answer(
         self, photos: Iterable[AnyPhoto], console: Console | None, total: int | None
     ) -> Iterator[tuple[AnyPhoto, Answer]]:
+        self._refuse_other_process()
         if isinstance(photos, Sized):
             total = len(photos)
         self._warn = console.warn if console else lambda _: None
@@ -301,6 +317,7 @@ class Predictor:
         Args:
             images: uint8 `(n, height, width, 3)`, as `pixels` gives each.
         """
+        self._refuse_other_process()
         return self._as_answers(self._engine.outputs(images))
 
     def _as_answers(self, outputs: Sequence[np.ndarray]) -> list[Answer]:

@@ -152,6 +152,11 @@ def create_app(
     async def in_one_line(_: Request, error: HTTPException) -> JSONResponse:
         return _problem(error.status_code, str(error.detail), error.headers)
 
+    @app.exception_handler(CatsdogsError)
+    async def told(_: Request, error: CatsdogsError) -> JSONResponse:
+        """A model whose file has gone or been damaged since it was loaded, or cannot compute."""
+        return _problem(500, error.message)
+
     @app.middleware("http")
     async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
         if not access.admits(request.headers.get("host", "")):
