@@ -50,6 +50,7 @@ def api_page() -> str:
         if key.annotation.canonical_path.startswith("catsdogs.config."):  # a section
             links[key.annotation.canonical_path] = f"[`{key.annotation}`](settings.md#{key.name})"
     links["catsdogs.config.PathText"] = "`str`"
+    links["catsdogs.config.GivenPath"] = "`str`"
     parts = [_TOP]
     for title, found in groups.items():
         parts.append(f"## {title}\n")
