@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catsdogs.errors import CatsdogsError
-from catsdogs.systems import give_back_memory
 from catsdogs.model.predictor import Predictor
+from catsdogs.systems import give_back_memory
 
 CHECK_SECONDS = 1.0
 """Between two looks at the files."""
@@ -84,7 +84,8 @@ class ServedModels:
 
     def refresh(self) -> None:
         """Load what has been replaced since the last look."""
-        if any([self._is_replaced(model) for model in self]):  # a list: each is looked at
+        replaced = [self._is_replaced(model) for model in self]  # each is looked at
+        if any(replaced):
             give_back_memory()
 
     def _is_replaced(self, model: ServedModel) -> bool:
