@@ -1,5 +1,6 @@
 """Photos and stores for the tests: small, real, and the same in every run."""
 
+import functools
 import os
 import subprocess
 from contextlib import contextmanager
@@ -128,12 +129,11 @@ def make_model(tmp_path_factory):
     generator = np.random.default_rng(0)
     made = {}
 
-    def build(path, class_names, image_size, sureness, data):
-        config = Config(
-            model=ModelConfig(weights="random", image_size=image_size), data=DataConfig(dir=data)
-        )
+    def build(path, class_names, image_size, sureness, data, backbone):
+        architecture = ModelConfig(backbone=backbone.name, weights="random", image_size=image_size)
+        config = Config(model=architecture, data=DataConfig(dir=data))
         model = build_classifier(config.model, len(class_names), keras.DTypePolicy("float32"))
-        set_backbone_weights(model, VGG16.load_weights("random"))
+        set_backbone_weights(model, backbone.load_weights("random"))
         trunk, _ = split_at(model, "pooling")
         noise = generator.integers(-50, 51, (16, *image_size, 3))
         red, blue = (
@@ -151,11 +151,18 @@ def make_model(tmp_path_factory):
         bias = np.full(len(class_names), -abs(sureness))
         bias[:2] = 0
         model.set_weights([*model.get_weights()[:-4], hidden, middle, to_class, bias])
-        save_model(path, model, describe(config, class_names))
+        save_model(path, model, describe(config, class_names, backbone.name))
 
-    def make(path, class_names=("cats", "dogs"), image_size=(32, 32), sureness=4.0, data="data"):
+    def make(
+        path,
+        class_names=("cats", "dogs"),
+        image_size=(32, 32),
+        sureness=4.0,
+        data="data",
+        backbone=VGG16,
+    ):
         """With a negative `sureness` it is wrong; `data` is where it says it was trained."""
-        key = (class_names, image_size, sureness, data)
+        key = (class_names, image_size, sureness, data, backbone)
         if key not in made:
             made[key] = tmp_path_factory.mktemp("models") / "model.h5"
             build(made[key], *key)
@@ -164,6 +171,12 @@ def make_model(tmp_path_factory):
         return path
 
     return make
+
+
+@pytest.fixture(scope="module")
+def make_tiny_model(make_model, tiny_backbone):
+    """As `make_model`, on two convolutions."""
+    return functools.partial(make_model, backbone=tiny_backbone)
 
 
 @pytest.fixture(scope="session")

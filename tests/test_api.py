@@ -69,6 +69,7 @@ def test_importing_catsdogs_imports_nothing_else():
     assert set(catsdogs.__all__) <= set(dir(catsdogs))
 
 
+@pytest.mark.slow
 def test_examples_in_the_docstrings_are_true():
     names = {"catsdogs": catsdogs, "Path": Path}
     finder = doctest.DocTestFinder()
@@ -80,6 +81,7 @@ def test_examples_in_the_docstrings_are_true():
     assert runner.failures == 0
 
 
+@pytest.mark.slow
 def test_examples_in_the_documentation_are_true():
     page = Path(catsdogs.__file__).parents[1] / "docs" / "python-api.md"
     results = doctest.testfile(
@@ -167,6 +169,7 @@ def test_a_training_is_that_of_the_command_to_the_last_digit():
     assert ours.metadata.run_id != theirs.metadata.run_id
 
 
+@pytest.mark.slow
 def test_fine_tuning_takes_a_model_a_result_or_a_path():
     result = catsdogs.train("data", epochs=1, output="models/c.h5", **TINY)
     few = {"subsample": 20, "epochs": 1, "head_epochs": 1}

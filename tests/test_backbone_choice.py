@@ -66,6 +66,7 @@ def elsewhere(class_folders, tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_train_compares_takes_one_and_keeps_what_each_gave(elsewhere, call):
     size = "--set=model.image_size=[32, 32]"
     shown = call("train", "--backbone=auto", "--epochs=1", size, TWO, *TINY).stderr

@@ -79,6 +79,7 @@ def answers(model, inputs):
     return keras.ops.convert_to_numpy(model(inputs, training=False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", backbone_names())
 def test_file_of_every_backbone_opens_in_plain_keras_and_gives_the_same(name, built, tmp_path):
     config, model, _ = built(name)
@@ -93,6 +94,7 @@ def test_file_of_every_backbone_opens_in_plain_keras_and_gives_the_same(name, bu
     np.testing.assert_array_equal(answers(opened, photos.astype(np.float32)), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", backbone_names())
 def test_every_backbone_can_be_cut_wherever_it_says(name, built):
     _, model, _ = built(name)
@@ -110,6 +112,7 @@ def test_every_backbone_can_be_cut_wherever_it_says(name, built):
     assert len(model.get_layer(get_backbone(name).explained_layer).output.shape) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", backbone_names())
 def test_parameters_and_layers_with_weights_are_those_of_the_keras_model(name, built):
     _, model, layers_with_weights = built(name)

@@ -178,6 +178,7 @@ for name in sys.argv[2:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory by Linux' means")
 def test_no_file_takes_more_than_a_gibibyte_or_prints_to_the_terminal(folder):
     reasons = fill(folder / "bad")

@@ -9,11 +9,11 @@ REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
 
 
 @pytest.fixture
-def folder(tmp_path, make_model, make_photos, monkeypatch):
+def folder(tmp_path, make_tiny_model, make_photos, monkeypatch):
     """A model that is right, one that is wrong, and 8 photos; one of them cannot be read."""
     monkeypatch.chdir(tmp_path)
-    make_model(tmp_path / "right.h5")
-    make_model(tmp_path / "wrong.h5", sureness=-4.0)
+    make_tiny_model(tmp_path / "right.h5")
+    make_tiny_model(tmp_path / "wrong.h5", sureness=-4.0)
     make_photos(tmp_path / "data" / "test" / "cats", 3, 1, REDDISH)
     make_photos(tmp_path / "data" / "test" / "dogs", 4, 2, BLUISH)
     (tmp_path / "data" / "test" / "dogs" / "bad.jpg").write_bytes(b"no picture")
@@ -71,15 +71,17 @@ def test_few_photos_can_show_no_difference(folder, call):
     )
 
 
-def test_models_of_another_order_of_classes_and_another_image_size(folder, call, make_model):
-    make_model(folder / "other.h5", class_names=("dogs", "cats"), image_size=(32, 48), sureness=-4)
+def test_models_of_another_order_of_classes_and_another_image_size(folder, call, make_tiny_model):
+    make_tiny_model(
+        folder / "other.h5", class_names=("dogs", "cats"), image_size=(32, 48), sureness=-4
+    )
     shown = json.loads(call("compare", "right.h5", "other.h5", "--format", "json").stdout)
     assert shown["class_names"] == ["cats", "dogs"]
     assert shown["both_right"] == 7  # wrong about swapped names is right
 
 
-def test_models_of_different_classes_are_an_error_that_names_both(folder, call, make_model):
-    make_model(folder / "other.h5", class_names=("cats", "owls"))
+def test_models_of_different_classes_are_an_error_that_names_both(folder, call, make_tiny_model):
+    make_tiny_model(folder / "other.h5", class_names=("cats", "owls"))
     result = call("compare", "right.h5", "other.h5", code=1)
     assert result.stderr == (
         "error: right.h5 knows cats, dogs, other.h5 knows cats, owls: "

@@ -18,6 +18,8 @@ from catsdogs.network.engines.ncnn_engine import NcnnEngine
 from tests.numpy_network import compute
 from tests.test_network import every_kind, with_random_weights
 
+pytestmark = pytest.mark.slow
+
 IMAGES = np.random.default_rng(3).integers(0, 256, (7, 32, 32, 3), np.uint8)
 
 

@@ -5,14 +5,16 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from catsdogs.network.backbones.vgg16 import VGG16
+
 REDDISH, BLUISH, GREY = (200, 90, 60), (60, 90, 200), (128, 128, 128)
 
 
 @pytest.fixture
-def folder(tmp_path, make_model, make_photos, monkeypatch):
+def folder(tmp_path, make_tiny_model, make_photos, monkeypatch):
     """A model, and 13 test photos: one of the cats is bluish, one cannot be read."""
     monkeypatch.chdir(tmp_path)
-    make_model(tmp_path / "models" / "catsdogs.h5")
+    make_tiny_model(tmp_path / "models" / "catsdogs.h5")
     make_photos(tmp_path / "data" / "test" / "cats", 5, 1, REDDISH)
     make_photos(tmp_path / "data" / "test" / "cats", 1, 2, BLUISH)
     make_photos(tmp_path / "data" / "test" / "dogs", 6, 3, BLUISH)
@@ -117,16 +119,16 @@ def test_predict_and_evaluate_agree_on_every_photo(folder, call):
     assert evaluated == read_csv(folder / "predicted.csv")
 
 
-def test_folders_are_matched_to_classes_by_name(folder, call, make_model):
+def test_folders_are_matched_to_classes_by_name(folder, call, make_tiny_model):
     (folder / "models" / "catsdogs.h5").unlink()
-    make_model(folder / "models" / "catsdogs.h5", class_names=("dogs", "cats"))
+    make_tiny_model(folder / "models" / "catsdogs.h5", class_names=("dogs", "cats"))
     shown = json.loads(call("evaluate", "--format", "json").stdout)
     assert shown["class_names"] == ["dogs", "cats"]
     assert shown["confusion_matrix"] == [[0, 6], [5, 1]]  # this model calls what is red a dog
 
 
-def test_beyond_two_classes_and_without_photos_of_one(folder, call, make_model):
-    make_model(folder / "three.h5", class_names=("cats", "dogs", "owls"))
+def test_beyond_two_classes_and_without_photos_of_one(folder, call, make_tiny_model):
+    make_tiny_model(folder / "three.h5", class_names=("cats", "dogs", "owls"))
     result = call("evaluate", "--model", "three.h5", "--precision", "float32")
     assert "warning: data/test has no photos of owls" in result.stderr.splitlines()
     lines = result.stdout.splitlines()
@@ -143,9 +145,9 @@ def test_one_class_alone_has_no_area(folder, call):
     )
 
 
-def test_a_model_of_many_classes_has_its_confusions_listed(folder, call, make_model):
+def test_a_model_of_many_classes_has_its_confusions_listed(folder, call, make_tiny_model):
     names = ("cats", "dogs", *(f"kind {number}" for number in range(10)))
-    make_model(folder / "many.h5", class_names=names)
+    make_tiny_model(folder / "many.h5", class_names=names)
     lines = call("evaluate", "--model", "many.h5").stdout.splitlines()
     start = lines.index("most frequent confusions (the whole matrix: in the JSON)")
     assert lines[start + 1 : start + 3] == ["1  cats taken for dogs", ""]
@@ -178,8 +180,9 @@ def test_no_readable_photo_is_an_error(folder, call):
     )
 
 
-def test_a_model_that_answers_no_numbers_is_an_error(folder, call, make_model):
-    make_model(folder / "nan.h5", sureness=3e38)  # finite, but not what it computes
+def test_a_model_that_answers_no_numbers_is_an_error(folder, call, make_tiny_model):
+    # the weights are finite, what it computes is not
+    make_tiny_model(folder / "nan.h5", sureness=3e38, backbone=VGG16)
     result = call("evaluate", "--model", "nan.h5", code=1)
     assert result.stderr.splitlines()[-1] == (
         "error: nan.h5 answers with probabilities that are no numbers: train it again, "

@@ -85,6 +85,7 @@ def test_outputs_of_the_notebook_are_those_of_a_run_without_errors():
     assert str(Path.home()) not in text
 
 
+@pytest.mark.slow
 def test_workflow_stops_a_model_that_got_worse(folder, make_photos, make_model, call):
     for number, (name, colour) in enumerate((("cats", REDDISH), ("dogs", BLUISH))):
         make_photos(folder / "data" / "test" / name, 6, number, colour, size=(32, 32))

@@ -11,10 +11,10 @@ REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
 
 
 @pytest.fixture
-def folder(tmp_path, make_model, make_photos, monkeypatch):
+def folder(tmp_path, make_tiny_model, make_photos, monkeypatch):
     """A model, and two folders with photos of the same names."""
     monkeypatch.chdir(tmp_path)
-    make_model(tmp_path / "models" / "catsdogs.h5")
+    make_tiny_model(tmp_path / "models" / "catsdogs.h5")
     make_photos(tmp_path / "one", 1, 1, REDDISH)
     make_photos(tmp_path / "other", 1, 1, BLUISH)
     return tmp_path

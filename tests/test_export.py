@@ -14,6 +14,8 @@ from catsdogs.cli import main
 from catsdogs.errors import ExportError
 from catsdogs.exporting.self_check import SelfCheck, refuse_if_other
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, unsure_model):

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import catsdogs
 
 PACKAGE = Path(catsdogs.__file__).parent
@@ -143,6 +145,7 @@ def test_help_imports_nothing_heavy():
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_training_and_prediction_wait_for_no_metrics_and_no_plots():
     code = (
         "import sys;"

@@ -14,6 +14,8 @@ from catsdogs.errors import WeightsError
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.backbones.keras_applications import KERAS_BACKBONES, _draw
 
+pytestmark = pytest.mark.slow
+
 FLOAT32 = keras.DTypePolicy("float32")
 NAMES = [backbone.name for backbone in KERAS_BACKBONES]
 

@@ -14,6 +14,8 @@ from catsdogs.errors import ConfigError
 from catsdogs.model.known_photos import GROUP
 from catsdogs.model.predictor import Predictor
 
+pytestmark = pytest.mark.slow
+
 REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
 SHARE = 0.02
 

@@ -22,6 +22,8 @@ from catsdogs.network.network import Network
 from catsdogs.training.features import hash_weights
 from catsdogs.training.trunk import Trunk, new_trunk
 
+pytestmark = pytest.mark.slow
+
 FLOAT32 = keras.DTypePolicy("float32")
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 32, 40, 3)).astype(np.uint8)
 CLASSES = ("ants", "bees", "wasps")

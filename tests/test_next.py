@@ -14,6 +14,8 @@ import pytest
 from catsdogs.checking.label_next import choose_photos, unsureness
 from tests.conftest import BLUISH, REDDISH
 
+pytestmark = pytest.mark.slow
+
 BETWEEN = tuple((red + blue) // 2 for red, blue in zip(REDDISH, BLUISH, strict=True))
 
 

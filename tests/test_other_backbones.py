@@ -27,6 +27,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_train_finetune_predict_evaluate_and_explain(folder, call):
     settings = ["--set=model.image_size=[32, 32]", "--set=model.weights=random", "--epochs=2"]
     call("train", "--backbone", "efficientnet_lite0", *settings)
@@ -49,6 +50,7 @@ def test_train_finetune_predict_evaluate_and_explain(folder, call):
     assert (folder / "0.explained.png").exists()
 
 
+@pytest.mark.slow
 def test_unknown_block_lists_those_of_the_network(folder, call):
     settings = ["--set=model.image_size=[32, 32]", "--set=model.weights=random", "--epochs=1"]
     call("train", "--backbone", "mobilenet_v2", *settings, "--set=cache.ahead=false")

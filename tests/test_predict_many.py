@@ -11,6 +11,8 @@ from PIL import Image
 
 from catsdogs.cli import main
 
+pytestmark = pytest.mark.slow
+
 NEAR = 2e-6
 SUFFIXES = {"text": "txt", "jsonl": "jsonl", "csv": "csv"}
 

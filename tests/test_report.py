@@ -25,6 +25,8 @@ from catsdogs.reporting.report import (
 from catsdogs.reporting.thumbnails import thumbnail
 from catsdogs.run import RunDir, RunMetrics
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert(1)</script>"
 BREAKING = "\"' onerror=alert(1)>\n\x1b[31m\u202e{{ 7 * 7 }}"
 

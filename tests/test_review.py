@@ -19,6 +19,8 @@ from catsdogs.data.contents import hash_content
 from catsdogs.errors import DataError
 from tests.conftest import BLUISH, REDDISH
 
+pytestmark = pytest.mark.slow
+
 TINY = (
     "--backbone",
     "vgg16",

@@ -31,6 +31,8 @@ from catsdogs.serving.served_models import ServedModels
 from catsdogs.serving.uploads import Limits
 from catsdogs.serving.waiting_line import LineFull, WaitingLine
 
+pytestmark = pytest.mark.slow
+
 
 def png(seed, size=(40, 48)):
     corner = np.random.default_rng(seed).integers(0, 256, (3, 4, 3)).astype(np.uint8)

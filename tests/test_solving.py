@@ -85,6 +85,7 @@ def imported_by(*arguments):
     return done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_head_is_solved_without_keras_unless_keras_has_to_compute_its_features(call, tmp_path):
     solved = ("train", "--set=head.kind=logistic", *VGG16)
     by_ncnn = (*solved, "--set=engine=ncnn")
@@ -108,6 +109,7 @@ def test_features_that_a_dense_head_left_are_found_by_a_solved_one(call):
     assert "frozen layers" not in shown.stderr
 
 
+@pytest.mark.slow
 def test_finetune_starts_from_a_solved_head(call, tmp_path):
     call("train", "--set", "head.kind=logistic", *TINY)
     call("finetune", "--epochs", "1")
@@ -118,6 +120,7 @@ def test_views_of_every_epoch_do_not_matter_to_it(call):
     call("train", "--set", "head.kind=logistic", "--set", "augment.views=0", *TINY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dense", "logistic"])
 def test_balanced_classes_weigh_in_the_loss_and_not_in_the_accuracy(call, make_photos, kind):
     make_photos(Path("data/train/cats"), 12, 9)
@@ -171,6 +174,7 @@ def test_curve_draws_and_tells(call, make_photos, tmp_path):
     assert Path("curve.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_finetune_first_brings_the_head_up_to_the_photos(call, tmp_path):
     settings = ("--epochs", "1", "--set", "train.learning_rate=1e-6", *TINY)
     call("train", *settings)

@@ -20,13 +20,13 @@ class Answer:
 
 
 @pytest.fixture
-def folder(tmp_path, make_photos, make_model, monkeypatch):
+def folder(tmp_path, make_photos, make_tiny_model, monkeypatch):
     """photos/ with 2 reddish, 2 bluish photos and one that is none, and a model m.h5."""
     monkeypatch.chdir(tmp_path)
     make_photos(tmp_path / "photos" / "a", 2, 1, REDDISH)
     make_photos(tmp_path / "photos" / "b", 2, 2, BLUISH)
     (tmp_path / "photos" / "bad.jpg").write_text("no picture")
-    make_model(tmp_path / "m.h5")
+    make_tiny_model(tmp_path / "m.h5")
     return tmp_path
 
 

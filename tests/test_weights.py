@@ -50,6 +50,7 @@ def publish(monkeypatch, **facts):
     monkeypatch.setattr(vgg16, "KERAS_FILE", dataclasses.replace(KERAS_FILE, **facts))
 
 
+@pytest.mark.slow
 def test_network_with_a_keras_file_equals_keras_own_vgg16(tmp_path, convolutions):
     path = write_keras_file(tmp_path / "vgg16.h5", convolutions)
     ours = build_classifier(ModelConfig(image_size=(32, 32)), 2, keras.DTypePolicy("float32"))
