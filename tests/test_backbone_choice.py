@@ -90,6 +90,7 @@ def test_train_compares_takes_one_and_keeps_what_each_gave(elsewhere, call):
     assert (tuned.backbone, tuned.compared) == (chosen, metadata.compared)
 
 
+@pytest.mark.slow
 def test_a_sample_has_each_class_and_its_features_are_used_again(elsewhere, call):
     settings = ["--set=model.image_size=[32, 32]", "--set=train.backbones=['vgg16']", *TINY]
     shown = call(

@@ -247,7 +247,8 @@ def test_finetune_that_only_harms_keeps_the_start(trained):
 
 def test_a_config_file_and_flags_reach_the_model_file(folder):
     (folder / "mine.toml").write_text(
-        '[model]\nweights = "random"\nimage_size = [32, 48]\npooling = "max"\n[train]\nepochs = 7\n'
+        '[model]\nbackbone = "tiny"\nweights = "random"\nimage_size = [32, 48]\npooling = "max"\n'
+        "[train]\nepochs = 7\n"
     )
     call("train", "--config", "mine.toml", "--epochs", "1", "--seed", "5", "--output", "out/m.h5")
     config = read_metadata(folder / "out" / "m.h5").config

@@ -180,6 +180,7 @@ def test_no_readable_photo_is_an_error(folder, call):
     )
 
 
+@pytest.mark.slow
 def test_a_model_that_answers_no_numbers_is_an_error(folder, call, make_tiny_model):
     # the weights are finite, what it computes is not
     make_tiny_model(folder / "nan.h5", sureness=3e38, backbone=VGG16)

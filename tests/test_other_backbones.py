@@ -60,10 +60,10 @@ def test_unknown_block_lists_those_of_the_network(folder, call):
 
 def test_backbones_lists_all_with_what_was_measured(call):
     lines = call("backbones").stdout.splitlines()
-    assert lines[0].split()[:4] == ["name", "parameters", "multiply-adds", "photos"]
+    assert lines[0].split()[:4] == ["name", "parameters", "multiply-adds", "pixels"]
     (vgg16,) = (line for line in lines if line.startswith("vgg16 ") and " M " in line)
     assert "14.7 M" in vgg16
-    assert "15.35 G  224 x 224, stretch  0.9900 (0.9826 to 0.9943, 1,200)" in vgg16
+    assert "15.35 G  224, stretch  0.990 0.983-0.994" in vgg16
     (lite0,) = (line for line in lines if line.startswith("efficientnet_lite0 ") and " M " in line)
-    assert " 0.38 G  224 x 224, crop     0.9933 (0.9869 to 0.9966, 1,200)" in lite0
+    assert " 0.38 G  224, crop     0.993 0.987-0.997" in lite0
     assert any("not measured" in line for line in lines)

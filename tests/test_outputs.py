@@ -82,6 +82,7 @@ def test_a_saved_model_folder_with_other_files_is_left_alone(trained, call):
     assert Path("mine", "letter.txt").read_text() == "dear"
 
 
+@pytest.mark.slow
 def test_paths_of_export_and_serve_begin_at_home(trained, call, monkeypatch):
     monkeypatch.setenv("HOME", str(trained / "home"))
     call("export", "~/mine.html", "--data", "data/train")

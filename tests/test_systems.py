@@ -109,6 +109,7 @@ def folder(class_folders, tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_all_commands_work_as_on_windows(folder, windows, call):
     call("train", *SMALL)
     call("train", *SMALL)
@@ -276,6 +277,7 @@ def test_file_system_that_knows_a_folder_by_two_names(tmp_path, monkeypatch):
         name_outputs([tmp_path / "photos" / "cat.png"], tmp_path / "PHOTOS" / "cat.png")
 
 
+@pytest.mark.slow
 def test_store_that_is_open_elsewhere_stays_whole(folder, call, monkeypatch):
     call("train", *SMALL)
     unlink = Path.unlink
@@ -409,6 +411,7 @@ def test_list_of_paths_in_another_encoding_names_what_is_not_there(monkeypatch):
     ]
 
 
+@pytest.mark.slow
 def test_next_photos_of_the_same_name_are_all_copied(folder, make_model, call):
     """As of a case-insensitive disk, so of a CSV: two photos never become one."""
     make_model(Path("m.h5"))
@@ -470,6 +473,7 @@ def test_console_of_windows_is_written_to_as_text(monkeypatch):
     assert windows[0].getvalue() == "猫\n"
 
 
+@pytest.mark.slow
 def test_output_in_an_old_encoding_is_no_traceback(tmp_path, make_photos):
     make_photos(tmp_path / "data" / "train" / "猫 → é", 4, 1, REDDISH)
     make_photos(tmp_path / "data" / "train" / "dogs", 4, 2, BLUISH)
