@@ -15,6 +15,7 @@ from catsdogs import systems
 from catsdogs.checking.quarantine import Request, quarantine, restore
 from catsdogs.commands.serve import host_name
 from catsdogs.config_file import settled_config
+from catsdogs.data.groups import find_groups
 from catsdogs.errors import CatsdogsError, ConfigError, DataError
 from catsdogs.untrusted.records import read_numbered_rows
 
@@ -197,3 +198,9 @@ def test_two_processes_do_not_use_one_quarantine_at_once(tmp_path):
     os.close(lock)
     restore(folder, photo.parent)
     assert photo.exists()
+
+
+@pytest.mark.parametrize("pattern", ["(?R)+", "(a(?1))", "(?<x>a(?&x)?)+"])
+def test_a_pattern_that_calls_itself_takes_no_memory(pattern):
+    with pytest.raises(ConfigError, match=r"data\.group calls itself"):
+        find_groups(pattern, [Path("data/a.png")], Path("data"), [])

@@ -1,6 +1,7 @@
 """What is there already and is something else is never replaced by an answer."""
 
 import shutil
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +102,30 @@ def test_a_served_file_may_have_an_equals_sign_in_its_name(trained):
 def test_a_served_model_has_a_name(trained):
     with pytest.raises(ConfigError, match=r"'=m\.h5' gives no name"):
         name_models(("=m.h5",))
+
+
+def test_an_address_that_is_taken_is_one_line(trained, call):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = call("serve", "--port", str(port), code=1).stderr
+    assert line.startswith(f"error: 127.0.0.1, port {port}, cannot be listened on (")
+    assert line.endswith("): choose another by --port\n")
+    assert "999.1.1.1" in call("serve", "--host", "999.1.1.1", code=1).stderr
+
+
+def test_a_folder_that_is_gone_is_one_line(trained, call, monkeypatch):
+    Path("gone").mkdir()
+    monkeypatch.chdir("gone")
+    Path("../gone").rmdir()
+    line = call("manifest", str(trained / "data"), code=1).stderr
+    assert line == "error: the current folder is gone: change to another one\n"
+
+
+def test_copies_for_labelling_are_whole_or_not_there(trained, call, small_disk):
+    (small_disk / "full").write_bytes(bytes(16 * 2**20 - 16 * 2**10))
+    line = call("next", "data", "--copy-to", str(small_disk / "n"), code=1).stderr
+    assert "cannot be written (no space left on device)" in line
+    sizes = {path.stat().st_size for path in Path("data").rglob("*.png")}
+    copies = [path for path in (small_disk / "n").rglob("*") if path.is_file()]
+    assert copies
+    assert {path.stat().st_size for path in copies} <= sizes

@@ -1,6 +1,7 @@
 """The group of all commands: what they have in common, and how errors end."""
 
 import io
+import os
 import sys
 from typing import Any
 
@@ -32,11 +33,25 @@ class _Group(click.Group):
             problem = printable(shortened(error.format_message().rstrip("."), 400))
             say(f"error: {problem}: see `{place} --help`")
             context.exit(error.exit_code)
+        except FileNotFoundError:
+            if _is_somewhere():
+                raise
+            click.echo("error: the current folder is gone: change to another one", err=True)
+            context.exit(CatsdogsError.exit_code)
         except CatsdogsError as error:
             name = context.invoked_subcommand or ""
             command = click.Context(self.commands[name], parent=context, info_name=name)
             say(error_line(error, command))
             context.exit(error.exit_code)
+
+
+def _is_somewhere() -> bool:
+    """Whether the current folder is still there; paths that begin there lead nowhere otherwise."""
+    try:
+        os.getcwd()  # noqa: PTH109 - raises, as `Path.cwd` does
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @click.group("catsdogs", cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

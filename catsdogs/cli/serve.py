@@ -1,9 +1,12 @@
 """`catsdogs serve`."""
 
+import socket
+
 import click
 
 from catsdogs.cli.completion import complete_files
 from catsdogs.cli.options import precision_option, unknown_option
+from catsdogs.errors import CatsdogsError
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -48,6 +51,7 @@ def serve(
     from catsdogs.console import Console
 
     console = Console()
+    listening = _listen(host, port)
     named = name_models(models or ("models/catsdogs.h5",))
     app = serve(ServeRequest(named, host, token, precision, allowed_hosts, unknown), console)
     import uvicorn
@@ -58,4 +62,21 @@ def serve(
             + ("" if token else "; --token asks them for a secret")
         )
     console.note(f"serving {', '.join(named)} on http://{host}:{port}, its interface on /docs")
-    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
+    config = uvicorn.Config(app, log_level="warning", server_header=False)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket at an address, before models are opened for nothing.
+
+    Raises:
+        CatsdogsError: there is no such address here, or another program has the port.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, UnicodeError) as error:
+        said = (getattr(error, "strerror", None) or str(error)).lower()
+        reason = said.partition(" (while attempting")[0]
+        problem = f"{host}, port {port}, cannot be listened on ({reason})"
+        raise CatsdogsError(f"{problem}: choose another", "port") from None

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from catsdogs import systems
 from catsdogs.console import Console
-from catsdogs.errors import DataError
+from catsdogs.errors import DataError, ExportError
 from catsdogs.exporting.checked_photos import photos_to_calibrate, photos_to_check
 from catsdogs.exporting.model_writer import (
     ENDINGS,
@@ -33,6 +33,7 @@ from catsdogs.exporting.stored_weights import Precision
 from catsdogs.files import check_writable, exists, is_dir, not_writable, real_path, replacing
 from catsdogs.model.predictor import Predictor
 from catsdogs.network.backend import captured_stderr
+from catsdogs.untrusted.boundary import foreign_bytes
 
 _SAVED_MODEL_NAMES = {
     "saved_model.pb",
@@ -93,7 +94,8 @@ def export(request: ExportRequest, console: Console) -> ExportResult:
     with _in_place(request.output, format_name) as part:
         console.note(f"writing {request.output}")
         with captured_stderr():  # converters and runtimes say how they are getting on
-            writer.write(part, for_calibration)
+            with _told_by_tensorflow(request.output, format_name):
+                writer.write(part, for_calibration)
             answers = writer.answers(part)
         check = _compare(predictor, answers, photos, console)
         refuse_if_other(check, request.precision, resizes=fit is not None)
@@ -125,6 +127,13 @@ def _check_output(output: Path, format_name: Format) -> None:
                 f"{output} holds more than a SavedModel ({output / other[0]}), which would be "
                 "lost: choose another name"
             )
+
+
+def _told_by_tensorflow(output: Path, format_name: Format) -> AbstractContextManager[None]:
+    """A full disk is an error of TensorFlow's own where it writes, and no OSError."""
+    if format_name != "saved_model":
+        return nullcontext()
+    return foreign_bytes(output, ExportError, "choose another place", "cannot be written")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from catsdogs.data.batches import decode_each, num_decode_threads
 from catsdogs.data.photo_paths import walk_photos
 from catsdogs.data.walking import Tally
 from catsdogs.errors import DataError
-from catsdogs.files import exists, free_path, is_dir, lies_in, not_writable
+from catsdogs.files import exists, free_path, is_dir, lies_in, not_writable, replacing
 from catsdogs.model.predictor import Predictor
 from catsdogs.network.engines.engine import answer_batches
 
@@ -142,7 +142,8 @@ def _copied(photos: list[NextPhoto], folder: Path, target: Path) -> list[NextPho
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy = free_path(copy)  # photos of a CSV may be named the same
-            shutil.copy2(photo.path, copy)
+            with replacing(copy, "copy_to") as part:  # no half photo where the disk is full
+                shutil.copy2(photo.path, part)
         except OSError as error:
             raise not_writable(copy, error, "copy_to") from None
         copies.append(

@@ -22,6 +22,8 @@ _COUNTS = re.compile(r"\{\s*(\d{1,9})")
 _MOST_REPEATS = 10_000
 """Of all counts like `{3}`, multiplied: what is repeated is written out in memory."""
 
+_RECURSION = re.compile(r"\(\?(R|\d|[+-]\d|&|P>)")
+
 
 def find_groups(pattern: str, paths: Sequence[Path], root: Path, notes: list[str]) -> list[str]:
     """The group of each photo by its path: what `data.group` finds in it; empty: nothing.
@@ -43,6 +45,8 @@ def find_groups(pattern: str, paths: Sequence[Path], root: Path, notes: list[str
         return []
     if math.prod(max(1, int(number)) for number in _COUNTS.findall(pattern)) > _MOST_REPEATS:
         raise ConfigError(f"data.group repeats more than {_MOST_REPEATS:,} times: give less")
+    if _RECURSION.search(pattern):
+        raise ConfigError("data.group calls itself, which may take any memory: give less")
     with foreign_bytes("data.group", ConfigError, damage="is no regular expression"):
         compiled = regex.compile(pattern)
     wanted: str | int = "group" if "group" in compiled.groupindex else min(1, compiled.groups)

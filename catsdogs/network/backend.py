@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from catsdogs.errors import ConfigError
+from catsdogs.errors import CatsdogsError, ConfigError
 from catsdogs.files import scratch_file
 from catsdogs.systems import shell_word
 
@@ -156,6 +156,9 @@ def captured_stderr() -> Iterator[None]:
         try:
             yield
             failed = False
+        except CatsdogsError:  # a line that says it all
+            failed = False
+            raise
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
