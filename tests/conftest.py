@@ -31,6 +31,14 @@ from tests.tiny_backbone import KNOWN_BACKBONES, TINY
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 
+LONGEST = ("processes", "interruptions", "systems", "backbones", "robustness", "cli", "tail")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files begin: a process that meets one last is alone with it at the end."""
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
+
+
 REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
 
 
