@@ -45,7 +45,7 @@ def run(command: str, folder: Path) -> str:
     )
     if done.returncode:
         raise RuntimeError(f"{command} ended with {done.returncode}:\n{done.stdout}")
-    return re.sub(r"^.* left\n", "", done.stdout, flags=re.MULTILINE)
+    return re.sub(r"^.* left(  .*)?\n", "", done.stdout, flags=re.MULTILINE)
 
 
 def without_numbers(text: str) -> str:
