@@ -36,9 +36,6 @@ def start(folder, arguments, cache="cache", devices=1):
         "KERAS_BACKEND": "jax",
         "PYTHONPATH": str(Path(catsdogs.__file__).parents[1]),
         "XDG_CACHE_HOME": str(folder / cache),
-        # what one process has compiled need not be compiled by the next
-        "JAX_COMPILATION_CACHE_DIR": str(folder.parent / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
     }
     return subprocess.Popen(
