@@ -176,6 +176,20 @@ def make_client(model_path):
     return make
 
 
+def test_tokens_beyond_ascii_are_known_by_their_bytes(make_client):
+    with make_client(access=Access(token="Schlüssel")) as client:
+        for token, status in (("Schlüssel", 200), ("Schluessel", 401)):
+            headers = {"authorization": b"bearer " + token.encode()}
+            assert client.post("/predict", content=png(0), headers=headers).status_code == status
+
+
+def test_a_form_is_known_by_its_type_in_any_case(client):
+    form = b'--x\r\nContent-Disposition: form-data; name="p"; filename="a.png"\r\n\r\n'
+    headers = {"content-type": "Multipart/Form-Data; boundary=x"}
+    response = client.post("/predict", content=form + png(0) + b"\r\n--x--\r\n", headers=headers)
+    assert [answer["name"] for answer in response.json()["answers"]] == ["a.png"]
+
+
 def test_token_is_asked_for(make_client):
     with make_client(access=Access(token="secret")) as client:
         assert client.post("/predict", content=png(0)).status_code == 401

@@ -121,7 +121,7 @@ def _walk_argument(argument: str, tally: Tally, is_alone: bool) -> Iterable[str]
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise DataError(f"{argument} cannot be read ({reason})") from None
     if not glob.has_magic(argument):
-        raise DataError(f"{argument} does not exist")
+        raise DataError(f"{argument} does not exist" if argument else "one of the paths is empty")
     matches = sorted(set(expand_glob(argument)))
     if not matches:
         raise DataError(f"{argument} matches no file")

@@ -52,7 +52,7 @@ async def uploaded_photos(request: Request, limits: Limits) -> list[tuple[str, b
         body += piece
         if len(body) > limits.max_bytes:
             raise too_large
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         if not body:
             raise HTTPException(400, "expected a photo as the body, or files of a multipart form")
         return [("", bytes(body))]
