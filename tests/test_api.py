@@ -158,6 +158,7 @@ def test_explanation_is_that_of_the_command_to_the_last_pixel(tmp_path):
         catsdogs.load().explain("image.jpg", class_name="fish")
 
 
+@pytest.mark.slow
 def test_a_training_is_that_of_the_command_to_the_last_digit():
     result = catsdogs.train("data", epochs=2, output="models/a.h5", **TINY)
     arguments = ["--subsample=20", "--epochs=2", "--output=models/b.h5"]

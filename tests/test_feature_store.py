@@ -235,6 +235,7 @@ def test_lock_that_is_a_pipe_is_not_waited_for(tmp_path):
     assert len(computed_anew(tmp_path)[0]) == 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [SHAPE, (16, 16, 32)])
 def test_no_damaged_byte_ends_the_process_or_bends_a_feature(tmp_path, shape):
     """Every word of the first pages, and of others here and there, in turn."""

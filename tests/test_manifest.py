@@ -391,6 +391,7 @@ def test_manifest_writes_what_train_would_see(tmp_path, class_folders, call, mon
     assert Path("again.csv").read_text() == Path("data.csv").read_text()
 
 
+@pytest.mark.slow
 def test_predict_takes_the_paths_of_a_manifest(tmp_path, class_folders, make_model, call):
     photos = sorted((class_folders / "train").rglob("*.png"))
     (tmp_path / "list.csv").write_text("path\n" + "".join(f"{path}\n" for path in photos))

@@ -82,6 +82,7 @@ def test_what_is_saved_loads_to_the_same(saved):
     assert loaded == expected
 
 
+@pytest.mark.slow
 def test_loading_in_bfloat16_keeps_probabilities_close(saved):
     model, _ = load_model(saved, BFLOAT16)
     assert model.get_layer("block1_conv1").compute_dtype == "bfloat16"

@@ -101,6 +101,7 @@ def test_where_pillow_reads_no_avif_the_reason_says_so(monkeypatch):
         decode_photo(b"\0\0\0\x1cftypavif\0\0\0\0mif1miafavif")
 
 
+@pytest.mark.slow
 def test_predict_names_unread_heic_photos_in_one_line(
     tmp_path, make_photos, make_model, call, no_heif, monkeypatch
 ):
