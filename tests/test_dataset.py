@@ -107,6 +107,21 @@ def test_class_folders_alone_are_split_by_content(root):
     ]
 
 
+def test_what_lies_under_two_classes_is_trained_on_and_named(root):
+    for name in ("cats", "dogs"):
+        fill(root / name, 20)
+    for index in range(5):  # by a split of each class alone, some would be on both sides
+        shutil.copy(root / "cats" / f"{index}.png", root / "dogs" / f"copy{index}.png")
+    dataset = load(root)
+    held_back = {sample.content_hash for sample in dataset.splits["validation"]}
+    assert len(held_back) == dataset.count("validation") > 0
+    assert not held_back & {sample.content_hash for sample in dataset.splits["train"]}
+    assert dataset.warnings == [
+        "5 photos under one class and under another as well, e.g. "
+        f"{root}/cats/0.png = {root}/dogs/copy0.png (`catsdogs check` names all)"
+    ]
+
+
 def test_train_without_validation_is_split_by_content(root):
     for name in ("cats", "dogs"):
         fill(root / "train" / name, 50)
@@ -437,10 +452,13 @@ def test_leaks_between_the_splits_are_counted(split_root):
     trained = split_root / "train" / "cats" / "2.png"
     for name in ("cats", "dogs"):
         (split_root / "validation" / name / "1.png").write_bytes(trained.read_bytes())
+    leaked = split_root / "validation" / "dogs" / "1.png"
     assert load(split_root).warnings == [
+        f"1 photo under one class and under another as well, e.g. {trained} = {leaked} "
+        "(`catsdogs check` names all)",
         "2 validation photos are also trained on and will flatter the accuracy, "
         f"e.g. {split_root / 'validation' / 'cats' / '1.png'} = {trained} "
-        "(`catsdogs check` names all, and near copies)"
+        "(`catsdogs check` names all, and near copies)",
     ]
 
 

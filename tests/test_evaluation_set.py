@@ -109,8 +109,7 @@ def test_photos_that_the_model_was_trained_on_are_warned_about(root):
         root / "data" / "train", NAMES, [TrainedOn(DataConfig(dir="data"))]
     )
     assert found.warnings == [
-        f"{root}/data/train is what the model was trained on: "
-        "the figures say nothing about new photos"
+        f"the model was trained on {root}/data/train: the figures say nothing about new photos"
     ]
 
 

@@ -143,7 +143,7 @@ def test_folds_answer_for_every_photo_and_the_head_knows_all(call, tmp_path):
     metadata = read_metadata(tmp_path / "models" / "catsdogs.h5")
     assert metadata.validation.num_photos == metadata.num_photos["train"] == 12
     warned = call("evaluate").stderr
-    assert "data/validation is what the model was trained on" in warned
+    assert "the model was trained on data/validation" in warned
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,7 @@ def report(
             loss_interval=loss_interval(labels, probabilities),
             auc_interval=auc_interval(labels, probabilities),
             evaluated=str(photos.folder),
+            trained_on=photos.trained_on,
             remarks=[
                 *_remarks_on_model(model, metadata, metrics),
                 *_remarks_on_chain(chain),
@@ -204,7 +205,9 @@ def _remarks_on_chain(chain: Sequence[FinishedRun]) -> list[str]:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    """With a capital, unless it begins with a name."""
+    begin = text[:1].upper() if text.partition(" ")[0].isalpha() else text[:1]
+    return f"{begin}{text[1:]}."
 
 
 def _show_mistakes(

@@ -17,6 +17,7 @@ from catsdogs.files import expanded, is_file
 from catsdogs.model.predictor import Predictor
 from catsdogs.serving import PACKAGES
 from catsdogs.systems import shell_word
+from catsdogs.text import some_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -74,8 +75,7 @@ def serve(request: ServeRequest, console: Console) -> "FastAPI":
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"{' and '.join(missing)} is needed to serve: run "
-            f"`pip install {shell_word('catsdogs[serve]')}`"
+            f"serving needs {some_of(missing)}: run `pip install {shell_word('catsdogs[serve]')}`"
         )
     from catsdogs.serving.app import Access, create_app
     from catsdogs.serving.served_models import ServedModels

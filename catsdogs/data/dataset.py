@@ -131,6 +131,7 @@ def load_dataset(
         splits = {TRAIN: everything, VALIDATION: list(everything)}
     dataset = Dataset(names, _weighted(_tied(splits)), notes, unreadable=reading.unreadable)
     _check_splits(dataset, root)
+    _warn_of_conflicts(dataset)
     if not as_one:
         _warn_of_leakage(dataset)
         _warn_of_moments(dataset, reading.moments)
@@ -276,13 +277,18 @@ def _place_in_line(sample: Sample, seed: int, root: Path) -> tuple[int, int]:
 def _split_by_content(
     samples: list[Sample], fraction: float, names: Sequence[str], notes: list[str]
 ) -> dict[str, list[Sample]]:
-    """Split each class by the contents of its photos, or by their groups."""
+    """Split each class by the contents of its photos, or by their groups.
+
+    What lies under two classes is trained on: held back by one of them alone, it would be both.
+    """
     if any(sample.group for sample in samples):
         return _split_by_group(samples, fraction, names, notes)
+    pairs = {(sample.content_hash, sample.label) for sample in samples}
+    classes = Counter(content for content, _ in pairs)
     splits: dict[str, list[Sample]] = {TRAIN: [], VALIDATION: []}
     for label, name in enumerate(names):
         of_class = [sample for sample in samples if sample.label == label]
-        contents = {sample.content_hash for sample in of_class}
+        contents = {s.content_hash for s in of_class if classes[s.content_hash] == 1}
         chosen_contents = held_back(contents, fraction)
         if len(contents) > 1 and fraction * len(contents) < 0.5:
             notes.append(f"{name} has few photos: one is kept for validation")
@@ -326,6 +332,23 @@ def _check_splits(dataset: Dataset, root: Path) -> None:
             raise DataError(f"{root} leaves no photo of {name} to train on: add photos of {name}")
     if not dataset.splits[VALIDATION]:
         raise DataError(f"{root} leaves no photo for validation: add photos")
+
+
+def _warn_of_conflicts(dataset: Dataset) -> None:
+    """The same picture under two classes: one of the two is wrong."""
+    first: dict[bytes, Sample] = {}
+    conflicts = [
+        (known, sample)
+        for samples in dataset.splits.values()
+        for sample in samples
+        if (known := first.setdefault(sample.content_hash, sample)).label != sample.label
+    ]
+    if conflicts:
+        known, sample = conflicts[0]
+        dataset.warnings.append(
+            f"{counted(len(conflicts), 'photo')} under one class and under another as well, e.g. "
+            f"{known.path} = {sample.path} (`catsdogs check` names all)"
+        )
 
 
 def _warn_of_leakage(dataset: Dataset) -> None:

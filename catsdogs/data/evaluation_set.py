@@ -48,6 +48,7 @@ class LabelledPhotos:
         labels: the class of each, by name.
         notes: what is evaluated, and what was left out, a sentence each.
         warnings: what makes the figures worth less, a sentence each.
+        trained_on: a model that they are to judge was trained on them.
     """
 
     folder: Path
@@ -55,6 +56,14 @@ class LabelledPhotos:
     labels: list[str]
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    trained_on: bool = False
+
+    def warn_of_training(self) -> None:
+        """Say that the model has seen them."""
+        self.trained_on = True
+        self.warnings.append(
+            f"the model was trained on {self.folder}: the figures say nothing about new photos"
+        )
 
 
 def find_labelled_photos(
@@ -111,7 +120,7 @@ def find_labelled_photos(
         if known.whole:
             trained += [known.place, splits.get(VALIDATION)]
         if any(_same(folder, one) for one in trained):
-            found.warnings.append(_of_training(folder))
+            found.warn_of_training()
             return found
         flattering |= known.chose_epoch and _same(folder, splits.get(VALIDATION))
     if flattering:
@@ -171,14 +180,10 @@ def _of_manifest(
     if split:
         found.notes.append(f"taking the {split} photos of {path}")
     if split != TEST and any(known.whole for known in known_here):
-        found.warnings.append(_of_training(path))
+        found.warn_of_training()
     elif split == VALIDATION and any(known.chose_epoch for known in known_here):
         found.notes.append(_CHOSE_THE_EPOCH)
     return found
-
-
-def _of_training(place: Path) -> str:
-    return f"{place} is what the model was trained on: the figures say nothing about new photos"
 
 
 def _held_back(

@@ -13,6 +13,7 @@ from catsdogs.exporting.self_check import Answers, CheckedPhoto
 from catsdogs.network.engines.ncnn_engine import NcnnEngine
 from catsdogs.network.network import Network
 from catsdogs.systems import shell_word
+from catsdogs.text import some_of
 
 _ANY_SIZE = (65535, 65535)  # no photo is decoded smaller than it is
 
@@ -34,7 +35,7 @@ def require_runtimes(format_name: str) -> None:
     missing = [name for name in RUNTIMES[format_name] if importlib.util.find_spec(name) is None]
     if missing:
         raise ExportError(
-            f"{' and '.join(missing)} is needed to write and check {format_name}: "
+            f"writing and checking {format_name} needs {some_of(missing)}: "
             f"run `pip install {shell_word('catsdogs[export]')}`"
         )
 
