@@ -244,6 +244,7 @@ def test_too_small_a_share_is_refused_before_anything_is_trained(folder, call):
     result = call(*arguments, folder / "never.h5", code=2)
     assert result.stderr.splitlines()[-1] == (
         "error: unknown.share = 0.01 asks for 99 held-out photos to judge by, and there are 64: "
-        "give more photos, or ask for a share of 0.016 or more by --unknown SHARE"
+        "give more photos, set train.folds = 5 with head.kind = logistic, which judges by all "
+        "photos, or ask for a share of 0.016 or more by --unknown SHARE"
     )
     assert not (folder / "never.h5").exists()

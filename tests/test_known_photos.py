@@ -90,7 +90,8 @@ def test_a_share_of_less_than_one_photo_refuses_nothing(known):
         check_share("m.h5", known, 0.004)
     assert str(error.value) == (
         "m.h5 has 200 held-out photos to judge by, too few to refuse a share of 0.004: "
-        "train it with more photos, or ask for 0.005 or more"
+        "train it with more photos, train it with train.folds = 5 and head.kind = logistic, which "
+        "judges by all photos, or ask for 0.005 or more"
     )
 
 

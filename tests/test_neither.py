@@ -148,7 +148,8 @@ def test_too_small_a_share_is_named_in_a_line(folder, call):
     result = call("predict", "photos", "--model", "careful.h5", "--unknown", "0.01", code=2)
     assert result.stderr.splitlines()[-1] == (
         "error: careful.h5 has 40 held-out photos to judge by, too few to refuse a share of 0.01: "
-        "train it with more photos, or ask for 0.025 or more by --unknown SHARE"
+        "train it with more photos, train it with train.folds = 5 and head.kind = logistic, which "
+        "judges by all photos, or ask for 0.025 or more by --unknown SHARE"
     )
 
 

@@ -53,7 +53,7 @@ def train(
         check_writable(path)
     backbones_to_compare(config)  # before the photos are read, which takes longer
     dataset = read_photos(config, console, as_one=bool(config.train.folds))
-    check_unknown_share(config, dataset)
+    check_unknown_share(config, dataset, could_fold=not config.train.folds)
     config, compared = choose_backbone(config, dataset, console, processes)
     if compared:
         run.resolve(config)

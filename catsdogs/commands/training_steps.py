@@ -52,17 +52,24 @@ def with_classes(config: Config, known: ClassMapping) -> Config:
     return config.model_copy(update={"data": data})
 
 
-def check_unknown_share(config: Config, dataset: Dataset) -> None:
+def check_unknown_share(config: Config, dataset: Dataset, could_fold: bool = False) -> None:
     """Make sure, before anything is trained, that there are photos enough to learn to refuse by.
+
+    Args:
+        config: with the share.
+        dataset: of the training.
+        could_fold: `train.folds` would let it judge by all photos.
 
     Raises:
         ConfigError: the share of `unknown.share` is smaller than they can tell.
     """
     share, count = config.unknown.share, dataset.count(VALIDATION)
     if share and share < 1 / (count + 1):
+        folds = "train.folds = 5 with head.kind = logistic, which judges by all photos, "
         raise ConfigError(
             f"unknown.share = {share:g} asks for {math.ceil(1 / share - 1e-9) - 1:,} held-out "
-            f"photos to judge by, and there are {count:,}: give more photos, or ask for a share of "
+            f"photos to judge by, and there are {count:,}: give more photos, "
+            f"{f'set {folds}' if could_fold else ''}or ask for a share of "
             f"{rounded_up(1 / (count + 1)):g} or more",
             key="unknown.share",
         )

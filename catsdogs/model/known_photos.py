@@ -188,7 +188,8 @@ def check_share(path: Path, known: KnownPhotos | None, share: float) -> None:
     if share < known.least_share:
         raise ConfigError(
             f"{path} has {len(known.held_out):,} held-out photos to judge by, too few to refuse "
-            f"a share of {share:g}: train it with more photos, or ask for "
+            f"a share of {share:g}: train it with more photos, train it with train.folds = 5 and "
+            "head.kind = logistic, which judges by all photos, or ask for "
             f"{rounded_up(known.least_share):g} or more",
             key="unknown",
         )

@@ -79,9 +79,11 @@ class Finisher:
             self.known = learn_known_photos(features, held_out.features, confidences)
         share = self.setup.config.unknown.share
         if share and (self.known is None or share < self.known.least_share):
+            all_judge = "; train.folds = 5 with head.kind = logistic judges by all photos"
             self.setup.console.warn(
                 f"{len(held_out):,} held-out photos are too few to refuse a share of {share:g} of "
                 "them: the model will give every photo a class"
+                f"{all_judge if trained.out_of_fold is None else ''}"
             )
 
     @property
