@@ -35,11 +35,11 @@ def photos_to_check(folder: Path | None, predictor: Predictor) -> tuple[list[Che
         DataError: the folder has no photos of the model's classes.
     """
     if folder is not None:
-        return _of_folder(folder, predictor), f"photos of {folder}"
+        return _of_folder(folder, predictor), f"photos in {folder}"
     trained_on = predictor.trained_on
     if trained_on is not None:
         try:
-            return _of_folder(trained_on.place, predictor), f"photos of {trained_on.data.dir}"
+            return _of_folder(trained_on.place, predictor), f"photos in {trained_on.data.dir}"
         except DataError:
             pass  # it was trained elsewhere: the built-in photos will do
     archive_path = resources.files("catsdogs") / "sample" / _BUILT_IN
