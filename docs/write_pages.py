@@ -23,7 +23,7 @@ DOCS = Path(__file__).parent
 
 _COMMANDS = """# Commands
 
-Each command's `--help`, written by `make docs-pages` and held to the real output by a test.
+What each command takes, as its `--help` says it.
 A [setting](settings.md) that has no option of its own is given by `--set KEY=VALUE`.
 
 Exit status: 0 where all went well; 1 where a photo, a file or a result was not as it should be,
