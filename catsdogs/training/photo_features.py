@@ -132,11 +132,12 @@ class PhotoFeatures:
                 num_decode_threads(setup.config.data.decode_threads),
                 on_computed,
             )
-        setup.console.note(
-            f"frozen layers: {counted(done.num_computed, 'photo')} in "
-            f"{format_duration(done.seconds)} ({done.num_computed / done.seconds:.1f}/s), "
-            f"{done.num_found:,} from the cache"
-        )
+        if done.num_computed:
+            setup.console.note(
+                f"frozen layers: {counted(done.num_computed, 'photo')} in "
+                f"{format_duration(done.seconds)} ({done.num_computed / done.seconds:.1f}/s), "
+                f"{done.num_found:,} from the cache"
+            )
         self.num_frozen += done.num_computed
         self.frozen_seconds += done.seconds
         warn_of_flat_photos(self.features.views, setup.console)
