@@ -273,6 +273,18 @@ def spoil(data):
     shutil.copy(data / "train/cats/1.png", data / "train/cats/harmless.png")
 
 
+def test_findings_end_with_what_can_be_done_about_them(data):
+    review = "`catsdogs review data` shows labels that may be wrong"
+    assert call(code=0).stderr == ""
+    draw(99, (30, 30)).save(data / "train/cats/small.png")
+    assert call(code=1).stderr == f"next: {review}\n"
+    (data / "train/cats/torn.png").write_bytes(b"")
+    assert call(code=1).stderr == (
+        f"next: --quarantine DIR moves what is useless or under several classes; {review}\n"
+    )
+    assert call("--format", "json", code=1).stderr == ""
+
+
 def test_quarantine_moves_what_is_bad_and_restore_brings_it_back(data):
     spoil(data)
     before = contents(data)

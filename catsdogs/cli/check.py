@@ -59,7 +59,7 @@ def check(
     from catsdogs.config_file import assignments, load_config
     from catsdogs.console import Console
     from catsdogs.reporting.findings import findings_as_json, findings_as_text
-    from catsdogs.reporting.result_lines import moved_lines
+    from catsdogs.reporting.result_lines import moved_lines, next_after_check
 
     config = load_config(config_path, assignments(settings)).data
     folder = folder if is_named else Path(config.dir)
@@ -69,6 +69,8 @@ def check(
     else:
         for line in findings_as_text(result):
             answer(line)
+        if quarantine_dir is None and not result.is_clean:
+            say(next_after_check(result.num_to_move, folder))
     for line in moved_lines(result.moved, result.unmoved, quarantine_dir):
         say(line)
     if not result.is_clean:

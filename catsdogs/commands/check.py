@@ -44,6 +44,11 @@ class CheckResult:
         """Whether nothing was found but notes."""
         return all(finding.is_note for finding in self.findings)
 
+    @property
+    def num_to_move(self) -> int:
+        """How many findings a quarantine takes the photos of."""
+        return sum(finding.kind in _QUARANTINED for finding in self.findings)
+
 
 @dataclass(frozen=True)
 class RestoreResult:

@@ -88,6 +88,19 @@ def sample_line(sample: UnpackedSample) -> str:
     return f"{folder}: {sample.num_photos:,} photos of cats and dogs, {written}"
 
 
+def next_after_check(num_to_move: int, folder: Path) -> str:
+    """What to do about findings.
+
+    Args:
+        num_to_move: those whose photos a quarantine takes.
+        folder: that was checked, or the CSV.
+    """
+    review = f"`catsdogs review {printable(str(folder))}` shows labels that may be wrong"
+    if not num_to_move:
+        return f"next: {review}"
+    return f"next: --quarantine DIR moves what is useless or under several classes; {review}"
+
+
 def moved_lines(
     moved: Sequence[object] | None, unmoved: Sequence[tuple[Path, str]], folder: Path | None
 ) -> Iterator[str]:
