@@ -60,6 +60,14 @@ def make_photos():
 
 
 @pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """The current folder: a new one, with a feature store of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
 def class_folders(tmp_path, make_photos):
     """A folder with 4 + 4 photos to train on and 2 + 2 for validation; colour tells the class."""
     root = tmp_path / "data"

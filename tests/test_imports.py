@@ -146,6 +146,28 @@ def test_help_imports_nothing_heavy():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "command", ["predict data", "sample photos", "manifest data", "runs", "cache", "export m.html"]
+)
+def test_short_commands_wait_for_no_metrics_and_no_plots(
+    command, workplace, class_folders, make_model
+):
+    """From their first import to their last line, which another module may write."""
+    make_model(workplace / "models" / "catsdogs.h5")
+    (workplace / "runs").mkdir()
+    code = (
+        "import sys\n"
+        "from catsdogs.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print([m for m in ('sklearn', 'scipy', 'matplotlib', 'keras') if m in sys.modules])"
+    )
+    run = [sys.executable, "-c", code, *command.split()]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.slow
 def test_training_and_prediction_wait_for_no_metrics_and_no_plots():
     code = (
         "import sys;"

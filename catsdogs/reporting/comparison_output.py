@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 from catsdogs.evaluation.figures import Evaluation
-from catsdogs.reporting.evaluation_output import as_json, photos_read, reasons
+from catsdogs.reporting.evaluation_output import as_json, reasons
+from catsdogs.reporting.result_lines import photos_read
 from catsdogs.reporting.table import align
 from catsdogs.text import printable
 

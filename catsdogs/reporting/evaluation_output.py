@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from catsdogs.evaluation.coverage import Refusal
 from catsdogs.evaluation.figures import NUM_BINS, Evaluation
 from catsdogs.evaluation.score import no_better_than_one_answer
+from catsdogs.reporting.result_lines import photos_read
 from catsdogs.reporting.table import align
 from catsdogs.text import counted, printable
 
@@ -145,13 +146,6 @@ def _refusal_record(refusal: Refusal | None) -> dict[str, Any] | None:
         "accuracy": refusal.accuracy,
         "interval": refusal.interval and list(refusal.interval),
     }
-
-
-def photos_read(num_read: int, num_unreadable: int) -> str:
-    """How many photos the figures are of, and how many they leave out."""
-    return counted(num_read, "photo") + (
-        f", {num_unreadable:,} more could not be read" if num_unreadable else ""
-    )
 
 
 def reasons(unreadable: Iterable[tuple[Path, str]]) -> list[dict[str, str]]:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Protocol
 
 from catsdogs.evaluation.score import Score
-from catsdogs.reporting.evaluation_output import photos_read
 from catsdogs.text import counted, printable
 
 
@@ -70,6 +69,13 @@ def explanation_line(photo: ExplainedPhoto) -> str:
         return f"{path}\terror\t{printable(photo.error)}"
     name, picture = printable(photo.class_name), printable(str(photo.output_path))
     return f"{path}\t{name}\t{photo.probability:.4f}\t{picture}"
+
+
+def photos_read(num_read: int, num_unreadable: int) -> str:
+    """How many photos the figures are of, and how many they leave out."""
+    return counted(num_read, "photo") + (
+        f", {num_unreadable:,} more could not be read" if num_unreadable else ""
+    )
 
 
 def report_lines(report: WrittenReport) -> Iterator[str]:
