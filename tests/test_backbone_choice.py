@@ -60,10 +60,8 @@ def test_the_table_begins_with_the_quickest_and_marks_the_chosen():
 
 
 @pytest.fixture
-def elsewhere(class_folders, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path
+def elsewhere(class_folders, workplace):
+    return workplace
 
 
 @pytest.mark.slow

@@ -60,10 +60,8 @@ def model_path(tmp_path_factory, tiny_backbone):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path
+def folder(workplace):
+    return workplace
 
 
 def png_bomb(width, height, colour_type=2, channels=3):

@@ -30,19 +30,17 @@ pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(workplace):
     """A working folder with photos of two plain classes, and a cache of its own."""
     generator = np.random.default_rng(0)
     for split, count in (("train", 8), ("validation", 4)):
         for channel, name in enumerate(("green", "red")):
-            (tmp_path / "data" / split / name).mkdir(parents=True)
+            (workplace / "data" / split / name).mkdir(parents=True)
             for number in range(count):
                 pixels = generator.integers(0, 80, (40, 50, 3)).astype(np.uint8)
                 pixels[..., 1 - channel] += 150
-                Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{number}.png")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path
+                Image.fromarray(pixels).save(workplace / "data" / split / name / f"{number}.png")
+    return workplace
 
 
 def call(*arguments, code=0):

@@ -17,10 +17,8 @@ TINY = {"model.weights": "random", "model.image_size": (32, 32), "head.kind": "l
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path
+def folder(workplace):
+    return workplace
 
 
 def test_every_example_is_listed():

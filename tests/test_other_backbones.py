@@ -10,21 +10,19 @@ from catsdogs.model.metadata import read_metadata
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(workplace):
     """Wide photos whose class shows in their middle; their sides are of the other colour."""
     generator = np.random.default_rng(0)
     for split, count in (("train", 6), ("validation", 3)):
         for channel, name in enumerate(("green", "red")):
-            (tmp_path / "data" / split / name).mkdir(parents=True)
+            (workplace / "data" / split / name).mkdir(parents=True)
             for number in range(count):
                 pixels = generator.integers(0, 80, (40, 90, 3)).astype(np.uint8)
                 pixels[..., channel] += 150
                 pixels[:, 25:65, channel] -= 150
                 pixels[:, 25:65, 1 - channel] += 150
-                Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{number}.png")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path
+                Image.fromarray(pixels).save(workplace / "data" / split / name / f"{number}.png")
+    return workplace
 
 
 @pytest.mark.slow

@@ -16,10 +16,8 @@ TINY = ("--backbone", "vgg16", "--set", "model.weights=random", "--set", "model.
 
 
 @pytest.fixture
-def trained(tmp_path, unsure_model, monkeypatch):
+def trained(workplace, unsure_model):
     """A current folder with a model and photos of its classes."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     Path("models").mkdir()
     shutil.copy(unsure_model, "models/catsdogs.h5")
     generator = np.random.default_rng(0)
@@ -28,7 +26,7 @@ def trained(tmp_path, unsure_model, monkeypatch):
         for number in range(3):
             pixels = generator.integers(0, 256, (40, 40, 3)).astype(np.uint8)
             Image.fromarray(pixels).save(f"data/train/{name}/{number}.png")
-    return tmp_path
+    return workplace
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from catsdogs.reporting.predictions import write_predictions
 
 
 def written(format_name, class_names):
-    answer = Prediction(Path("a.jpg"), dict.fromkeys(class_names, 0.5))
-    failure = Prediction(Path("b.jpg"), {}, "damaged")
+    answer = Prediction(dict.fromkeys(class_names, 0.5), path=Path("a.jpg"))
+    failure = Prediction({}, "damaged", path=Path("b.jpg"))
     lines = []
     write_predictions([answer, failure], class_names, format_name, 1, lines.append)
     return lines

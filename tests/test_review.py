@@ -32,15 +32,13 @@ TINY = (
 
 
 @pytest.fixture
-def photos(tmp_path, make_photos, monkeypatch):
+def photos(workplace, make_photos):
     """12 reddish cats and 12 bluish dogs, of which one dog lies among the cats."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    make_photos(tmp_path / "data" / "train" / "cats", 11, 1, REDDISH)
-    make_photos(tmp_path / "data" / "train" / "dogs", 12, 2, BLUISH)
-    (wrong,) = make_photos(tmp_path / "data" / "train" / "cats", 1, 3, BLUISH)
-    make_photos(tmp_path / "data" / "validation" / "cats", 2, 4, REDDISH)
-    make_photos(tmp_path / "data" / "validation" / "dogs", 2, 5, BLUISH)
+    make_photos(workplace / "data" / "train" / "cats", 11, 1, REDDISH)
+    make_photos(workplace / "data" / "train" / "dogs", 12, 2, BLUISH)
+    (wrong,) = make_photos(workplace / "data" / "train" / "cats", 1, 3, BLUISH)
+    make_photos(workplace / "data" / "validation" / "cats", 2, 4, REDDISH)
+    make_photos(workplace / "data" / "validation" / "dogs", 2, 5, BLUISH)
     return wrong
 
 

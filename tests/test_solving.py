@@ -25,9 +25,8 @@ TINY = (
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tiny_backbone, class_folders, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def elsewhere(tiny_backbone, class_folders, workplace):
+    """Photos in data/ of the current folder."""
 
 
 def history(run):

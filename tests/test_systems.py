@@ -102,11 +102,9 @@ def windows(monkeypatch):
 
 
 @pytest.fixture
-def folder(class_folders, tmp_path, monkeypatch):
-    """A working folder with photos in data/, and a cache of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path
+def folder(class_folders, workplace):
+    """The current folder, with photos in data/."""
+    return workplace
 
 
 @pytest.mark.slow

@@ -107,9 +107,8 @@ def warn_of_flat_photos(views: ViewReader, console: Console) -> None:
     flat = sorted(views.flat)
     views.flat.clear()
     if flat:
-        named = ", ".join(map(str, flat[:NUM_NAMED])) + (", …" if len(flat) > NUM_NAMED else "")
         verb = "is" if len(flat) == 1 else "are"
         console.warn(
-            f"{counted(len(flat), 'photo')} {verb} of one colour, or nearly so: {named} "
-            "(`catsdogs check` names all)"
+            f"{counted(len(flat), 'photo')} {verb} of one colour, or nearly so: "
+            f"{some_of(flat, NUM_NAMED)} (`catsdogs check` names all)"
         )

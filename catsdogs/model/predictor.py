@@ -66,40 +66,22 @@ class Answer:
         return next(iter(self.probabilities), "")
 
 
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, kw_only=True)
+class Prediction(Answer):
     """The answer for one photo file.
 
     Attributes:
         path: as it was asked for.
-        probabilities: as in `Answer`.
-        error: as in `Answer`.
         asked: the path letter by letter as it was asked for; empty where that is `path`.
-        strangeness: as in `Answer`.
-        refused_as: as in `Answer`.
     """
 
     path: Path
-    probabilities: dict[str, float]
-    error: str = ""
     asked: str = ""
-    strangeness: float | None = None
-    refused_as: str = ""
 
     @property
     def name(self) -> str:
         """The path as it is written into an answer."""
         return self.asked or str(self.path)
-
-    @property
-    def class_name(self) -> str:
-        """The answer: the most probable class, or neither; empty where it could not be read."""
-        return self.refused_as or self.most_probable
-
-    @property
-    def most_probable(self) -> str:
-        """The most probable class; empty where the photo could not be read."""
-        return next(iter(self.probabilities), "")
 
 
 class Predictor:
@@ -261,13 +243,7 @@ class Predictor:
             total: how many there are; None where it is not known, or where `paths` says it.
         """
         for path, answer in self._answer(paths, console, total):
-            yield Prediction(
-                path,
-                answer.probabilities,
-                answer.error,
-                strangeness=answer.strangeness,
-                refused_as=answer.refused_as,
-            )
+            yield Prediction(**vars(answer), path=path)
 
     def answer(self, photos: Iterable[Photo], console: Console | None = None) -> Iterator[Answer]:
         """Answer for photos in any form, as `predict` does for files."""
