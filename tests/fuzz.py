@@ -356,10 +356,10 @@ def photo_target():
     from catsdogs.data.framing import fit_to
     from catsdogs.data.images import decode_photo, read_exif, read_header
     from catsdogs.data.moments import moment_of, moment_of_jpeg
-    from catsdogs.data.quiet import quieten_decoders
+    from catsdogs.data.quiet import quieten_libraries
     from catsdogs.errors import DataError
 
-    quieten_decoders()  # as the command line does
+    quieten_libraries()  # as the command line does
 
     def try_photo(content, name, number):
         answers = []

@@ -162,9 +162,9 @@ READ_ALL = """
 import mmap, resource, sys
 from pathlib import Path
 from catsdogs.data.images import read_photo
-from catsdogs.data.quiet import quieten_decoders
+from catsdogs.data.quiet import quieten_libraries
 from catsdogs.errors import DataError
-quieten_decoders()
+quieten_libraries()
 read_photo(Path(sys.argv[1]), (32, 32))
 used = int(Path("/proc/self/statm").read_text().split()[0]) * mmap.PAGESIZE
 resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, used + 2**30))

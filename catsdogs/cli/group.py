@@ -10,7 +10,7 @@ import click
 from catsdogs import __version__
 from catsdogs.cli.error_line import error_line
 from catsdogs.cli.streams import say
-from catsdogs.data.quiet import quieten_decoders
+from catsdogs.data.quiet import quieten_libraries
 from catsdogs.errors import CatsdogsError
 from catsdogs.text import printable, shortened
 
@@ -25,7 +25,7 @@ class _Group(click.Group):
     def invoke(self, context: click.Context) -> Any:
         if isinstance(sys.stdout, io.TextIOWrapper):  # file names may be in any encoding
             sys.stdout.reconfigure(errors="backslashreplace")
-        quieten_decoders()
+        quieten_libraries()
         try:
             return super().invoke(context)
         except click.UsageError as error:

@@ -1,7 +1,7 @@
-"""What decoders would print to the terminal of a program that is nothing but `catsdogs`.
+"""What libraries would print to the terminal of a program that is nothing but `catsdogs`.
 
 Importing this, or decoding photos, changes nothing for a program that uses the package: only
-`quieten_decoders` does, which the command line calls.
+`quieten_libraries` does, which the command line calls.
 """
 
 import ctypes
@@ -12,11 +12,16 @@ from contextlib import suppress
 _state = {"asked": False, "done": False}
 
 
-def quieten_decoders() -> None:
-    """Keep Pillow and libtiff from printing in this process: what matters they raise as well.
+def quieten_libraries() -> None:
+    """Keep Pillow, libtiff and NumPy's matrix products from printing in this process.
 
-    Pillow is not imported for that.
+    What matters the decoders raise as well. No library is imported for that.
     """
+    # OpenBLAS (0.3.31, `x @ y` with 5 columns on processors with AVX-512) and Apple's Accelerate
+    # calculate with memory that nobody has written to, do not use what comes of it, and leave the
+    # processor's mark of an invalid calculation behind: by chance, with finite numbers and a right
+    # answer (numpy/numpy#24067, numpy/numpy#30162).
+    warnings.filterwarnings("ignore", ".* encountered in matmul", RuntimeWarning)
     # Damaged EXIF and the like: the photo itself is decoded or refused, with a reason.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     # Pillow's log lines repeat what it raises; without a handler of ours they go to stderr.
