@@ -69,15 +69,17 @@ class Explanation:
             path: of the file; its ending tells the format, such as `.png` or `.jpg`.
 
         Raises:
-            DataError: it cannot be written.
+            DataError: it cannot be written, or something else than such a picture is there.
         """
-        from catsdogs.files import replacing
+        from catsdogs.files import PICTURE_MARK, check_writable, replacing
+        from catsdogs.reporting.overlay import save_marked
 
         ending = Path(path).suffix.lower()
         if ending not in Image.registered_extensions() or "\0" in str(path):
             raise DataError(f"{path} has no ending of a picture's format: give .png or .jpg")
+        check_writable(Path(path), mark=PICTURE_MARK.encode())
         with replacing(Path(path)) as part:
-            self.picture.save(part)
+            save_marked(self.picture, part)
 
     def __repr__(self) -> str:
         return f"<catsdogs explanation of {self.class_name}>"

@@ -18,6 +18,14 @@ _PART_NAME = re.compile(r"\..+\.(?P<host>[^.]*)\.(?P<pid>\d+)\.part(\.\w+)?")
 _ABANDONED_SECONDS = 24 * 60 * 60
 """A part that nobody has written to for so long is nobody's any more."""
 
+PICTURE_MARK = "made by catsdogs"
+"""The software that our pictures name in their metadata, so that they are known again."""
+PAGE_MARK = b'<meta name="generator" content="catsdogs'
+"""In the head of our pages."""
+
+_MARKED_BYTES = 2**16
+"""At a file's start or end, where its metadata are."""
+
 
 def exists(path: Path) -> bool:
     """Whether there is something, whatever the path looks like.
@@ -147,7 +155,7 @@ def replacing(path: Path, key: str = "output") -> Iterator[Path]:
             part.unlink()
 
 
-def check_writable(path: Path, key: str = "output", ending: str = "") -> None:
+def check_writable(path: Path, key: str = "output", ending: str = "", mark: bytes = b"") -> None:
     """Find out before long work whether its result can be written.
 
     What killed processes left half written in its folder goes.
@@ -158,6 +166,8 @@ def check_writable(path: Path, key: str = "output", ending: str = "") -> None:
         ending: of files like it. What is there already and has another ending is something
             else, a photo or a model perhaps, whose name was given by mistake: it is not
             replaced. Empty: whatever is there is.
+        mark: what such files of ours hold; see `holds_mark`. What is there already without it is
+            a photo or a page of the user's, and is not replaced either.
 
     Raises:
         DataError: the folder cannot be made or written, or something else stands in the way.
@@ -169,11 +179,27 @@ def check_writable(path: Path, key: str = "output", ending: str = "") -> None:
             raise IsADirectoryError(None, "is a folder")
         if ending and path.suffix.lower() != ending and os.path.lexists(path):
             raise FileExistsError(None, f"it is there already, and no {ending}")
+        if mark and os.path.lexists(path) and not holds_mark(path, mark):
+            raise FileExistsError(None, "it is there already, and not of this command")
         part.touch()
         part.unlink()
     except OSError as error:
         raise not_writable(path, error, key) from None
     remove_abandoned_parts(path.parent)
+
+
+def holds_mark(path: Path, mark: bytes) -> bool:
+    """Whether a file is ours by some bytes close to its start or its end; an empty one is anyone's.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not is_file(path):
+        return False
+    with path.open("rb") as file:
+        start = file.read(_MARKED_BYTES)
+        file.seek(-min(_MARKED_BYTES, os.fstat(file.fileno()).st_size), os.SEEK_END)
+        return not start or mark in start or mark in file.read(_MARKED_BYTES)
 
 
 def remove_abandoned_parts(folder: Path) -> None:

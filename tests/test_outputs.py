@@ -1,13 +1,16 @@
 """What is there already and is something else is never replaced by an answer."""
 
+import os
 import shutil
 import socket
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
 
+import catsdogs
 from catsdogs.commands.serve import name_models
 from catsdogs.errors import ConfigError, DataError
 from catsdogs.files import check_writable
@@ -58,9 +61,102 @@ def test_a_device_is_not_replaced_by_a_file(trained, call):
 
 
 def test_an_answer_is_replaced_by_the_next(trained, call):
-    Path("mine.csv").write_text("old")
-    call("manifest", "data", "--output", "mine.csv")
-    assert Path("mine.csv").read_text().startswith("path,label")
+    for place in ("mine.csv", "empty.csv"):
+        Path("empty.csv").touch()
+        call("manifest", "data", "--output", place)
+        Path("data/train/cats/0.png").unlink(missing_ok=True)
+        call("manifest", "data", "--output", place)
+        assert Path(place).read_text().startswith("path,label")
+        assert "cats/0.png" not in Path(place).read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place", "option"),
+    [
+        (("explain", "data/train/dogs/0.png", "--output"), "photo.png", "--output PATH"),
+        (("curve", *TINY, "--output"), "photo.png", "--output FILE"),
+        (("review", "data", *TINY, "--output"), "page.html", "--output FILE.html"),
+        (("manifest", "data", "--output"), "prices.csv", "--output FILE"),
+        (("evaluate", "data", "--predictions"), "prices.csv", "--predictions FILE"),
+        (("evaluate", "data", "--predictions"), "data.csv", "--predictions FILE"),
+        (("export",), "page.html", ""),
+        (("export",), "net.onnx", ""),
+    ],
+    ids=["explain", "curve", "review", "manifest", "prices", "input", "page", "onnx"],
+)
+def test_what_is_not_of_the_command_is_not_replaced_whatever_its_ending(
+    trained, call, arguments, place, option
+):
+    shutil.copy("data/train/cats/0.png", "photo.png")
+    Path("page.html").write_text("<!DOCTYPE html><title>catsdogs and me</title>")
+    Path("prices.csv").write_text("breed,price\nbeagle,1\n")
+    Path("net.onnx").write_bytes(b"\x08\x08\x12\x07pytorch")
+    call("manifest", "data", "--output", "data.csv")
+    before = Path(place).read_bytes()
+    line = call(*arguments, place, code=1).stderr.splitlines()[-1]
+    assert line == (
+        f"error: {place} cannot be written (it is there already, and not of this command): "
+        f"choose another place{f' by {option}' if option else ''}"
+    )
+    assert Path(place).read_bytes() == before
+
+
+def test_explanations_replace_earlier_ones_and_no_photo(trained, call):
+    call("explain", "data/train/cats/0.png")
+    first = Path("0.explained.png").read_bytes()
+    call("explain", "data/train/dogs/0.png")
+    assert Path("0.explained.png").read_bytes() != first
+
+    Path("explained").mkdir()
+    shutil.copy("data/train/cats/1.png", "explained/2.explained.png")
+    line = call("explain", "data/train/dogs", code=1).stderr.splitlines()[-1]
+    assert line.startswith(
+        "error: explained/2.explained.png cannot be written (it is there already"
+    )
+    assert [path.name for path in Path("explained").iterdir()] == ["2.explained.png"]
+
+
+@pytest.mark.parametrize("name", ["seen.png", "seen.jpg", "seen.webp", "seen.tif"])
+def test_an_explanation_from_python_replaces_earlier_ones_and_no_photo(trained, name):
+    explanation = catsdogs.load("models/catsdogs.h5").explain("data/train/cats/0.png")
+    explanation.save(name)
+    explanation.save(name)
+    Image.new("RGB", (9, 9)).save(name)
+    before = Path(name).read_bytes()
+    with pytest.raises(
+        DataError, match=rf"{name} cannot be written \(it is there already, and not"
+    ):
+        explanation.save(name)
+    assert Path(name).read_bytes() == before
+    with pytest.raises(DataError, match="cannot be written"):
+        explanation.save("seen.blp")
+
+
+def test_an_edited_manifest_keeps_its_columns(trained, call):
+    text = "path,label,group\ndata/train/cats/0.png,cats,tom\n"
+    Path("mine.csv").write_text(text)
+    line = call("manifest", "data", "--output", "mine.csv", code=1).stderr
+    assert line == (
+        "error: mine.csv has a column group, which would be lost: choose another place by "
+        "--output FILE\n"
+    )
+    assert Path("mine.csv").read_text() == text
+
+
+@pytest.mark.parametrize("command", ["train", "finetune"])
+def test_data_in_hdf5_are_not_replaced_by_a_model(trained, call, command):
+    with h5py.File("measured.h5", "w") as file:
+        file["x"] = np.arange(9)
+    before = Path("measured.h5").read_bytes()
+    model = () if command == "train" else ("--model", "models/catsdogs.h5")
+    line = call(command, *model, "--output", "measured.h5", code=1).stderr.splitlines()[-1]
+    assert line == (
+        "error: measured.h5 cannot be written (it is there already, and no model of catsdogs): "
+        "choose another place by --output FILE"
+    )
+    assert Path("measured.h5").read_bytes() == before
+    os.truncate("measured.h5", 800 * 2**20)
+    assert "no model of catsdogs" in call(command, *model, "--output", "measured.h5", code=1).stderr
 
 
 def test_a_link_that_leads_nowhere_is_something(tmp_path):

@@ -7,7 +7,7 @@ from catsdogs.commands.backbone_choice import backbones_to_compare, choose_backb
 from catsdogs.commands.training_steps import read_photos
 from catsdogs.config import Config
 from catsdogs.console import Console
-from catsdogs.files import check_writable, replacing
+from catsdogs.files import PICTURE_MARK, check_writable, replacing
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.precision import choose_precision
 from catsdogs.reporting.curve_picture import curve_png
@@ -54,7 +54,7 @@ def curve(config: Config, console: Console, picture_path: Path | None = None) ->
         CatsdogsError: photos, weights, configuration or output cannot be used.
     """
     if picture_path is not None:
-        check_writable(picture_path, ending=".png")
+        check_writable(picture_path, ending=".png", mark=PICTURE_MARK.encode())
     backbones_to_compare(config)
     dataset = read_photos(config, console, as_one=True)
     config, _ = choose_backbone(config, dataset, console)

@@ -14,7 +14,7 @@ from catsdogs.console import Console
 from catsdogs.evaluation.figures import Evaluation
 from catsdogs.files import check_writable
 from catsdogs.model.predictor import Predictor
-from catsdogs.reporting.predictions import save_labelled_predictions
+from catsdogs.reporting.predictions import LABELLED_START, save_labelled_predictions
 
 _KEY = "predictions"
 
@@ -62,7 +62,7 @@ def evaluate(
         CatsdogsError: the model or the folder cannot be used, or no photo can be read.
     """
     if predictions_path is not None:
-        check_writable(predictions_path, _KEY, ".csv")
+        check_writable(predictions_path, _KEY, ".csv", LABELLED_START)
     predictor = Predictor(
         model_path, precision, class_names, engine, can_explain=False, unknown=unknown
     )

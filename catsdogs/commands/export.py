@@ -30,7 +30,15 @@ from catsdogs.exporting.self_check import (
     refuse_if_other,
 )
 from catsdogs.exporting.stored_weights import Precision
-from catsdogs.files import check_writable, exists, is_dir, not_writable, real_path, replacing
+from catsdogs.files import (
+    PAGE_MARK,
+    check_writable,
+    exists,
+    is_dir,
+    not_writable,
+    real_path,
+    replacing,
+)
 from catsdogs.model.predictor import Predictor
 from catsdogs.network.backend import captured_stderr
 from catsdogs.untrusted.boundary import foreign_bytes
@@ -44,6 +52,9 @@ _SAVED_MODEL_NAMES = {
     "assets.extra",
 }
 """All that lies in a SavedModel folder; with anything else it is not only that."""
+
+_MARKS: dict[Format, bytes] = {"onnx": b"\x12\x08catsdogs", "html": PAGE_MARK}
+"""What a file of ours has at its start: in ONNX the name of its producer."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +128,7 @@ def export(request: ExportRequest, console: Console) -> ExportResult:
 
 def _check_output(output: Path, format_name: Format) -> None:
     if format_name != "saved_model":
-        check_writable(output, ending=ENDINGS[format_name])
+        check_writable(output, "output", ENDINGS[format_name], _MARKS.get(format_name, b""))
     elif exists(output):
         if not exists(output / "saved_model.pb"):
             raise DataError(f"{output} is there and is no SavedModel: choose another name")

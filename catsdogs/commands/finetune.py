@@ -4,6 +4,7 @@ from pathlib import Path
 
 from catsdogs.commands.run_lookup import head_path
 from catsdogs.commands.training_steps import (
+    check_model_output,
     check_unknown_share,
     describe,
     read_photos,
@@ -12,7 +13,6 @@ from catsdogs.commands.training_steps import (
 )
 from catsdogs.config import Config, UnknownConfig
 from catsdogs.console import Console
-from catsdogs.files import check_writable
 from catsdogs.model.model_file import copy_model, load_model, save_model
 from catsdogs.network.backbones import finetuned_block, get_backbone
 from catsdogs.network.classifier import divide_logits
@@ -60,7 +60,7 @@ def finetune(
         model_path = Path(run.begun.model if run.begun else config.output)
     path = Path(config.output)
     if processes.is_leader:
-        check_writable(path)
+        check_model_output(path)
     backbone = get_backbone(config.model.backbone)
     block = finetuned_block(backbone, config.finetune.block)
     boundary = backbone.cut_points[block]

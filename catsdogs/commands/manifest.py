@@ -7,7 +7,11 @@ from pathlib import Path
 from catsdogs.checking.folder_listing import list_data_folder
 from catsdogs.data.layout import find_layout
 from catsdogs.data.manifest import SUFFIX, ManifestRow, is_manifest, manifest_lines, read_manifest
-from catsdogs.files import check_writable, replacing
+from catsdogs.errors import DataError
+from catsdogs.files import check_writable, exists, replacing
+
+_START = b"path,label"
+_MOST_HEADER_BYTES = 2**12
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,27 @@ def manifest(root: Path, output: Path | None) -> ManifestResult:
     base = Path() if output is None else output.parent
     lines = manifest_lines(rows, base)
     if output is not None:
-        check_writable(output, ending=SUFFIX)
+        check_writable(output, ending=SUFFIX, mark=_START)
+        _refuse_to_lose_columns(output, lines[0])
         with (
             replacing(output) as part,
             part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
         ):
             file.writelines(f"{line}\n" for line in lines)
     return ManifestResult(lines, len(rows), output)
+
+
+def _refuse_to_lose_columns(output: Path, header: str) -> None:
+    """Refuse to replace a manifest to which somebody has added groups, weights or splits."""
+    if not exists(output):
+        return
+    with output.open("rb") as file:
+        old = file.readline(_MOST_HEADER_BYTES).decode("utf-8", "replace").strip()
+    lost = sorted(set(old.split(",")) - set(header.split(",")) - {""})
+    if lost:
+        raise DataError(
+            f"{output} has a column {lost[0]}, which would be lost: choose another place", "output"
+        )
 
 
 def _rows(root: Path) -> Iterable[ManifestRow]:

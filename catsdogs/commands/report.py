@@ -30,7 +30,7 @@ from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.evaluation.figures import Mistake
 from catsdogs.evaluation.intervals import auc_interval, loss_interval
 from catsdogs.evaluation.score import Score
-from catsdogs.files import check_writable, exists, replacing
+from catsdogs.files import PAGE_MARK, check_writable, exists, replacing
 from catsdogs.model.gradcam import explain_photos
 from catsdogs.model.metadata import Metadata, read_metadata
 from catsdogs.model.predictor import Prediction, Predictor
@@ -94,7 +94,7 @@ def report(
     """
     run_dir, metrics = find_run(run, console)
     output = output or run_dir.report_path
-    check_writable(output, ending=".html")
+    check_writable(output, ending=".html", mark=PAGE_MARK)
     if data is None:
         data = find_path(run_dir, metrics.data)
         if not exists(data):

@@ -23,7 +23,7 @@ from catsdogs.data.batches import num_decode_threads
 from catsdogs.data.dataset import TRAIN, Dataset, Sample, load_dataset
 from catsdogs.data.manifest import data_root, is_manifest
 from catsdogs.errors import DataError
-from catsdogs.files import check_writable, replacing
+from catsdogs.files import PAGE_MARK, check_writable, replacing
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.precision import choose_precision
 from catsdogs.reporting.review_page import Review, render_review
@@ -102,7 +102,7 @@ def review(config: Config, page_path: Path, console: Console) -> ReviewResult:
         CatsdogsError: photos, weights, configuration or output cannot be used.
     """
     start = time.perf_counter()
-    check_writable(page_path, ending=".html")
+    check_writable(page_path, ending=".html", mark=PAGE_MARK)
     config = with_quickest_backbone(config, console)
     dataset = _read_photos(config, console)
     photos = pooled_features(dataset, config, console)

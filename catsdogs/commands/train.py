@@ -4,6 +4,7 @@ from pathlib import Path
 
 from catsdogs.commands.backbone_choice import backbones_to_compare, choose_backbone
 from catsdogs.commands.training_steps import (
+    check_model_output,
     check_unknown_share,
     describe,
     read_photos,
@@ -13,7 +14,6 @@ from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN
 from catsdogs.data.photo_sizes import note_on_small_photos
-from catsdogs.files import check_writable
 from catsdogs.model.metadata import WeightsRecord
 from catsdogs.network.backbones import get_backbone
 from catsdogs.run import RunDir
@@ -50,7 +50,7 @@ def train(
     )
     path = Path(config.output)
     if processes.is_leader:
-        check_writable(path)
+        check_model_output(path)
     backbones_to_compare(config)  # before the photos are read, which takes longer
     dataset = read_photos(config, console, as_one=bool(config.train.folds))
     check_unknown_share(config, dataset, could_fold=not config.train.folds)

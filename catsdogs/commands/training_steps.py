@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from catsdogs.config import Config
@@ -10,8 +11,9 @@ from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
 from catsdogs.data.listing import NOTHING, ClassMapping
 from catsdogs.errors import ConfigError
 from catsdogs.evaluation.backbone_choice import BackboneTrial
+from catsdogs.files import check_writable, not_writable
 from catsdogs.model.known_photos import rounded_up
-from catsdogs.model.metadata import Metadata, WeightsRecord
+from catsdogs.model.metadata import Metadata, WeightsRecord, is_other_hdf5
 from catsdogs.reporting.curves import CurvesPicture
 from catsdogs.reporting.tensorboard import TensorBoardLog
 from catsdogs.text import counted, some_of
@@ -19,6 +21,18 @@ from catsdogs.training.checkpoint import RunFacts
 from catsdogs.training.finishing import Finisher
 from catsdogs.training.history import History
 from catsdogs.training.run_listener import RunListener
+
+
+def check_model_output(path: Path) -> None:
+    """Find out before a training whether its model can be written, and replaces nothing else.
+
+    Raises:
+        DataError: it cannot, or an HDF5 file is there that is no model of ours.
+    """
+    check_writable(path)
+    if is_other_hdf5(path):
+        error = FileExistsError(None, "it is there already, and no model of catsdogs")
+        raise not_writable(path, error, "output")
 
 
 def read_photos(

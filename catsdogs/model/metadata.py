@@ -23,9 +23,10 @@ from catsdogs.config import DataConfig, ModelConfig
 from catsdogs.errors import ModelFileError
 from catsdogs.evaluation.backbone_choice import BackboneTrial
 from catsdogs.evaluation.score import Score
+from catsdogs.files import is_file
 from catsdogs.network.backend import backend_name
 from catsdogs.untrusted.boundary import foreign_bytes
-from catsdogs.untrusted.hdf5 import WAY_OUT, open_hdf5, read_text
+from catsdogs.untrusted.hdf5 import MOST_FILE_BYTES, WAY_OUT, open_hdf5, read_text
 
 FORMAT_VERSION = 1
 ATTRIBUTE = "catsdogs"
@@ -150,6 +151,22 @@ def read_metadata(path: Path) -> Metadata:
     if metadata is None:
         raise no_metadata(path)
     return metadata
+
+
+def is_other_hdf5(path: Path) -> bool:
+    """Whether a file is sound HDF5 but no model of ours, or larger than any: data perhaps.
+
+    A damaged one is none: what to do about a damaged model is to train it again.
+    """
+    if not is_file(path):
+        return False
+    if path.stat().st_size > MOST_FILE_BYTES:
+        return True
+    try:
+        with open_hdf5(path) as file:
+            return metadata_of(path, file) is None
+    except ModelFileError:
+        return False
 
 
 def problem_of_names(class_names: Sequence[str]) -> str:

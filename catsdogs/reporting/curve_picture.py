@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from catsdogs.files import PICTURE_MARK
 from catsdogs.reporting.table import align
 from catsdogs.text import counted, printable
 from catsdogs.training.learning_curve import CurvePoint, PowerLaw
@@ -80,5 +81,5 @@ def curve_png(points: Sequence[CurvePoint], law: PowerLaw | None) -> bytes:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower right", frameon=False)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", metadata={"Software": PICTURE_MARK})
     return buffer.getvalue()

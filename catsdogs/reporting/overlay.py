@@ -4,8 +4,9 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ExifTags, Image, ImageDraw, ImageFont
 
+from catsdogs.files import PICTURE_MARK
 from catsdogs.text import printable
 
 LONG_SIDE = 512
@@ -62,6 +63,20 @@ def draw_explanation(
     picture.paste(shown, (_MARGIN, top))
     picture.paste(overlay(shown, heat), (width - _MARGIN - shown.width, top))
     return picture
+
+
+def save_marked(picture: Image.Image, path: Path) -> None:
+    """Write a picture that names its software, where its format can, so that it is known again.
+
+    Raises:
+        OSError: it cannot be written, or not in the format of that ending.
+    """
+    exif = Image.Exif()
+    exif[ExifTags.Base.Software] = PICTURE_MARK
+    try:
+        picture.save(path, exif=exif)
+    except ValueError as error:  # some formats have no colours
+        raise OSError(None, str(error)) from None
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:

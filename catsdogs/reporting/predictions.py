@@ -13,6 +13,8 @@ CSV_START = ["path", "class", "probability"]
 _STRANGENESS = "strangeness"
 """Stands after the probability where photos may be refused."""
 _OWN_COLUMNS = {*CSV_START, "label", "error", _STRANGENESS}
+LABELLED_START = b"path,label,class,"
+"""Of a CSV that `save_labelled_predictions` wrote."""
 ERROR = "error"
 """What the text has in the place of a class where a photo could not be read."""
 
