@@ -5,43 +5,32 @@ Nothing is deleted.
 The manifest stands before the first file moves, and each move is a rename within a file system
 or a whole copy before the original goes: a kill at any moment can be undone.
 
-A manifest may be a stranger's. It says where in a data folder a file was, never which data folder:
-that is the one that the user names, or one that bears our mark with this quarantine's path. No
-link is followed, on either side, and nothing is overwritten.
+A manifest may be a stranger's (see `quarantine_manifest.py`). It says where in a data folder a file
+was, never which data folder: that is the one that the user names, or one that bears our mark with
+this quarantine's path. No link is followed, on either side, and nothing is overwritten.
 """
 
-import csv
 import errno
-import io
 import os
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from catsdogs import systems
-from catsdogs.data.walking import QUARANTINE_MARK
-from catsdogs.errors import DataError
-from catsdogs.files import (
-    exists,
-    free_path,
-    is_dir,
-    is_same,
-    lies_in,
-    not_writable,
-    real_path,
-    replacing,
+from catsdogs.checking.quarantine_manifest import (
+    MANIFEST_NAME,
+    ManifestRow,
+    is_marked,
+    mark,
+    read_manifest,
+    unmark,
+    write_manifest,
 )
-from catsdogs.systems import leads_down
-from catsdogs.text import csv_cell, csv_text
-from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
-
-MANIFEST_NAME = "manifest.csv"
-_COLUMNS = ["from", "to", "reason", "data"]
-_MAX_MANIFEST_BYTES = 200_000_000
-_MAX_MARK_BYTES = 1_000_000
+from catsdogs.errors import DataError
+from catsdogs.files import free_path, is_dir, is_same, lies_in, not_writable
 
 
 @dataclass(frozen=True)
@@ -126,7 +115,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _carry_out(
     requests: Sequence[Request], root: Path, folder: Path
 ) -> tuple[list[Move], list[tuple[Path, str]]]:
-    known = _read_manifest(folder) if os.path.lexists(folder / MANIFEST_NAME) else []
+    known = read_manifest(folder) if os.path.lexists(folder / MANIFEST_NAME) else []
     taken = {row.place(root, folder) for row in known}
     home = os.path.abspath(root)  # noqa: PTH100 - links stay
     moves, rows, failed = [], [], []
@@ -141,11 +130,11 @@ def _carry_out(
         moves.append(Move(path, target, request.reason))
         inside = path.relative_to(root).as_posix()
         relative = target.relative_to(root if within else folder).as_posix()
-        rows.append(_Row(home, inside, relative, request.reason, within))
+        rows.append(ManifestRow(home, inside, relative, request.reason, within))
     if not moves:
         return [], failed
-    _write_manifest(folder, [*known, *rows])
-    _mark(root, folder)
+    write_manifest(folder, [*known, *rows])
+    mark(root, folder)
     for move in moves:
         try:
             _move(move.source, move.target)
@@ -155,7 +144,7 @@ def _carry_out(
     moved = [move for move in moves if move.source not in unmoved]
     if len(moved) < len(moves):
         kept = [row for row, move in zip(rows, moves, strict=True) if move.source not in unmoved]
-        _write_manifest(folder, [*known, *kept])
+        write_manifest(folder, [*known, *kept])
     return moved, failed
 
 
@@ -175,13 +164,13 @@ def restore(folder: Path, root: Path | None) -> tuple[list[Move], list[tuple[Pat
         DataError: there is no manifest, it is damaged, or it is of another data folder. Nothing
             has moved then.
     """
-    _read_manifest(folder)  # nothing is made where there is none
+    read_manifest(folder)  # nothing is made where there is none
     with _alone(folder):
         return _undo(folder, root)
 
 
 def _undo(folder: Path, root: Path | None) -> tuple[list[Move], list[tuple[Path, str]]]:
-    rows = _read_manifest(folder)
+    rows = read_manifest(folder)
     root = _home_of(rows, folder, root)
     undone, left, kept = [], [], []
     # what moved within the data folder more than once goes back the way it came
@@ -201,9 +190,9 @@ def _undo(folder: Path, root: Path | None) -> tuple[list[Move], list[tuple[Path,
             kept.append(row)
         else:
             undone.append(move)
-    _write_manifest(folder, [row for row in rows if row in kept])
+    write_manifest(folder, [row for row in rows if row in kept])
     if not kept:
-        _unmark(root, folder)
+        unmark(root, folder)
     return undone, left
 
 
@@ -220,7 +209,7 @@ def _bring_back(move: Move, root: Path, start_of_target: Path) -> None:
     _move(move.target, move.source)
 
 
-def _home_of(rows: Sequence["_Row"], folder: Path, root: Path | None) -> Path:
+def _home_of(rows: Sequence[ManifestRow], folder: Path, root: Path | None) -> Path:
     """The data folder that a quarantine was made of."""
     homes = sorted({row.home for row in rows})
     if not homes:
@@ -232,7 +221,7 @@ def _home_of(rows: Sequence["_Row"], folder: Path, root: Path | None) -> Path:
     home = Path(homes[0])
     if root is not None and _is_same(homes[0], root):
         return root
-    if root is None and str(real_path(folder)) in _marks(home):
+    if root is None and is_marked(home, folder):
         return home
     raise DataError(
         f"{folder / MANIFEST_NAME} is of the data folder {home}, which is not the one that was "
@@ -256,31 +245,6 @@ def first_link(start: Path, path: Path) -> Path | None:
     return None
 
 
-def _marks(root: Path) -> list[str]:
-    """Paths of the quarantines that a data folder knows of."""
-    with foreign_bytes(root / QUARANTINE_MARK), suppress(OSError):
-        return os.fsdecode(read_bytes(root / QUARANTINE_MARK, _MAX_MARK_BYTES)).split("\0")[:-1]
-    return []
-
-
-def _write_marks(root: Path, marks: Sequence[str]) -> None:
-    path = root / QUARANTINE_MARK
-    with suppress(OSError):  # without it the user has to name the folder
-        if not marks:
-            path.unlink(missing_ok=True)
-        elif not path.is_symlink():
-            path.write_bytes(b"".join(os.fsencode(mark) + b"\0" for mark in marks))
-
-
-def _mark(root: Path, folder: Path) -> None:
-    _write_marks(root, sorted({*_marks(root), str(real_path(folder))}))
-
-
-def _unmark(root: Path, folder: Path) -> None:
-    if marks := _marks(root):
-        _write_marks(root, [mark for mark in marks if mark != str(real_path(folder))])
-
-
 def _move(source: Path, target: Path) -> None:
     """Rename, or copy and then unlink where that is another file system; never over a file."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -298,71 +262,3 @@ def _move(source: Path, target: Path) -> None:
         finally:
             part.unlink(missing_ok=True)
         source.unlink()
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A line of the manifest.
-
-    Attributes:
-        home: the data folder.
-        inside: the path in it that the file came from.
-        target: the path that it went to, in the folder of the quarantine.
-        reason: why.
-        within: `target` is in the data folder instead.
-    """
-
-    home: str
-    inside: str
-    target: str
-    reason: str
-    within: bool = False
-
-    def place(self, root: Path, folder: Path) -> Path:
-        """Where the file is, with the data folder and that of the quarantine as they are named."""
-        return (root if self.within else folder) / self.target
-
-
-def _write_manifest(folder: Path, rows: Sequence[_Row]) -> None:
-    path = folder / MANIFEST_NAME
-    with (
-        replacing(path, "quarantine") as part,
-        part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for row in rows:
-            source = os.path.join(row.home, row.inside)  # noqa: PTH118
-            target = os.path.join(row.home, row.target) if row.within else row.target  # noqa: PTH118
-            cells = (source, target, row.reason, row.home)
-            writer.writerow(csv_cell(cell) for cell in cells)
-
-
-def _read_manifest(folder: Path) -> list[_Row]:
-    path = folder / MANIFEST_NAME
-    if not exists(path):
-        raise DataError(
-            f"{path} does not exist: give a folder that photos were moved to", key="restore"
-        )
-    with foreign_bytes(path, way_out=f"expected the columns {', '.join(_COLUMNS)}"):
-        text = read_bytes(path, _MAX_MANIFEST_BYTES).decode("utf-8", "surrogateescape")
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        return [_row(folder, *(csv_text(row[name]) for name in _COLUMNS)) for row in rows]
-
-
-def _row(folder: Path, source: str, target: str, reason: str, home: str) -> _Row:
-    """A line of the manifest, if it leads from a place in the data folder to one in either."""
-    start = os.path.join(home, "")  # noqa: PTH118
-    if not os.path.isabs(home) or "\0" in home:  # noqa: PTH117
-        raise ValueError(f"{home} is no whole path on this system")
-    if not source.startswith(start):
-        raise ValueError(f"{source} does not lie in {home}")
-    inside, within = source.removeprefix(start), target.startswith(start)
-    target = target.removeprefix(start)
-    for path in (inside, target):
-        if not leads_down(path):
-            raise ValueError(f"{path} is no path of a file in a folder")
-    names = {Path(path).name for path in ((inside, target) if within else (inside,))}
-    if target == MANIFEST_NAME or QUARANTINE_MARK in names:
-        raise ValueError(f"{target} is no photo")
-    return _Row(home, inside, target, reason, within)
