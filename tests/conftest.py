@@ -15,7 +15,6 @@ from PIL import Image
 from catsdogs.cli import main
 from catsdogs.config import Config, DataConfig, ModelConfig
 from catsdogs.evaluation.score import Score
-from catsdogs.model.known_photos import learn_known_photos
 from catsdogs.model.metadata import Metadata, WeightsRecord
 from catsdogs.model.model_file import load_model, save_model
 from catsdogs.model.predictor import Predictor
@@ -24,6 +23,7 @@ from catsdogs.network.classifier import build_classifier, set_backbone_weights, 
 from catsdogs.training.cache_folder import TrunkCard
 from catsdogs.training.disk_store import DiskStore
 from catsdogs.training.feature_store import MemoryStore
+from catsdogs.training.known_photos import learn_known_photos
 from tests.chromium import CHROMIUM, DRIVER, FLAGS
 from tests.tiny_backbone import KNOWN_BACKBONES, TINY
 

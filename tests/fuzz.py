@@ -525,9 +525,9 @@ def answer_target():
 
 
 def manifest_target():
-    from catsdogs.checking import quarantine
+    from catsdogs.checking.quarantine_manifest import read_manifest
 
-    return file_target("manifest.csv", lambda path, _: quarantine._read_manifest(path.parent))
+    return file_target("manifest.csv", lambda path, _: read_manifest(path.parent))
 
 
 def list_target():

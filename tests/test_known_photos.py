@@ -5,17 +5,9 @@ import numpy as np
 import pytest
 
 from catsdogs.errors import ConfigError
-from catsdogs.model.known_photos import (
-    ARRAYS,
-    GROUP,
-    check_share,
-    is_refused,
-    learn_in_folds,
-    learn_known_photos,
-    name_of_neither,
-    read_known_photos,
-    write_known_photos,
-)
+from catsdogs.model.known_photos import ARRAYS, GROUP, read_known_photos, write_known_photos
+from catsdogs.model.refusal import check_share, is_refused, name_of_neither
+from catsdogs.training.known_photos import learn_in_folds, learn_known_photos
 
 NUM_FEATURES = 24
 

@@ -12,8 +12,8 @@ from catsdogs.data.listing import NOTHING, ClassMapping
 from catsdogs.errors import ConfigError
 from catsdogs.evaluation.backbone_choice import BackboneTrial
 from catsdogs.files import check_writable, not_writable
-from catsdogs.model.known_photos import rounded_up
 from catsdogs.model.metadata import Metadata, WeightsRecord, is_other_hdf5
+from catsdogs.model.refusal import rounded_up
 from catsdogs.reporting.curves import CurvesPicture
 from catsdogs.reporting.tensorboard import TensorBoardLog
 from catsdogs.text import counted, some_of

@@ -21,7 +21,8 @@ from catsdogs.config import Fit
 from catsdogs.data.framing import MEAN_COLOUR
 from catsdogs.errors import CatsdogsError
 from catsdogs.exporting.stored_weights import Precision, kernel_channel_axis, store_array
-from catsdogs.model.known_photos import ARRAYS, NEITHER, KnownPhotos
+from catsdogs.model.known_photos import ARRAYS, KnownPhotos
+from catsdogs.model.refusal import NEITHER
 from catsdogs.network import layers
 from catsdogs.network.network import Network, pooling_layer
 

@@ -10,33 +10,24 @@ The distance is Mahalanobis' between features of length 1, with one centre and a
 factors: along the principal axes of the training photos by their spread, across them by the spread
 of what is left (Tipping and Bishop, "Probabilistic Principal Component Analysis", 1999). The
 length is what tells least: with it, the same distance lets four in five photos of other animals
-pass that are refused without. `docs/neither.md` has what was measured, and against what.
+pass that are refused without. `docs/neither.md` has what was measured, and against what;
+`catsdogs/training/known_photos.py` learns it.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from catsdogs.errors import ConfigError
 from catsdogs.untrusted.hdf5 import check_array, child, read_array
 
 GROUP = "catsdogs_known_photos"
 """Of the arrays in a model file, beside the weights."""
 
 ARRAYS = ("mean", "axes", "spreads", "held_out")
-
-NEITHER = "neither"
-"""The answer for a photo that is refused."""
-
-MOST_SHARE = 0.5
-"""Of ordinary photos; whoever refuses more has no classifier."""
 
 MOST_AXES = 16
 """Of EfficientNet-Lite0's and VGG16's features, 8 refuse less of what is strange, 64 no more."""
@@ -46,9 +37,6 @@ MOST_HELD_OUT = 2000
 
 _SHORTEST = 1e-12
 """Length of features: those that are all zero stay so."""
-
-_PHOTOS_AN_AXIS = 4
-"""So many training photos stand behind each axis, or there are fewer axes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +86,7 @@ class KnownPhotos:
         Args:
             features: float `(n, features)`, what is pooled of each.
         """
-        return _distances(features, self.mean, self.axes, self.spreads)
+        return distances(features, self.mean, self.axes, self.spreads)
 
     def strangeness(self, features: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         """How strange photos are: the share of held-out photos that are less so.
@@ -149,154 +137,25 @@ class KnownPhotos:
         return np.sort(self._ranks(*self.held_out.T))
 
 
-def is_refused(strangeness: float, share: float) -> bool:
-    """Whether a photo is among the share that is refused; 0 refuses none."""
-    # both are quotients of small numbers, and one in fifty of 49 shall be one
-    return bool(share) and 1 - strangeness <= share + 1e-9
-
-
-def name_of_neither(class_names: Sequence[str]) -> str:
-    """`neither`, or `neither!` where a class is called that."""
-    name = NEITHER
-    while name in class_names:
-        name += "!"
-    return name
-
-
-def check_share(path: Path, known: KnownPhotos | None, share: float) -> None:
-    """Make sure that a model can refuse a share of photos.
-
-    Args:
-        path: of its file, for the message.
-        known: what it knows.
-        share: not 0.
-
-    Raises:
-        ConfigError: it cannot.
-    """
-    if not isinstance(share, int | float) or not 0 < share <= MOST_SHARE:  # nan as well
-        raise ConfigError(
-            f"unknown should be a share of photos, 0 to {MOST_SHARE:g}, got {share!r}",
-            key="unknown",
-        )
-    if known is None:
-        raise ConfigError(
-            f"{path} cannot tell photos of other things from those of its classes: train it "
-            "again, or ask for a share of 0",
-            key="unknown",
-        )
-    if share < known.least_share:
-        raise ConfigError(
-            f"{path} has {len(known.held_out):,} held-out photos to judge by, too few to refuse "
-            f"a share of {share:g}: train it with more photos, train it with train.folds = 5 and "
-            "head.kind = logistic, which judges by all photos, or ask for "
-            f"{rounded_up(known.least_share):g} or more",
-            key="unknown",
-        )
-
-
-def rounded_up(share: float) -> float:
-    """A share above 0, to two digits."""
-    step = 10 ** (math.floor(math.log10(share)) - 1)
-    return round(math.ceil(share / step - 1e-9) * step, 12)
-
-
-def learn_known_photos(
-    features: np.ndarray, held_out: np.ndarray, confidences: np.ndarray
-) -> KnownPhotos | None:
-    """Learn what photos of the classes look like.
-
-    Args:
-        features: float `(n, features)`, of training photos.
-        held_out: float `(m, features)`, of photos that were not trained on.
-        confidences: float `(m,)`, probability of the class that each of these was given.
-
-    Returns:
-        None where there are too few photos, or all of them look the same.
-    """
-    fitted = _fit(features)
-    if fitted is None or not len(held_out):
-        return None
-    return _with_scale(fitted, _distances(held_out, *fitted), confidences)
-
-
-def learn_in_folds(
-    features: np.ndarray, folds: np.ndarray, confidences: np.ndarray
-) -> KnownPhotos | None:
-    """The same where all photos were trained on: each is measured by those of the other folds.
-
-    Args:
-        features: float `(n, features)`.
-        folds: int `(n,)`.
-        confidences: float `(n,)`, of answers by heads that had not seen the photo.
-    """
-    fitted = _fit(features)
-    distances = np.empty(len(features))
-    for fold in np.unique(folds):
-        others = _fit(features[folds != fold])
-        if others is None:
-            return None
-        distances[folds == fold] = _distances(features[folds == fold], *others)
-    return None if fitted is None else _with_scale(fitted, distances, confidences)
-
-
-_Fitted = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Mean, axes, spreads."""
-
-
-def _with_scale(fitted: _Fitted, distances: np.ndarray, confidences: np.ndarray) -> KnownPhotos:
-    table = np.stack([confidences, distances], axis=1).astype(np.float32)
-    if len(table) > MOST_HELD_OUT:
-        table = table[np.linspace(0, len(table) - 1, MOST_HELD_OUT).round().astype(int)]
-    return KnownPhotos(*fitted, table)
-
-
-def _fit(features: np.ndarray) -> _Fitted | None:
-    with threadpool_limits(1, user_api="blas"):  # as for a logistic head
-        return _fitted(features)
-
-
-def _fitted(features: np.ndarray) -> _Fitted | None:
-    values = _of_length_one(features)
-    count, num_features = values.shape
-    num_axes = min(MOST_AXES, count // _PHOTOS_AN_AXIS, num_features - 1)
-    if num_axes < 1:
-        return None
-    mean = values.mean(axis=0)
-    centred = values - mean
-    # the smaller of the two matrices has the same eigenvalues
-    if num_features <= count:
-        along, axes = _largest(centred.T @ centred / count, num_axes)
-    else:
-        along, vectors = _largest(centred @ centred.T / count, num_axes)
-        axes = centred.T @ vectors
-        axes /= np.maximum(np.linalg.norm(axes, axis=0), 1e-12)
-    total = float((centred**2).sum()) / count
-    left = max(0.0, total - float(along.sum())) / (num_features - num_axes)
-    if not left:
-        return None
-    spreads = np.sqrt(np.append(np.maximum(along, left), left))
-    return mean.astype(np.float32), axes.astype(np.float32), spreads.astype(np.float32)
-
-
-def _largest(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The largest eigenvalues of a symmetric matrix, falling, and their vectors as columns."""
-    from scipy.linalg import eigh  # not for those who only ask a model
-
-    last = len(matrix) - 1
-    values, vectors = eigh(matrix, subset_by_index=(last - count + 1, last))
-    return values[::-1], vectors[:, ::-1]
-
-
-def _of_length_one(features: np.ndarray) -> np.ndarray:
+def of_length_one(features: np.ndarray) -> np.ndarray:
+    """Features as vectors of length 1, float64 `(n, features)`."""
     values = features.astype(np.float64)
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), _SHORTEST)
 
 
-def _distances(
+def distances(
     features: np.ndarray, mean: np.ndarray, axes: np.ndarray, spreads: np.ndarray
 ) -> np.ndarray:
-    centred = _of_length_one(features) - mean
+    """How far photos lie from those that the other arguments were learned from.
+
+    Args:
+        features: float `(n, features)`.
+        mean, axes, spreads: as `KnownPhotos` has them.
+
+    Returns:
+        float64 `(n,)`.
+    """
+    centred = of_length_one(features) - mean
     along = centred @ axes.astype(np.float64)  # (n, axes)
     across = np.maximum(0, np.square(centred).sum(axis=1) - np.square(along).sum(axis=1))
     return np.sqrt(np.square(along / spreads[:-1]).sum(axis=1) + across / spreads[-1] ** 2)

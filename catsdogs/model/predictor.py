@@ -17,14 +17,10 @@ from catsdogs.data.evaluation_set import TrainedOn
 from catsdogs.data.images import Photo, read_any
 from catsdogs.errors import ModelFileError, ProcessError
 from catsdogs.model.keras_config import OtherLayersError
-from catsdogs.model.known_photos import (
-    KnownPhotos,
-    check_share,
-    is_refused,
-    name_of_neither,
-)
+from catsdogs.model.known_photos import KnownPhotos
 from catsdogs.model.metadata import Metadata
 from catsdogs.model.opened_file import OpenedFile, open_for_keras, open_for_ncnn
+from catsdogs.model.refusal import check_share, is_refused, name_of_neither
 from catsdogs.network.engines.choice import EngineChoice, choose_engine
 from catsdogs.network.engines.engine import Engine, answer_batches
 from catsdogs.network.network import Network

@@ -6,9 +6,10 @@ import numpy as np
 
 from catsdogs.data.dataset import TRAIN, VALIDATION
 from catsdogs.evaluation.calibration import LEAST_PHOTOS, fit_temperature, softmax
-from catsdogs.model.known_photos import KnownPhotos, learn_in_folds, learn_known_photos
+from catsdogs.model.known_photos import KnownPhotos
 from catsdogs.training.heads.logistic import log_losses
 from catsdogs.training.history import History
+from catsdogs.training.known_photos import learn_in_folds, learn_known_photos
 from catsdogs.training.photo_answers import PhotoAnswers, TrainedClassifier
 from catsdogs.training.photo_features import TrainingSetup
 
