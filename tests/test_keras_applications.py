@@ -12,7 +12,8 @@ import pytest
 
 from catsdogs.errors import WeightsError
 from catsdogs.network.backbones import get_backbone
-from catsdogs.network.backbones.keras_applications import KERAS_BACKBONES, _draw
+from catsdogs.network.backbones.keras_applications import KERAS_BACKBONES
+from catsdogs.network.backbones.keras_rebuilding import draw_weights
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +36,7 @@ def test_network_is_keras_own_with_its_preprocessing_inside(name):
     theirs = getattr(keras.applications, backbone.application)(
         include_top=False, weights=None, input_shape=(*size, 3)
     )
-    _draw(theirs, 3)
+    draw_weights(theirs, 3)
     images = np.random.default_rng(0).integers(0, 256, (2, *size, 3)).astype(np.float32)
     module = {"ResNet50V2": "resnet_v2", "Xception": "xception"}.get(backbone.application)
     prepared = images.copy()
@@ -107,7 +108,7 @@ def test_weights_are_downloaded_checked_and_kept(server, tmp_path, monkeypatch):
     theirs = keras.applications.MobileNetV3Large(
         include_top=False, weights=None, input_shape=(32, 32, 3)
     )
-    _draw(theirs, 5)
+    draw_weights(theirs, 5)
     path = folder / backbone.file.name
     theirs.save(path)
     backbone = served(backbone, url, path.read_bytes())
