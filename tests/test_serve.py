@@ -26,7 +26,8 @@ from catsdogs.commands.serve import ServeRequest, name_models, pages, serve
 from catsdogs.console import Console
 from catsdogs.errors import ConfigError, ModelFileError
 from catsdogs.model.predictor import Predictor
-from catsdogs.serving.app import Access, create_app
+from catsdogs.serving.access import Access
+from catsdogs.serving.app import create_app
 from catsdogs.serving.served_models import ServedModels
 from catsdogs.serving.uploads import Limits
 from catsdogs.serving.waiting_line import LineFull, WaitingLine

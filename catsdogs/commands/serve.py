@@ -77,7 +77,8 @@ def serve(request: ServeRequest, console: Console) -> "FastAPI":
         raise ConfigError(
             f"serving needs {some_of(missing)}: run `pip install {shell_word('catsdogs[serve]')}`"
         )
-    from catsdogs.serving.app import Access, create_app
+    from catsdogs.serving.access import Access
+    from catsdogs.serving.app import create_app
     from catsdogs.serving.served_models import ServedModels
 
     def open_model(path: Path) -> Predictor:
