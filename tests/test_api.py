@@ -222,3 +222,11 @@ def test_an_evaluation_and_a_prediction_are_tables_in_a_notebook():
     html = api.Prediction({"<b>": 0.75, "dogs": 0.25})._repr_html_()
     assert "&lt;b&gt;" in html
     assert "0.7500" in html
+
+
+def test_an_evaluation_on_photos_that_were_trained_on_says_so():
+    evaluation = catsdogs.load().evaluate("data/train")
+    assert evaluation.trained_on
+    for shown in (repr(evaluation), evaluation._repr_html_()):
+        assert "that the model was trained on, which says nothing about others" in shown
+        assert "interval" not in shown

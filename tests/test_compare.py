@@ -48,6 +48,31 @@ def test_the_order_of_the_models_does_not_matter(folder, call):
     assert lines[-1] == "A is better (exact McNemar test, p = 0.016, below 0.05)"
 
 
+@pytest.mark.parametrize(
+    ("models", "code"),
+    [(("wrong.h5", "right.h5"), 0), (("right.h5", "right.h5"), 0), (("right.h5", "wrong.h5"), 1)],
+)
+def test_a_worse_model_fails_where_it_must_not_be_worse(folder, call, models, code):
+    result = call("compare", *models, "--fail-if-worse", code=code)
+    message = "wrong.h5 is worse than right.h5: --fail-if-worse"
+    assert (result.stderr.splitlines()[-1] == message) == (code == 1)
+
+
+def test_photos_that_a_model_was_trained_on_tell_of_no_better_one(folder, call):
+    (folder / "data" / "test").rename(folder / "data" / "train")
+    arguments = ("compare", "wrong.h5", "right.h5", "data/train")
+    result = call(*arguments, "--fail-if-worse", code=1)
+    assert result.stdout.splitlines()[-2:] == [
+        "B is better (exact McNemar test, p = 0.016, below 0.05)",
+        "on photos that a model was trained on, which says nothing about others",
+    ]
+    assert result.stderr.splitlines()[-1] == (
+        "a model was trained on data/train, so that --fail-if-worse can tell nothing: "
+        "give photos that neither has seen"
+    )
+    assert json.loads(call(*arguments, "--format", "json").stdout)["trained_on"] is True
+
+
 def test_a_model_does_not_differ_from_itself(folder, call):
     shown = json.loads(call("compare", "right.h5", "right.h5", "--format", "json").stdout)
     assert shown["a"] == shown["b"]

@@ -161,6 +161,20 @@ def test_min_accuracy_is_a_gate(folder, call, least, code):
     assert (result.stderr.splitlines()[-1] == message) == (code == 1)
 
 
+def test_a_gate_on_photos_that_were_trained_on_does_not_open(folder, call):
+    (folder / "data" / "test").rename(folder / "data" / "train")
+    result = call("evaluate", "data/train", "--min-accuracy", "0", code=1)
+    assert result.stdout.splitlines()[2] == (
+        "accuracy           0.9167  of photos that it was trained on: expect less of others"
+    )
+    assert result.stderr.splitlines()[-1] == (
+        "the model was trained on data/train, so that --min-accuracy can tell nothing: "
+        "give photos that it has not seen"
+    )
+    shown = json.loads(call("evaluate", "data/train", "--format", "json").stdout)
+    assert shown["trained_on"] is True
+
+
 @pytest.mark.parametrize("share", ["1.01", "-0.1", "nan", "98"])
 def test_min_accuracy_is_a_share(folder, call, share):
     result = call("evaluate", "--min-accuracy", share, code=2)

@@ -97,5 +97,7 @@ def test_workflow_stops_a_model_that_got_worse(folder, make_photos, make_model, 
     assert (folder / "answers.csv").is_file()
     (folder / "models" / "catsdogs.h5").unlink()
     make_model(folder / "models" / "catsdogs.h5", sureness=-4.0)
-    result = call(*shlex.split(lines[-1]), code=1)
+    result = call(*shlex.split(lines[1]), code=1)
+    assert "models/catsdogs.h5 is worse than before/models/catsdogs.h5" in result.stderr
+    result = call(*shlex.split(lines[2]), code=1)
     assert "is below the 0.95 of --min-accuracy" in result.stderr

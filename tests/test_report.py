@@ -86,7 +86,6 @@ def make_report(run_facts, tmp_path, make_photos):
                 "loss_interval": (0.1, 0.2),
                 "auc_interval": None,
                 "evaluated": HOSTILE,
-                "trained_on": False,
                 "remarks": [HOSTILE],
                 "unreadable": [(BREAKING, HOSTILE)],
                 "mistakes": [picture],
@@ -224,9 +223,10 @@ def test_one_epoch_is_told_and_not_drawn(make_report):
     ],
 )
 def test_photos_that_were_trained_on_promise_nothing(make_report, differences, sentence):
-    report = make_report("cats", "dogs", trained_on=True)
+    report = make_report("cats", "dogs")
+    evaluation = dataclasses.replace(report.evaluation, trained_on=True)
     runs = [dataclasses.replace(report.runs[0], differences=differences)]
-    page = Page(render_report(dataclasses.replace(report, runs=runs)))
+    page = Page(render_report(dataclasses.replace(report, runs=runs, evaluation=evaluation)))
     text = " ".join(" ".join(page.texts).split())
     assert "of 4 photos named right, which the model was trained on They say nothing" in text
     assert sentence in text

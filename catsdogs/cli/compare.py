@@ -1,5 +1,6 @@
 """`catsdogs compare`."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -11,7 +12,8 @@ from catsdogs.cli.options import (
     figures_format_option,
     precision_option,
 )
-from catsdogs.cli.streams import answer
+from catsdogs.cli.streams import answer, say
+from catsdogs.errors import CatsdogsError
 
 
 @click.command()
@@ -20,6 +22,12 @@ from catsdogs.cli.streams import answer
 @click.argument("folder", metavar="[DIR]", default="data", type=PATH)
 @class_names_option
 @figures_format_option
+@click.option(
+    "--fail-if-worse",
+    is_flag=True,
+    help="Exit with status 1 where B is shown to be worse than A, or where one of them was "
+    "trained on these photos.",
+)
 @engine_option
 @precision_option
 def compare(
@@ -28,6 +36,7 @@ def compare(
     folder: Path,
     class_names: list[str] | None,
     format_name: str,
+    fail_if_worse: bool,
     engine: str,
     precision: str,
 ) -> None:
@@ -39,6 +48,7 @@ def compare(
     from catsdogs.commands.compare import compare
     from catsdogs.console import Console
     from catsdogs.reporting.comparison_output import compare_json, compare_lines
+    from catsdogs.text import printable
 
     result = compare(a, b, folder, precision, Console(), class_names, engine)
     if format_name == "json":
@@ -46,3 +56,15 @@ def compare(
     else:
         for line in compare_lines(result):
             answer(line)
+    if not fail_if_worse:
+        return
+    if result.trained_on:
+        say(
+            f"a model was trained on {printable(str(result.folder))}, so that --fail-if-worse can tell "
+            "nothing: give photos that neither has seen"
+        )
+    elif result.is_worse:
+        say(printable(f"{b} is worse than {a}: --fail-if-worse"))
+    else:
+        return
+    sys.exit(CatsdogsError.exit_code)

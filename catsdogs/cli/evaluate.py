@@ -34,7 +34,8 @@ def _share(_: click.Context, __: click.Parameter, value: float | None) -> float 
     metavar="X",
     type=float,
     callback=_share,
-    help="Exit with status 1 where the accuracy is below X, from 0 to 1.",
+    help="Exit with status 1 where the accuracy is below X, from 0 to 1, or where the model was "
+    "trained on these photos.",
 )
 @click.option(
     "--predictions",
@@ -64,6 +65,7 @@ def evaluate(
     from catsdogs.commands.evaluate import evaluate
     from catsdogs.console import Console
     from catsdogs.reporting.evaluation_output import evaluate_json, evaluate_lines
+    from catsdogs.text import printable
 
     result = evaluate(
         folder, model, precision, predictions, Console(), class_names, engine, unknown
@@ -73,7 +75,16 @@ def evaluate(
     else:
         for line in evaluate_lines(result):
             answer(line)
+    if min_accuracy is None:
+        return
     accuracy = result.evaluation.accuracy
-    if min_accuracy is not None and accuracy < min_accuracy:
+    if result.evaluation.trained_on:  # a gate that anything passes is worse than none
+        say(
+            f"the model was trained on {printable(str(result.folder))}, so that --min-accuracy can tell "
+            "nothing: give photos that it has not seen"
+        )
+    elif accuracy < min_accuracy:
         say(f"accuracy {accuracy:.4f} is below the {min_accuracy:g} of --min-accuracy")
-        sys.exit(CatsdogsError.exit_code)
+    else:
+        return
+    sys.exit(CatsdogsError.exit_code)

@@ -46,6 +46,16 @@ class CompareResult:
     p_value: float
 
     @property
+    def trained_on(self) -> bool:
+        """Whether a model was trained on the photos, so that nothing is said about others."""
+        return self.a.trained_on or self.b.trained_on
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the second model is shown to be worse than the first."""
+        return self.p_value < SIGNIFICANT and self.num_only_a > self.num_only_b
+
+    @property
     def verdict(self) -> str:
         """Which model is better, in one sentence."""
         p = f"exact McNemar test, p = {self.p_value:.2g}"
@@ -103,8 +113,8 @@ def compare(
         folder=photos.folder,
         path_a=path_a,
         path_b=path_b,
-        a=judge(path_a, names, [a for a, _, _ in answered], labels),
-        b=judge(path_b, names, [b for _, b, _ in answered], labels),
+        a=judge(path_a, names, [a for a, _, _ in answered], labels, trained_on=photos.trained_on),
+        b=judge(path_b, names, [b for _, b, _ in answered], labels, trained_on=photos.trained_on),
         num_both=right.count((True, True)),
         num_only_a=num_only_a,
         num_only_b=num_only_b,

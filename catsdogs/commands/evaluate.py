@@ -81,7 +81,9 @@ def measure(
     photos = load_photos(root, [predictor], console)
     predictions = list(predictor.predict(photos.paths, console))
     unreadable = report_unreadable(predictions, photos, console)
-    evaluation = judge(model_path, names, predictions, photos.labels, predictor.temperature)
+    evaluation = judge(
+        model_path, names, predictions, photos.labels, predictor.temperature, photos.trained_on
+    )
     evaluation = with_refusal(evaluation, predictor, predictions, photos.labels)
     if predictions_path is not None:
         save_labelled_predictions(

@@ -67,6 +67,7 @@ def judge(
     predictions: Sequence[Prediction],
     labels: Sequence[str],
     temperature: float = 1.0,
+    trained_on: bool = False,
 ) -> Evaluation:
     """Compare a model's answers with what the photos are; those without an answer do not count.
 
@@ -76,6 +77,7 @@ def judge(
         predictions: one or more of them with an answer.
         labels: the class of each photo, by name.
         temperature: as in the model's metadata.
+        trained_on: as in `LabelledPhotos`.
 
     Raises:
         ModelFileError: the model answers with something that is no probability.
@@ -87,7 +89,7 @@ def judge(
             "or compute in float32",
             key="precision",
         )
-    return evaluate_predictions(paths, indices, probabilities, class_names, temperature)
+    return evaluate_predictions(paths, indices, probabilities, class_names, temperature, trained_on)
 
 
 def with_refusal(

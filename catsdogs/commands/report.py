@@ -115,7 +115,9 @@ def report(
     unreadable = report_unreadable(predictions, photos, console)
     start = time.perf_counter()
     names = predictor.class_names
-    evaluation = judge(model, names, predictions, photos.labels, predictor.temperature)
+    evaluation = judge(
+        model, names, predictions, photos.labels, predictor.temperature, photos.trained_on
+    )
     evaluation = with_refusal(evaluation, predictor, predictions, photos.labels)
     _, labels, probabilities = gather(names, predictions, photos.labels)
     page = render_report(
@@ -125,7 +127,6 @@ def report(
             loss_interval=loss_interval(labels, probabilities),
             auc_interval=auc_interval(labels, probabilities),
             evaluated=str(photos.folder),
-            trained_on=photos.trained_on,
             remarks=[
                 *_remarks_on_model(model, metadata, metrics),
                 *_remarks_on_chain(chain),

@@ -109,6 +109,8 @@ class Evaluation:
         refusal: what it answers where it refuses what is strange; None where it cannot. All other
             figures are of its most probable classes, refused or not.
         risk_curve: mistakes, where more and more is refused; None where nobody asked.
+        trained_on: the model was trained on these photos: nothing here, the interval included,
+            tells how good it is on others.
     """
 
     class_names: tuple[str, ...]
@@ -124,6 +126,7 @@ class Evaluation:
     uncalibrated: Uncalibrated | None = None
     refusal: Refusal | None = None
     risk_curve: RiskCurve | None = None
+    trained_on: bool = False
 
     @property
     def accuracy(self) -> float:
@@ -162,6 +165,7 @@ def evaluate_predictions(
     probabilities: np.ndarray,
     class_names: Sequence[str],
     temperature: float = 1.0,
+    trained_on: bool = False,
 ) -> Evaluation:
     """Compare predictions with what the photos are.
 
@@ -172,6 +176,7 @@ def evaluate_predictions(
             rows that add up to 1 but for rounding are not made to.
         class_names: two or more, in the order of the columns.
         temperature: by which the model divides its logits; 1: it does not.
+        trained_on: the model was trained on the photos.
     """
     names = tuple(class_names)
     labels = np.asarray(labels)
@@ -210,6 +215,7 @@ def evaluate_predictions(
             for i in wrong
         ),
         uncalibrated=uncalibrated,
+        trained_on=trained_on,
     )
 
 

@@ -10,6 +10,8 @@ from catsdogs.reporting.result_lines import photos_read
 from catsdogs.reporting.table import align
 from catsdogs.text import printable
 
+_TRAINED_ON = "on photos that a model was trained on, which says nothing about others"
+
 
 class Compared(Protocol):
     """What `catsdogs compare` found out; `a` is the first model, `b` the second."""
@@ -36,6 +38,8 @@ class Compared(Protocol):
     def unreadable(self) -> Sequence[tuple[Path, str]]: ...
     @property
     def p_value(self) -> float: ...
+    @property
+    def trained_on(self) -> bool: ...
     @property
     def verdict(self) -> str: ...
 
@@ -67,6 +71,7 @@ def compare_lines(result: Compared) -> list[str]:
         *align(((name, f"{count:,}") for name, count in counts.items()), right=(1,)),
         "",
         result.verdict,
+        *([_TRAINED_ON] if result.trained_on else []),
     ]
 
 
@@ -91,6 +96,7 @@ def compare_json(result: Compared) -> str:
         "only_a_right": result.num_only_a,
         "only_b_right": result.num_only_b,
         "neither_right": result.num_neither,
+        "trained_on": result.trained_on,
         "p_value": result.p_value,
         "verdict": result.verdict,
         "unreadable": reasons(result.unreadable),

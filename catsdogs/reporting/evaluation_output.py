@@ -62,14 +62,13 @@ def evaluate_json(result: Measured) -> str:
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
     """Tables of all figures, a line each, the most confident mistakes last."""
-    low, high = evaluation.interval
     auc, before = evaluation.roc_auc, evaluation.uncalibrated
     loss_before = before.loss if before else None
     error_before = before.calibration_error if before else None
     return [
         *align(
             [
-                ("accuracy", f"{evaluation.accuracy:.4f}", f"95% interval {low:.4f} to {high:.4f}"),
+                ("accuracy", f"{evaluation.accuracy:.4f}", _how_sure(evaluation)),
                 ("balanced accuracy", f"{evaluation.balanced_accuracy:.4f}", "mean recall"),
                 ("macro F1", f"{evaluation.macro_f1:.4f}", "mean F1 of the classes"),
                 (
@@ -102,6 +101,7 @@ def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
         "num_correct": evaluation.num_correct,
         "accuracy": evaluation.accuracy,
         "interval": list(evaluation.interval),
+        "trained_on": evaluation.trained_on,
         "balanced_accuracy": evaluation.balanced_accuracy,
         "macro_f1": evaluation.macro_f1,
         "remark": remark_on_accuracy(evaluation),
@@ -165,6 +165,13 @@ def remark_on_accuracy(evaluation: Evaluation) -> str:
 
 def _with_before(unit: str, before: float | None) -> str:
     return unit if before is None else f"{unit}; {before:.4f} before calibration"
+
+
+def _how_sure(evaluation: Evaluation) -> str:
+    if evaluation.trained_on:
+        return "of photos that it was trained on: expect less of others"
+    low, high = evaluation.interval
+    return f"95% interval {low:.4f} to {high:.4f}"
 
 
 def _share(value: float | None) -> str:

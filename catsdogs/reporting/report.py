@@ -104,7 +104,6 @@ class Report:
         evaluation: over the photos that could be read.
         loss_interval, auc_interval: how sure these figures are, where that can be said.
         evaluated: the folder of the evaluated photos.
-        trained_on: the model was trained on them, so that they tell nothing about others.
         remarks: what the reader must know to judge the figures, a sentence each.
         unreadable: photos that were not evaluated, with the reason.
         mistakes: the most confident ones, with heat.
@@ -118,7 +117,6 @@ class Report:
     loss_interval: Interval | None
     auc_interval: Interval | None
     evaluated: str
-    trained_on: bool
     remarks: Sequence[str]
     unreadable: Sequence[tuple[str, str]]
     mistakes: Sequence[Picture]
