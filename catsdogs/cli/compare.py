@@ -58,10 +58,11 @@ def compare(
             answer(line)
     if not fail_if_worse:
         return
+    place = printable(str(result.folder))
     if result.trained_on:
         say(
-            f"a model was trained on {printable(str(result.folder))}, so that --fail-if-worse can tell "
-            "nothing: give photos that neither has seen"
+            f"a model was trained on {place}, so that --fail-if-worse can tell nothing: "
+            "give photos that neither has seen"
         )
     elif result.is_worse:
         say(printable(f"{b} is worse than {a}: --fail-if-worse"))

@@ -77,11 +77,11 @@ def evaluate(
             answer(line)
     if min_accuracy is None:
         return
-    accuracy = result.evaluation.accuracy
+    accuracy, place = result.evaluation.accuracy, printable(str(result.folder))
     if result.evaluation.trained_on:  # a gate that anything passes is worse than none
         say(
-            f"the model was trained on {printable(str(result.folder))}, so that --min-accuracy can tell "
-            "nothing: give photos that it has not seen"
+            f"the model was trained on {place}, so that --min-accuracy can tell nothing: "
+            "give photos that it has not seen"
         )
     elif accuracy < min_accuracy:
         say(f"accuracy {accuracy:.4f} is below the {min_accuracy:g} of --min-accuracy")
