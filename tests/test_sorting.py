@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,14 @@ def folder(tmp_path, make_photos, make_tiny_model, monkeypatch):
     (tmp_path / "photos" / "bad.jpg").write_text("no picture")
     make_tiny_model(tmp_path / "m.h5")
     return tmp_path
+
+
+def run_with_input(content, *arguments):
+    from click.testing import CliRunner
+
+    from catsdogs.cli import main
+
+    return CliRunner().invoke(main, list(arguments), input=content)
 
 
 def tree(root):
@@ -150,6 +159,59 @@ def test_a_folder_among_those_that_are_asked_about_is_refused(folder, call):
     )
 
 
+@pytest.mark.parametrize(
+    ("photos", "place", "reason"),
+    [
+        ("data/*/*.png", "data/x", "data/x lies in {}/data, among the classes"),
+        ("data/cats/1_000.png", "data/x", "data/x lies in {}/data, among the classes"),
+        ("data/cats", "data/sorted", "data/sorted lies in {}/data, among the classes"),
+        ("data/cats/*.png", "data/cats/sorted", "data/cats/sorted lies in {}/data, among the"),
+        ("data/dogs/deep", "data/x", "data/x lies in {}/data, among the classes"),
+        ("split/train", "split/test", "split/test lies beside {}/split/train, where the photos"),
+    ],
+)
+def test_sorted_photos_never_lie_among_the_classes_they_come_from(
+    folder, call, photos, place, reason
+):
+    for path in ("data/cats", "data/dogs/deep", "split/train/cats", "split/train/dogs"):
+        shutil.copytree("photos/a", path)
+    before = tree(".")
+    result = call("predict", photos, "--model", "m.h5", "--sort-into", place, code=1)
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith(f"error: {reason.format(folder)}")
+    assert line.endswith(": choose a folder elsewhere by --sort-into DIR")
+    assert tree(".") == before
+
+
+def test_a_list_of_photos_is_not_sorted_among_their_classes_either(folder):
+    for name in ("cats", "dogs"):
+        shutil.copytree("photos/a", f"data/{name}")
+    result = run_with_input(
+        b"data/cats/1_000.png", "predict", "-", "--model", "m.h5", "--sort-into", "data/x"
+    )
+    assert "error: data/x lies in" in result.stderr
+    assert not list(Path("data/x").glob("*/*"))
+
+
+@pytest.mark.parametrize(
+    ("photos", "place"),
+    [
+        ("photos/a/*.png", "sorted"),
+        ("photos/*/*.png", "sorted"),
+        ("data/*/*.png", "sorted"),
+        ("photos/a", "photos/sorted"),
+        ("photos/a", "data/sorted"),
+        ("split/train/cats", "split/sorted"),
+    ],
+)
+def test_other_places_are_taken(folder, call, photos, place):
+    for data in ("data", "split/train"):
+        for name in ("cats", "dogs"):
+            shutil.copytree("photos/a", f"{data}/{name}")
+    call("predict", photos, "--model", "m.h5", "--sort-into", place)
+    assert Path(place, "manifest.csv").exists()
+
+
 def test_a_resumed_prediction_goes_on_sorting(folder, call):
     options = ["--model", "m.h5", "--sort-into", "sorted", "--output", "answers.jsonl"]
     call("predict", "photos/a", *options, "--format", "jsonl")
@@ -163,12 +225,8 @@ def test_a_resumed_prediction_goes_on_sorting(folder, call):
 
 def test_what_is_missing_is_named(folder, call):
     Path("list.txt").write_text("photos/a/1_000.png\nnone.png\n")
-    from click.testing import CliRunner
-
-    from catsdogs.cli import main
-
     arguments = ["predict", "-", "--model", "m.h5", "--sort-into", "sorted"]
-    result = CliRunner().invoke(main, arguments, input=Path("list.txt").read_bytes())
+    result = run_with_input(Path("list.txt").read_bytes(), *arguments)
     assert "none.png is not in sorted: it does not exist" in result.stderr
     assert "1 photo sorted into sorted" in result.stderr
 

@@ -105,7 +105,8 @@ def predict(
     from catsdogs.data.skipping import NotReadHere
     from catsdogs.reporting.predictions import write_predictions
     from catsdogs.reporting.result_lines import sorted_lines
-    from catsdogs.reporting.sorted_photos import SortedPhotos, refuse_inside
+    from catsdogs.reporting.sorted_photos import SortedPhotos
+    from catsdogs.reporting.sorting_place import SortingPlace
 
     output = _Output(format_name, top, **destination)
     # on a terminal the answers themselves show the progress, and a bar would break their lines
@@ -119,7 +120,9 @@ def predict(
     sorted_photos = None
     if sort_into is not None:
         goes_on = output.shard is not None or bool(output.earlier.num_bytes)
-        refuse_inside(sort_into, paths)
+        place = SortingPlace(sort_into, result.class_names)
+        place.check_asked(paths)
+        place.check_photos(result.photos)
         sorted_photos = SortedPhotos(sort_into, result.class_names, copies, goes_on)
     num_answers = 0
     not_read_here = NotReadHere()
@@ -131,6 +134,7 @@ def predict(
             not_read_here.add(prediction.name, prediction.error)
             yield prediction
             if sorted_photos:
+                place.check_photos([str(prediction.path)])  # of a list that is being read
                 sorted_photos.place(prediction)
             if output.path is None and loss_of_answer():  # nobody will see the others
                 return

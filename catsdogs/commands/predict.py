@@ -63,6 +63,7 @@ class PredictResult:
     Attributes:
         class_names: in the order of the model's output.
         num_photos: how many answers there will be; None where photos come from a list.
+        photos: their paths; empty where they come from a list.
         predictions: one for each photo, in the order asked for, computed as they are taken.
         left_out: what else lies in the folders, counted by kind; empty: nothing.
         warning: a line about the engine for those who lose time by it; empty: none.
@@ -71,6 +72,7 @@ class PredictResult:
 
     class_names: tuple[str, ...]
     num_photos: int | None
+    photos: Sequence[str]
     predictions: Iterator[Prediction]
     left_out: str = ""
     warning: str = ""
@@ -121,6 +123,7 @@ def predict(
     return PredictResult(
         predictor.class_names,
         num_photos,
+        selected if isinstance(selected, list) else (),
         predictions,
         str(left_out),
         predictor.choice.warning,

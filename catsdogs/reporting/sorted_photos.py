@@ -20,7 +20,7 @@ from typing import Protocol
 
 from catsdogs import systems
 from catsdogs.errors import DataError
-from catsdogs.files import exists, is_dir, lies_in, not_writable, replacing
+from catsdogs.files import exists, not_writable, replacing
 from catsdogs.text import csv_cell, csv_text, is_unicode
 from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
 
@@ -349,19 +349,3 @@ def _write_rows(folder: Path, rows: Sequence[_Row]) -> None:
         for row in rows:
             cells = (row.source, row.target, row.kind, row.digest)
             writer.writerow([csv_cell(cell) for cell in cells])
-
-
-def refuse_inside(folder: Path, arguments: Sequence[str]) -> None:
-    """Refuse to sort photos into a folder in which the next command would find them again.
-
-    Raises:
-        DataError: the folder lies in one of those that are asked about.
-    """
-    for argument in arguments:
-        asked = Path(argument)
-        if is_dir(asked) and lies_in(folder, asked):
-            raise DataError(
-                f"{folder} lies in {argument}, whose photos are asked about: choose a folder "
-                "beside it",
-                _KEY,
-            )
