@@ -18,7 +18,7 @@ from catsdogs.network.classifier import (
 )
 from catsdogs.network.engines.keras_engine import TRUNK_BATCH_SIZE
 from catsdogs.network.precision import choose_precision
-from catsdogs.training.fitting import compile_for, giving_logits
+from catsdogs.training.objective import compile_for, giving_logits
 
 _MATRIX_SIZE = 4096
 _NUM_BATCHES = 10

@@ -89,7 +89,7 @@ def tail(settings: Settings) -> list[Row]:
     from catsdogs.config import Config, ModelConfig
     from catsdogs.network.classifier import build_classifier, freeze_below, split_at
     from catsdogs.network.precision import choose_precision
-    from catsdogs.training.fitting import compile_for, giving_logits
+    from catsdogs.training.objective import compile_for, giving_logits
 
     batch_size = Config().finetune.batch_size
     model = build_classifier(

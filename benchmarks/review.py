@@ -21,8 +21,9 @@ from catsdogs.config import Config, DataConfig, ModelConfig
 from catsdogs.console import Console
 from catsdogs.data.dataset import TRAIN, VALIDATION, load_dataset
 from catsdogs.data.walking import is_photo
+from catsdogs.evaluation.log_loss import log_probabilities
 from catsdogs.evaluation.score import wilson_interval
-from catsdogs.training.heads.logistic import fit_logistic, log_probabilities
+from catsdogs.training.heads.logistic import fit_logistic
 
 data_option = click.option(
     "--data",

@@ -7,7 +7,7 @@ import pytest
 from catsdogs.console import Console
 from catsdogs.errors import DivergedError
 from catsdogs.training.fitting import fit_epochs
-from catsdogs.training.history import TrainingPlan
+from catsdogs.training.plan import TrainingPlan
 
 
 class Points(keras.utils.PyDataset):

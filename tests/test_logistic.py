@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from catsdogs.training.heads.logistic import (
-    STRENGTHS,
-    balanced_weights,
-    feature_spreads,
-    fit_logistic,
-    log_losses,
-)
+from catsdogs.evaluation.log_loss import log_losses
+from catsdogs.training.class_weights import balanced_weights
+from catsdogs.training.heads.logistic import STRENGTHS, feature_spreads, fit_logistic
 
 
 def photos(num_photos, num_features, num_classes, seed=0, separation=0.4):

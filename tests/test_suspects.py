@@ -12,9 +12,9 @@ from catsdogs.checking.label_issues import LabelIssue, find_label_issues
 from catsdogs.checking.look_alikes import LookAlike, find_look_alikes
 from catsdogs.checking.neighbours import nearest_neighbours, unit_features
 from catsdogs.checking.suspects import Seen, rank_suspects
+from catsdogs.evaluation.log_loss import log_probabilities
 from catsdogs.training.heads.logistic import (
     fit_logistic,
-    log_probabilities,
     out_of_fold_logits,
 )
 

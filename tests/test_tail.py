@@ -11,8 +11,8 @@ from catsdogs.errors import DataError
 from catsdogs.network.classifier import build_classifier, set_backbone_weights
 from catsdogs.network.precision import choose_precision
 from catsdogs.training.cache_folder import cache_dir, count_features, list_stores
-from catsdogs.training.history import TrainingPlan
 from catsdogs.training.photo_features import TrainingSetup
+from catsdogs.training.plan import TrainingPlan
 from catsdogs.training.tail import train_above
 from tests.tiny_backbone import TINY
 

@@ -9,8 +9,8 @@ from catsdogs.network.backbones import backbone_names, get_backbone
 from catsdogs.network.precision import choose_precision
 from catsdogs.reporting.backbone_table import format_trials
 from catsdogs.training.heads.solving import answer_in_folds
-from catsdogs.training.history import TrainingPlan
 from catsdogs.training.photo_features import TrainingSetup
+from catsdogs.training.plan import TrainingPlan
 from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.stored_features import photo_features
 from catsdogs.training.trunk import new_trunk
@@ -159,13 +159,13 @@ def _try(
         processes=processes,
     )
     photos = photo_features(trunk, setup)
-    logits, _ = answer_in_folds(
+    answers = answer_in_folds(
         photos, config.train.folds or _NUM_FOLDS, config.head.class_weights == "balanced"
     )
     return BackboneTrial(
         name=backbone.name,
         image_size=config.model.image_size,
         multiply_adds=backbone.macs(config.model.image_size),
-        num_right=int((logits.argmax(axis=1) == photos.labels).sum()),
+        num_right=int((answers.logits.argmax(axis=1) == photos.labels).sum()),
         num_photos=len(photos.labels),
     )

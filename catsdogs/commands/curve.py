@@ -11,7 +11,6 @@ from catsdogs.files import PICTURE_MARK, check_writable, replacing
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.precision import choose_precision
 from catsdogs.reporting.curve_picture import curve_png
-from catsdogs.training.history import TrainingPlan
 from catsdogs.training.learning_curve import (
     SHARES,
     CurvePoint,
@@ -20,6 +19,7 @@ from catsdogs.training.learning_curve import (
     learning_curve,
 )
 from catsdogs.training.photo_features import TrainingSetup
+from catsdogs.training.plan import TrainingPlan
 from catsdogs.training.stored_features import photo_features
 from catsdogs.training.trunk import new_trunk
 

@@ -18,8 +18,8 @@ from catsdogs.network.backbones import finetuned_block, get_backbone
 from catsdogs.network.classifier import divide_logits
 from catsdogs.run import RunDir
 from catsdogs.training.finishing import Finisher
-from catsdogs.training.history import TrainingPlan
 from catsdogs.training.photo_features import TrainingSetup
+from catsdogs.training.plan import TrainingPlan
 from catsdogs.training.probing import bring_up_head
 from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.tail import hashes_of, train_above

@@ -23,14 +23,15 @@ from catsdogs.data.batches import num_decode_threads
 from catsdogs.data.dataset import TRAIN, Dataset, Sample, load_dataset
 from catsdogs.data.manifest import data_root, is_manifest
 from catsdogs.errors import DataError
+from catsdogs.evaluation.log_loss import log_probabilities
 from catsdogs.files import PAGE_MARK, check_writable, replacing
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.precision import choose_precision
 from catsdogs.reporting.review_page import Review, render_review
 from catsdogs.text import counted, is_unicode, some_of
-from catsdogs.training.heads.logistic import log_probabilities, out_of_fold_logits
-from catsdogs.training.history import TrainingPlan
+from catsdogs.training.heads.logistic import out_of_fold_logits
 from catsdogs.training.photo_features import Photos, TrainingSetup
+from catsdogs.training.plan import TrainingPlan
 from catsdogs.training.stored_features import photo_features
 from catsdogs.training.trunk import new_trunk
 

@@ -18,9 +18,9 @@ from catsdogs.model.metadata import WeightsRecord
 from catsdogs.network.backbones import get_backbone
 from catsdogs.run import RunDir
 from catsdogs.training.finishing import Finisher
-from catsdogs.training.history import TrainingPlan
 from catsdogs.training.new_classifier import new_classifier
 from catsdogs.training.photo_features import TrainingSetup
+from catsdogs.training.plan import TrainingPlan
 from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.training_run import StopSignal, TrainingRun, TrainResult
 

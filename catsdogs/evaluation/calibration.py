@@ -6,6 +6,8 @@ the simplest. No answer changes, only how sure it is.
 
 import numpy as np
 
+from catsdogs.evaluation.log_loss import log_losses, softmax
+
 _LOWEST, _HIGHEST = 0.05, 20.0
 """Bounds of the temperature."""
 
@@ -42,13 +44,10 @@ def fit_temperature(
     from scipy.optimize import minimize_scalar
 
     logits = logits.astype(np.float64)
-    rows = np.arange(len(labels))
     counts = np.ones(len(labels)) if weights is None else weights * len(labels) / weights.sum()
 
     def implausibility(exponent: float) -> float:
-        scaled = logits / np.exp(exponent)
-        scaled -= scaled.max(axis=1, keepdims=True)
-        losses = np.log(np.exp(scaled).sum(axis=1)) - scaled[rows, labels]
+        losses = log_losses(logits / np.exp(exponent), labels)
         return float(counts @ losses) + (exponent / _DOUBT) ** 2 / 2
 
     bounds = np.log(_LOWEST), np.log(_HIGHEST)
@@ -60,9 +59,3 @@ def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities `(n, classes)` as they are where their logits are divided by that."""
     logits = np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST))
     return softmax(logits / temperature)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Logits `(n, classes)` as probabilities."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)

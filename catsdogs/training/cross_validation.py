@@ -1,8 +1,25 @@
 """Folds in which every photo is answered for by a head that has not seen it, nor its copies."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+
+from catsdogs.errors import DataError
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Answers for photos that are trained on, each by a head that has not seen it.
+
+    Attributes:
+        logits: float64 `(n, classes)`.
+        folds: int `(n,)`, what each photo was put to; the others gave its head.
+    """
+
+    logits: np.ndarray
+    folds: np.ndarray
+
 
 Fit = Callable[[np.ndarray], Callable[[np.ndarray], np.ndarray]]
 """Positions of photos to train on, to what gives logits `(n, classes)` for features."""
@@ -42,6 +59,21 @@ def assign_folds(
     return folds
 
 
+def require_two_folds(folds: np.ndarray) -> None:
+    """Make sure that the photos of one fold can be answered for by those of another.
+
+    Args:
+        folds: int `(n,)`, as `assign_folds` gives it.
+
+    Raises:
+        DataError: all photos are in one.
+    """
+    if len(np.unique(folds)) < 2:
+        raise DataError(
+            "the photos are copies of one, or one group: no fold can be answered for by another"
+        )
+
+
 def splits(folds: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Positions to train on and positions to answer for, a pair a fold; empty folds left out.
 
@@ -54,7 +86,7 @@ def splits(folds: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def cross_validate(
     features: np.ndarray, labels: np.ndarray, folds: np.ndarray, num_classes: int, fit: Fit
-) -> np.ndarray:
+) -> OutOfFold:
     """Answer for every photo by a head that was fitted on the other folds.
 
     Args:
@@ -65,9 +97,9 @@ def cross_validate(
         fit: positions to train on to a function from features to logits.
 
     Returns:
-        Logits, float64 `(n, num_classes)`.
+        An answer for each photo, by a head that has not seen its fold.
     """
     logits = np.empty((len(labels), num_classes))
     for known, asked in splits(folds):
         logits[asked] = fit(known)(features[asked])
-    return logits
+    return OutOfFold(logits, folds)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from catsdogs.data.dataset import TRAIN, VALIDATION
-from catsdogs.evaluation.calibration import LEAST_PHOTOS, fit_temperature, softmax
+from catsdogs.evaluation.calibration import LEAST_PHOTOS, fit_temperature
+from catsdogs.evaluation.log_loss import log_losses, softmax
 from catsdogs.model.known_photos import KnownPhotos
-from catsdogs.training.heads.logistic import log_losses
 from catsdogs.training.history import History
 from catsdogs.training.known_photos import learn_in_folds, learn_known_photos
 from catsdogs.training.photo_answers import PhotoAnswers, TrainedClassifier
@@ -41,7 +41,7 @@ class Finisher:
         answers = trained.answers(VALIDATION)
         logits, labels = np.log(np.maximum(answers.probabilities, _SMALLEST)), answers.labels
         if trained.out_of_fold is not None:  # those photos were trained on in the end
-            logits = trained.out_of_fold[0]
+            logits = trained.out_of_fold.logits
         console = self.setup.console
         of_classes = self.setup.plan.class_weights
         weights = answers.weights * (np.array(of_classes)[labels] if of_classes else 1.0)
@@ -73,7 +73,7 @@ class Finisher:
             return
         confidences = probabilities.max(axis=1)
         if trained.out_of_fold is not None:
-            folds = trained.out_of_fold[1]
+            folds = trained.out_of_fold.folds
             self.known = learn_in_folds(held_out.features, folds, confidences)
         else:
             features = trained.answers(TRAIN, _MOST_TRAINING_PHOTOS).features

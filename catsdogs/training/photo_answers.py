@@ -10,6 +10,7 @@ from catsdogs.data.batches import decode_ahead, num_decode_threads
 from catsdogs.data.dataset import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.network.engines.engine import Engine, answer_batches
+from catsdogs.training.cross_validation import OutOfFold
 from catsdogs.training.features import CachedFeatures, View
 from catsdogs.training.photo_features import TrainingSetup
 
@@ -41,12 +42,12 @@ class TrainedClassifier(Protocol):
     """A classifier whose training has ended, with its photos at hand.
 
     Attributes:
-        out_of_fold: logits and folds as `answer_in_folds` gives them, where the head was solved in
-            folds; None otherwise.
+        out_of_fold: answers for the photos to train on, where the head was solved in folds; None
+            otherwise.
     """
 
     @property
-    def out_of_fold(self) -> tuple[np.ndarray, np.ndarray] | None: ...
+    def out_of_fold(self) -> OutOfFold | None: ...
 
     def answers(self, split: str, most: int | None = None) -> PhotoAnswers:
         """Answer for the photos of a split, or for so many of them, evenly spread.
@@ -72,7 +73,7 @@ class TrainedOnFeatures:
     features: CachedFeatures
     setup: TrainingSetup
     compute: Callable[[np.ndarray], Sequence[np.ndarray]]
-    out_of_fold: tuple[np.ndarray, np.ndarray] | None = None
+    out_of_fold: OutOfFold | None = None
 
     def answers(self, split: str, most: int | None = None) -> PhotoAnswers:
         known = [

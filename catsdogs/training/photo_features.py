@@ -12,8 +12,9 @@ from catsdogs.data.batches import num_decode_threads
 from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
 from catsdogs.data.skipping import drop_unreadable, warn_of_flat_photos
 from catsdogs.text import counted
+from catsdogs.training.cross_validation import OutOfFold
 from catsdogs.training.features import CachedFeatures, View
-from catsdogs.training.history import TrainingPlan
+from catsdogs.training.plan import TrainingPlan
 from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.supervision import Supervision
 
@@ -101,7 +102,7 @@ class PhotoFeatures:
         self._setup = setup
         self.num_frozen = 0
         self.frozen_seconds = 0.0
-        self.out_of_fold: tuple[np.ndarray, np.ndarray] | None = None
+        self.out_of_fold: OutOfFold | None = None
 
     def _training_views(self, samples: Sequence[Sample], epoch: int) -> list[View]:
         number = (epoch - 1) % max(1, self._setup.config.augment.views)

@@ -11,8 +11,8 @@ from dataclasses import replace
 import keras
 
 from catsdogs.network.classifier import POOLING_NAME, head_layers
-from catsdogs.training.history import TrainingPlan
 from catsdogs.training.photo_features import TrainingSetup
+from catsdogs.training.plan import TrainingPlan
 from catsdogs.training.supervision import Supervision
 from catsdogs.training.tail import train_above
 

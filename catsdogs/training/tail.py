@@ -10,10 +10,11 @@ from catsdogs.network.engines.keras_engine import KerasEngine
 from catsdogs.training.epochs import FeatureEpochs, StreamedEpochs
 from catsdogs.training.feature_store import StoreError
 from catsdogs.training.features import CachedFeatures, hash_weights
-from catsdogs.training.fitting import compile_for, fit_epochs
+from catsdogs.training.fitting import fit_epochs
 from catsdogs.training.heads.solving import solve_head, solved_classifier
 from catsdogs.training.history import History
 from catsdogs.training.model_state import ModelState, trained_weights
+from catsdogs.training.objective import compile_for
 from catsdogs.training.photo_answers import OnTrained, TrainedOnFeatures, TrainedOnPhotos
 from catsdogs.training.photo_features import PhotoFeatures, TrainingSetup
 from catsdogs.training.stored_features import on_features

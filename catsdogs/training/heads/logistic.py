@@ -13,8 +13,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from catsdogs.data.batches import num_decode_threads
-from catsdogs.errors import DataError
-from catsdogs.training.cross_validation import assign_folds, splits
+from catsdogs.training.class_weights import balanced_weights
+from catsdogs.training.cross_validation import assign_folds, require_two_folds, splits
+from catsdogs.training.heads.optimum import (
+    WeighedPhotos,
+    losses_and_slopes,
+    of_each_class,
+    scores_of,
+    solve,
+)
 
 STRENGTHS = tuple(float(f"{10.0**exponent:.3g}") for exponent in np.arange(-5, 1.01, 0.5))
 """Inverse strengths of the regularisation that are tried: C of 1e-5 to 10, in half decades.
@@ -42,11 +49,6 @@ _CHOICE_TOLERANCE, _FINAL_TOLERANCE = 1e-3, 1e-7
 """Largest component of the gradient of the mean loss at which a solution counts as found: where
 strengths are compared, and for the head itself. 1e-4 to compare with took twice the time on the 370
 photos, and gave a log loss of 0.420 in place of 0.414."""
-
-_MAX_ITERATIONS = 2000
-
-_CURVATURE = 0.05
-"""Of the log loss in a logit, p (1 - p): what it is about where most photos are told apart."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,10 @@ def fit_logistic(
             counts_for = counts_for * balanced_weights(labels, num_classes)[labels]
         standard, mean, spread = _standardised(features)
         axes = _principal_axes(standard)
-        photos = _Photos(standard @ axes, labels, counts_for, num_classes, stop_if_asked)
+        photos = WeighedPhotos(standard @ axes, labels, counts_for, num_classes, stop_if_asked)
         strength, start = _choose_strength(photos, groups)
-        solution = _solve(photos, strength, _FINAL_TOLERANCE, start)
-    if num_classes == 2:
-        solution = solution * np.array([-0.5, 0.5])
+        solution = solve(photos, strength, _FINAL_TOLERANCE, start)
+    solution = of_each_class(solution, num_classes)
     kernel, bias = axes @ solution[:-1] / spread[:, None], solution[-1]
     bias = bias - mean @ kernel
     return LinearHead(kernel.astype(np.float32), bias.astype(np.float32), strength)
@@ -135,58 +136,27 @@ def out_of_fold_logits(
     """
     import scipy.optimize  # noqa: F401 - before its threads are limited, too
 
-    folds = list(splits(assign_folds(labels, groups, NUM_FOLDS)))
-    if len(folds) < 2:
-        raise DataError(
-            "the photos are copies of one, or one group: no fold can be answered for by another"
-        )
+    assigned = assign_folds(labels, groups, NUM_FOLDS)
+    require_two_folds(assigned)
+    folds = list(splits(assigned))
     with threadpool_limits(1, user_api="blas"):
         standard, *_ = _standardised(features)
         inputs = (standard @ _principal_axes(standard)).astype(np.float32)
         del standard
-        photos = _Photos(inputs, labels, np.ones(len(labels)), num_classes, lambda: None)
+        photos = WeighedPhotos(inputs, labels, np.ones(len(labels)), num_classes, lambda: None)
         strength, _ = _choose_strength(photos, groups)
 
         def answer(fold: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
             known, asked = fold
             # from nothing: the mean of all folds' heads has seen the photos that are asked for
-            found = _solve(photos.some(known), strength, _CHOICE_TOLERANCE)
-            scores = _apply(inputs[asked], found)
-            return scores * np.array([-0.5, 0.5]) if num_classes == 2 else scores
+            found = solve(photos.some(known), strength, _CHOICE_TOLERANCE)
+            return of_each_class(scores_of(inputs[asked], found), num_classes)
 
         logits = np.empty((len(labels), num_classes))
         with ThreadPoolExecutor(num_decode_threads(0), thread_name_prefix="folds") as pool:
             for (_, asked), answers in zip(folds, pool.map(answer, folds), strict=True):
                 logits[asked] = answers
     return logits
-
-
-@dataclass(frozen=True)
-class _Photos:
-    """What a head is solved on.
-
-    Attributes:
-        inputs: float `(n, inputs)`, features along their principal axes.
-        labels: int `(n,)`.
-        weights: float64 `(n,)`, what each weighs in the loss.
-        num_classes: two or more.
-        stop_if_asked: called in every step.
-    """
-
-    inputs: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray
-    num_classes: int
-    stop_if_asked: Callable[[], None]
-
-    def some(self, positions: np.ndarray) -> "_Photos":
-        """Those at some positions."""
-        return replace(
-            self,
-            inputs=self.inputs[positions],
-            labels=self.labels[positions],
-            weights=self.weights[positions],
-        )
 
 
 def _standardised(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -213,26 +183,11 @@ def feature_spreads(features: np.ndarray) -> np.ndarray:
     return np.sqrt(drawn) if variances.any() else np.ones_like(variances)
 
 
-def balanced_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """What a photo of each class weighs where all classes weigh the same together.
-
-    Args:
-        labels: int `(n,)`, indices of classes.
-        num_classes: how many there are.
-
-    Returns:
-        float64 `(classes,)`; their mean over the photos is 1; 0 for a class without photos.
-    """
-    counts = np.bincount(labels, minlength=num_classes)
-    present = int((counts > 0).sum())
-    return np.where(counts > 0, len(labels) / (present * np.maximum(counts, 1)), 0.0)
-
-
 def _principal_axes(standard: np.ndarray) -> np.ndarray:
     """Orthonormal axes of the photos, `(features, rank)`: the optimum lies in their span.
 
     Along them the regularised loss is as steep as the photos' spread alone says, so that
-    `_solve` can even it out: on features of VGG16 ten times fewer iterations.
+    `solve` can even it out: on features of VGG16 ten times fewer iterations.
     """
     photos, features = standard.shape
     if features <= photos:
@@ -246,7 +201,7 @@ def _principal_axes(standard: np.ndarray) -> np.ndarray:
 
 
 def _choose_strength(
-    photos: _Photos, groups: Sequence[Hashable] | None
+    photos: WeighedPhotos, groups: Sequence[Hashable] | None
 ) -> tuple[float, np.ndarray | None]:
     """The C with the best cross-validated log loss, the stronger regularisation of equals.
 
@@ -288,91 +243,12 @@ class _Fold:
         solution: the last one.
     """
 
-    def __init__(self, photos: _Photos, known: np.ndarray, asked: np.ndarray) -> None:
+    def __init__(self, photos: WeighedPhotos, known: np.ndarray, asked: np.ndarray) -> None:
         self._known, self._asked = photos.some(known), photos.some(asked)
         self.solution: np.ndarray | None = None
 
     def loss(self, strength: float) -> float:
         """The log loss over the photos asked for, weighed; the next one starts from its head."""
-        self.solution = found = _solve(self._known, strength, _CHOICE_TOLERANCE, self.solution)
-        losses, _ = _losses(_apply(self._asked.inputs, found), self._asked.labels)
+        self.solution = found = solve(self._known, strength, _CHOICE_TOLERANCE, self.solution)
+        losses, _ = losses_and_slopes(scores_of(self._asked.inputs, found), self._asked.labels)
         return float(self._asked.weights @ losses)
-
-
-def _apply(inputs: np.ndarray, solution: np.ndarray) -> np.ndarray:
-    """Scores, float64 `(n, columns)`."""
-    return inputs @ solution[:-1].astype(inputs.dtype) + solution[-1]
-
-
-def _losses(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log losses `(n,)`, and their slopes in the scores, `(n, columns)`.
-
-    Args:
-        scores: of each class; or one column, by how much the second of two is ahead.
-        labels: int `(n,)`.
-    """
-    if scores.shape[1] == 1:
-        ahead = scores[:, 0]
-        second = 1 / (1 + np.exp(-np.clip(ahead, -700, 700)))
-        return np.logaddexp(0, ahead) - labels * ahead, (second - labels)[:, None]
-    rows, sums = np.arange(len(labels)), _log_sum_exp(scores)
-    slopes = np.exp(scores - sums[:, None])  # probabilities
-    slopes[rows, labels] -= 1
-    return sums - scores[rows, labels], slopes
-
-
-def log_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The log loss of each photo, in nats, `(n,)`, from logits `(n, classes)`."""
-    return _log_sum_exp(logits) - logits[np.arange(len(labels)), labels]
-
-
-def log_probabilities(logits: np.ndarray) -> np.ndarray:
-    """Logarithms of the softmax of logits `(n, classes)`."""
-    return logits - _log_sum_exp(logits)[:, None]
-
-
-def _log_sum_exp(logits: np.ndarray) -> np.ndarray:
-    highest = logits.max(axis=1)
-    return highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
-
-
-def _solve(
-    photos: _Photos, strength: float, tolerance: float, start: np.ndarray | None = None
-) -> np.ndarray:
-    """Minimise the weighted mean log loss plus half the squared kernel over C times the weights.
-
-    To the precision of the inputs. The same optimum as scikit-learn's
-    `LogisticRegression(C=strength)`. Of two classes, whose columns are each other's opposite, the
-    difference is solved for. The bias is not regularised.
-
-    Returns:
-        float64 `(inputs + 1, columns)`, the bias in the last row: a column a class, or one for
-        the lead of the second of two.
-    """
-    from scipy.optimize import minimize
-
-    inputs, labels = photos.inputs, photos.labels
-    columns = photos.num_classes if photos.num_classes > 2 else 1
-    shares = photos.weights / photos.weights.sum()
-    penalty = 1 / (strength * photos.weights.sum())
-    if columns == 1:  # twice the square of half the difference
-        penalty /= 2
-    shape = (inputs.shape[1] + 1, columns)
-    variances = np.append(np.square(inputs).mean(axis=0), 1.0)
-    scale = np.sqrt(_CURVATURE * variances + penalty)[:, None]  # (inputs + 1, 1)
-
-    def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        photos.stop_if_asked()
-        solution = flat.reshape(shape) / scale
-        losses, slopes = _losses(_apply(inputs, solution), labels)
-        loss = shares @ losses + penalty / 2 * np.square(solution[:-1]).sum()
-        slopes *= shares[:, None]
-        gradient = np.empty(shape)
-        gradient[:-1] = inputs.T @ slopes.astype(inputs.dtype) + penalty * solution[:-1]
-        gradient[-1] = slopes.sum(axis=0)
-        return float(loss), (gradient / scale).ravel()
-
-    begin = np.zeros(shape) if start is None else start * scale
-    options = {"gtol": tolerance, "ftol": 0.0, "maxiter": _MAX_ITERATIONS, "maxfun": 10**6}
-    found = minimize(loss_and_gradient, begin.ravel(), jac=True, method="L-BFGS-B", options=options)
-    return found.x.reshape(shape) / scale

@@ -8,14 +8,19 @@ import numpy as np
 
 from catsdogs.console import Console, format_duration
 from catsdogs.data.dataset import TRAIN, VALIDATION
-from catsdogs.errors import DataError
-from catsdogs.evaluation.calibration import softmax
-from catsdogs.training.cross_validation import assign_folds, cross_validate
-from catsdogs.training.heads.logistic import LinearHead, fit_logistic, log_losses
-from catsdogs.training.history import Epoch, History, TrainingPlan
+from catsdogs.evaluation.log_loss import log_losses, softmax
+from catsdogs.training.cross_validation import (
+    OutOfFold,
+    assign_folds,
+    cross_validate,
+    require_two_folds,
+)
+from catsdogs.training.heads.logistic import LinearHead, fit_logistic
+from catsdogs.training.history import Epoch, History
 from catsdogs.training.model_state import ModelState, Values
 from catsdogs.training.photo_answers import TrainedOnFeatures
 from catsdogs.training.photo_features import PhotoFeatures, Photos, TrainingSetup
+from catsdogs.training.plan import TrainingPlan
 from catsdogs.training.supervision import Supervision
 
 _MOST_NAMED = 10
@@ -47,23 +52,18 @@ def solve_head(
     """
     supervision = supervision or Supervision()
     progress = supervision.progress
-    if progress.state is not None:  # it had been solved before the break
-        source.prepare(1)
-        if plan.folds:
-            known, balanced = source.photos(TRAIN), bool(plan.class_weights)
-            source.out_of_fold = answer_in_folds(
-                known, plan.folds, balanced, supervision.stop_if_asked
-            )
-        return progress.history(plan)
     begun = time.perf_counter()
     source.prepare(1)
-    known, asked = source.photos(TRAIN), source.photos(VALIDATION)
+    known = source.photos(TRAIN)
+    if progress.state is not None:  # it had been solved before the break
+        source.out_of_fold = _out_of_fold(known, plan, supervision.stop_if_asked)
+        return progress.history(plan)
+    asked = source.photos(VALIDATION)
     epochs: list[Epoch] = []
     if plan.start_counts:
         as_it_was = LinearHead(start[0], start[1], strength=0.0)
         epochs.append(_epoch(0, as_it_was, None, asked, plan, time.perf_counter() - begun))
         console.note(f"epoch 0/1  as it was  {_validation(epochs[0])}")
-    balanced, num_classes = bool(plan.class_weights), len(known.class_names)
     with console.task("solving", what="steps") as task:
 
         def on_step() -> None:
@@ -73,18 +73,17 @@ def solve_head(
         head = fit_logistic(
             known.features,
             known.labels,
-            num_classes,
+            len(known.class_names),
             known.units,
-            balanced,
+            bool(plan.class_weights),
             on_step,
             known.weights,
         )
-        if plan.folds:
-            source.out_of_fold = answer_in_folds(known, plan.folds, balanced, on_step)
+        source.out_of_fold = _out_of_fold(known, plan, on_step)
     epoch = _epoch(1, head, known, asked, plan, time.perf_counter() - begun)
-    if plan.folds and source.out_of_fold:
+    if source.out_of_fold:
         epoch = replace(
-            _cross_validated(epoch, known, *source.out_of_fold, plan, console),
+            _cross_validated(epoch, known, source.out_of_fold, plan, console),
             seconds=time.perf_counter() - begun,
         )
     console.note(
@@ -111,17 +110,25 @@ def solved_classifier(source: PhotoFeatures, setup: TrainingSetup) -> TrainedOnF
     return TrainedOnFeatures(source.features, setup, compute, source.out_of_fold)
 
 
+def _out_of_fold(
+    photos: Photos, plan: TrainingPlan, stop_if_asked: Callable[[], None]
+) -> OutOfFold | None:
+    """What `answer_in_folds` gives; None where the plan has no folds."""
+    if not plan.folds:
+        return None
+    return answer_in_folds(photos, plan.folds, bool(plan.class_weights), stop_if_asked)
+
+
 def _cross_validated(
     epoch: Epoch,
     photos: Photos,
-    logits: np.ndarray,
-    folds: np.ndarray,
+    answers: OutOfFold,
     plan: TrainingPlan,
     console: Console,
 ) -> Epoch:
     """The epoch with the figures of the folds in place of those of photos that were trained on."""
-    labels = photos.labels
-    right = logits.argmax(axis=1) == labels
+    labels, folds = photos.labels, answers.folds
+    right = answers.logits.argmax(axis=1) == labels
     of_folds = [f"{right[folds == fold].mean():.4f}" for fold in np.unique(folds)]
     console.note(f"accuracy of each fold: {', '.join(of_folds)}")
     of_classes = [right[labels == label].mean() for label in range(len(photos.class_names))]
@@ -133,7 +140,7 @@ def _cross_validated(
         lowest.sort()
     named = [f"{photos.class_names[label]} {of_classes[label]:.4f}" for label in lowest]
     console.note(f"accuracy of {which}: {', '.join(named)}")
-    loss, accuracy = _figures(logits, photos, plan)
+    loss, accuracy = _figures(answers.logits, photos, plan)
     return replace(
         epoch,
         validation_loss=loss,
@@ -146,7 +153,7 @@ def answer_in_folds(
     num_folds: int,
     balanced: bool,
     stop_if_asked: Callable[[], None] = lambda: None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> OutOfFold:
     """Answer for every photo by a head that was solved without its fold, groups never split.
 
     Args:
@@ -155,19 +162,13 @@ def answer_in_folds(
         balanced: every class weighs the same in the loss.
         stop_if_asked: called often; ends the work by what it raises.
 
-    Returns:
-        Logits, float64 `(n, classes)`; and the fold of each photo, int `(n,)`.
-
     Raises:
         DataError: all photos are of one group, or copies of one.
     """
     features, labels, units = photos.features, photos.labels, photos.units
     num_classes = len(photos.class_names)
     folds = assign_folds(labels, units, num_folds)
-    if len(np.unique(folds)) < 2:
-        raise DataError(
-            "the photos are copies of one, or one group: no fold can be answered for by another"
-        )
+    require_two_folds(folds)
 
     def fit(known: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         groups, weights = [units[index] for index in known], photos.weights[known]
@@ -176,7 +177,7 @@ def answer_in_folds(
         )
         return head.logits
 
-    return cross_validate(features, labels, folds, num_classes, fit), folds
+    return cross_validate(features, labels, folds, num_classes, fit)
 
 
 def _epoch(

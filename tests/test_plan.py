@@ -1,6 +1,6 @@
 import pytest
 
-from catsdogs.training.history import default_batch_size
+from catsdogs.training.plan import default_batch_size
 
 
 @pytest.mark.parametrize(
