@@ -1,14 +1,15 @@
 """The process around the command line: `catsdogs`, and `python -m catsdogs`.
 
 Ctrl-C and SIGTERM end it at once with one line, whatever is being imported, decoded or
-computed, except while a training runs (see `catsdogs/cli/stop_signal.py`). Nothing has to be
-tidied up for that: all that is written is whole at any time.
+computed, except while a training runs (see `catsdogs/cli/stop_signal.py`). All that is written is
+whole at any time; what is beside it in the making goes.
 """
 
 import os
 
 try:
     import signal
+    import sys
     from contextlib import suppress
     from types import FrameType
 
@@ -53,7 +54,9 @@ def _stop_at_once(number: int, frame: FrameType | None) -> None:
     show_cursor = b"\x1b[?25h" if os.isatty(_STDERR) else b""  # a progress bar hides it
     with suppress(OSError):
         os.write(_STDERR, show_cursor + b"stopped: nothing that was saved before has changed\n")
-    os._exit(128 + number)  # no clean-up: threads may be at work, and would have their say
+    if files := sys.modules.get("catsdogs.files"):
+        files.remove_unfinished()
+    os._exit(128 + number)  # no other clean-up: threads may be at work, and would have their say
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import tempfile
 import time
@@ -22,6 +23,8 @@ PICTURE_MARK = "made by catsdogs"
 """The software that our pictures name in their metadata, so that they are known again."""
 PAGE_MARK = b'<meta name="generator" content="catsdogs'
 """In the head of our pages."""
+
+_unfinished: set[Path] = set()
 
 _MARKED_BYTES = 2**16
 """At a file's start or end, where its metadata are."""
@@ -128,6 +131,23 @@ def scratch_file() -> IO[bytes]:
 
 
 @contextmanager
+def in_the_making(path: Path) -> Iterator[None]:
+    """Let a file or folder go, half made as it is, where a signal ends the process meanwhile."""
+    _unfinished.add(path)
+    try:
+        yield
+    finally:
+        _unfinished.discard(path)
+
+
+def remove_unfinished() -> None:
+    """Delete what is in the making, as a process does that ends at once."""
+    for path in tuple(_unfinished):
+        with suppress(OSError):
+            shutil.rmtree(path) if is_dir(path) else path.unlink()
+
+
+@contextmanager
 def replacing(path: Path, key: str = "output") -> Iterator[Path]:
     """Give a path beside `path` to write to, and rename it into place at the end.
 
@@ -145,7 +165,8 @@ def replacing(path: Path, key: str = "output") -> Iterator[Path]:
     part = _part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
+        with in_the_making(part):
+            yield part
         systems.flush_to_disk(part)
         systems.replace(part, path)
     except OSError as error:

@@ -394,6 +394,27 @@ def test_a_signal_during_imports_is_one_line(folder, number, code):
     assert (process.returncode, stdout, stderr) == (code, "", f"{SAVED}\n")
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_is_in_the_making_goes_with_the_process(tmp_path, number, code):
+    (tmp_path / "old.csv").write_text("whole")
+    script = f"""
+import signal
+from pathlib import Path
+from catsdogs import __main__, files
+signal.signal({number}, __main__._stop_at_once)
+with files.replacing(Path("old.csv")) as part, files.in_the_making(Path("folder")):
+    part.write_text("half")
+    Path("folder", "inner").mkdir(parents=True)
+    signal.raise_signal({number})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, f"{SAVED}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["old.csv"]
+    assert (tmp_path / "old.csv").read_text() == "whole"
+
+
 def test_an_interrupted_prediction_is_one_line_after_the_answers(trained, make_photos):
     folder = "many" * 50  # lines so long that the pipe is full before the last photo's
     make_photos(trained / folder, 800)

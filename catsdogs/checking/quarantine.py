@@ -30,7 +30,7 @@ from catsdogs.checking.quarantine_manifest import (
     write_manifest,
 )
 from catsdogs.errors import DataError
-from catsdogs.files import free_path, is_dir, is_same, lies_in, not_writable
+from catsdogs.files import free_path, in_the_making, is_dir, is_same, lies_in, not_writable
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,8 @@ def _move(source: Path, target: Path) -> None:
             raise
         part = target.with_name(f".{target.name}.part")
         try:
-            shutil.copy2(source, part, follow_symlinks=False)
+            with in_the_making(part):
+                shutil.copy2(source, part, follow_symlinks=False)
             part.rename(target)
         finally:
             part.unlink(missing_ok=True)

@@ -34,6 +34,7 @@ from catsdogs.files import (
     PAGE_MARK,
     check_writable,
     exists,
+    in_the_making,
     is_dir,
     not_writable,
     real_path,
@@ -158,7 +159,8 @@ def _in_place(output: Path, format_name: Format) -> Iterator[Path]:
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     old = output.with_name(f".{output.name}.{os.getpid()}.old")
     try:
-        yield part
+        with in_the_making(part):
+            yield part
         if is_dir(output):
             systems.replace(output, old)
         systems.replace(part, output)

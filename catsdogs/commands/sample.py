@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from catsdogs.errors import DataError
-from catsdogs.files import is_file
+from catsdogs.files import in_the_making, is_file
 
 ARCHIVE_NAME = "cats_and_dogs_pets.zip"
 """See the README beside it for where the photos come from, and for their licence."""
@@ -36,7 +36,9 @@ def sample(folder: Path) -> SampleResult:
         _refuse_strangers(folder, set(sizes))
         missing = [name for name, size in sizes.items() if not _is_whole(folder / name, size)]
         try:
-            archive.extractall(folder, missing)
+            for name in missing:
+                with in_the_making(folder / name):
+                    archive.extract(name, folder)
         except OSError as error:
             raise DataError(
                 f"{folder} cannot be written ({(error.strerror or str(error)).lower()}): "

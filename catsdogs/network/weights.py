@@ -16,7 +16,7 @@ import numpy as np
 
 from catsdogs import systems
 from catsdogs.errors import WeightsError
-from catsdogs.files import exists, expanded
+from catsdogs.files import exists, expanded, in_the_making
 from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
 from catsdogs.untrusted.hdf5 import MOST_FILE_BYTES
 
@@ -107,6 +107,7 @@ class KerasFile:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with (
+                in_the_making(part),
                 urllib.request.urlopen(self.url, timeout=DOWNLOAD_TIMEOUT_SECONDS) as response,
                 part.open("wb") as file,
             ):

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from catsdogs import systems
 from catsdogs.errors import DataError
-from catsdogs.files import exists, not_writable, replacing
+from catsdogs.files import exists, in_the_making, not_writable, replacing
 from catsdogs.text import csv_cell, csv_text, is_unicode
 from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
 
@@ -175,7 +175,11 @@ class SortedPhotos:
                 continue
         part = _part_of(target)
         try:
-            with open_regular(Path(source)) as file, part.open("wb") as copied:
+            with (
+                in_the_making(part),
+                open_regular(Path(source)) as file,
+                part.open("wb") as copied,
+            ):
                 while chunk := file.read(_CHUNK_BYTES):
                     copied.write(chunk)
             systems.replace(part, target)
