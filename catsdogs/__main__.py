@@ -54,8 +54,9 @@ def _stop_at_once(number: int, frame: FrameType | None) -> None:
     show_cursor = b"\x1b[?25h" if os.isatty(_STDERR) else b""  # a progress bar hides it
     with suppress(OSError):
         os.write(_STDERR, show_cursor + b"stopped: nothing that was saved before has changed\n")
-    if files := sys.modules.get("catsdogs.files"):
-        files.remove_unfinished()
+    files = sys.modules.get("catsdogs.files")  # perhaps half imported
+    if remove_unfinished := getattr(files, "remove_unfinished", None):
+        remove_unfinished()
     os._exit(128 + number)  # no other clean-up: threads may be at work, and would have their say
 
 
