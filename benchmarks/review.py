@@ -19,7 +19,8 @@ from catsdogs.commands.backbone_choice import with_quickest_backbone
 from catsdogs.commands.review import pooled_features, review
 from catsdogs.config import Config, DataConfig, ModelConfig
 from catsdogs.console import Console
-from catsdogs.data.dataset import TRAIN, VALIDATION, load_dataset
+from catsdogs.data.dataset import load_dataset
+from catsdogs.data.layout import TRAIN, VALIDATION
 from catsdogs.data.walking import is_photo
 from catsdogs.evaluation.log_loss import log_probabilities
 from catsdogs.evaluation.score import wilson_interval

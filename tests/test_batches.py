@@ -12,7 +12,8 @@ from catsdogs.data.batches import (
     num_decode_threads,
     shuffled,
 )
-from catsdogs.data.dataset import Sample, load_dataset
+from catsdogs.data.dataset import load_dataset
+from catsdogs.data.samples import Sample
 from catsdogs.errors import DataError
 
 SIZE = (16, 24)

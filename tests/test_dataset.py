@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from catsdogs.config import DataConfig
-from catsdogs.data.dataset import Sample, load_dataset
+from catsdogs.data.dataset import load_dataset
+from catsdogs.data.samples import Sample
 from catsdogs.data.walking import list_photos
 from catsdogs.errors import DataError
 

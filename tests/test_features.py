@@ -5,8 +5,8 @@ from PIL import Image
 
 from catsdogs.config import AugmentConfig
 from catsdogs.data.contents import hash_content
-from catsdogs.data.dataset import Sample
 from catsdogs.data.images import read_photo
+from catsdogs.data.samples import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.network.engines.keras_engine import KerasEngine
 from catsdogs.training.feature_store import MemoryStore, StoreError

@@ -6,7 +6,8 @@ import pytest
 
 from catsdogs.config import DataConfig
 from catsdogs.data.batches import targets
-from catsdogs.data.dataset import Sample, load_dataset
+from catsdogs.data.dataset import load_dataset
+from catsdogs.data.samples import Sample
 from catsdogs.training.heads.logistic import fit_logistic
 from catsdogs.training.objective import compile_for
 from tests.test_dataset import fill

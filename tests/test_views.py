@@ -7,9 +7,9 @@ from PIL import Image
 
 from catsdogs.config import AugmentConfig
 from catsdogs.data.contents import hash_content
-from catsdogs.data.dataset import Sample
 from catsdogs.data.framing import fit_to
 from catsdogs.data.images import read_photo
+from catsdogs.data.samples import Sample
 from catsdogs.data.views import ViewReader, ViewTransform, apply_transform, draw_transform
 from catsdogs.errors import DataError
 

@@ -2,7 +2,9 @@
 
 from catsdogs.config import AUTO_BACKBONE, Config, ModelConfig
 from catsdogs.console import Console
-from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
+from catsdogs.data.dataset import Dataset
+from catsdogs.data.layout import TRAIN, VALIDATION
+from catsdogs.data.samples import Sample
 from catsdogs.errors import ConfigError, WeightsError
 from catsdogs.evaluation.backbone_choice import BackboneTrial, choose_trial
 from catsdogs.network.backbones import backbone_names, get_backbone

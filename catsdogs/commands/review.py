@@ -20,8 +20,10 @@ from catsdogs.commands.backbone_choice import with_quickest_backbone
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.data.batches import num_decode_threads
-from catsdogs.data.dataset import TRAIN, Dataset, Sample, load_dataset
+from catsdogs.data.dataset import Dataset, load_dataset
+from catsdogs.data.layout import TRAIN
 from catsdogs.data.manifest import data_root, is_manifest
+from catsdogs.data.samples import Sample
 from catsdogs.errors import DataError
 from catsdogs.evaluation.log_loss import log_probabilities
 from catsdogs.files import PAGE_MARK, check_writable, replacing

@@ -12,7 +12,7 @@ from catsdogs.commands.training_steps import (
 )
 from catsdogs.config import Config
 from catsdogs.console import Console
-from catsdogs.data.dataset import TRAIN
+from catsdogs.data.layout import TRAIN
 from catsdogs.data.photo_sizes import note_on_small_photos
 from catsdogs.model.metadata import WeightsRecord
 from catsdogs.network.backbones import get_backbone

@@ -7,7 +7,8 @@ from typing import Literal
 
 from catsdogs.config import Config
 from catsdogs.console import Console
-from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, load_dataset
+from catsdogs.data.dataset import Dataset, load_dataset
+from catsdogs.data.layout import TRAIN, VALIDATION
 from catsdogs.data.listing import NOTHING, ClassMapping
 from catsdogs.errors import ConfigError
 from catsdogs.evaluation.backbone_choice import BackboneTrial

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from catsdogs.data.dataset import Sample
+from catsdogs.data.samples import Sample
 from catsdogs.errors import DataError
 from catsdogs.systems import num_processors
 

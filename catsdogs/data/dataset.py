@@ -1,4 +1,4 @@
-"""Listed photos to samples: class names, splits, subsampling, fingerprints."""
+"""The photos of a training: from a folder or a manifest to samples in splits."""
 
 import hashlib
 from collections import Counter
@@ -7,15 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from catsdogs.config import DataConfig
-from catsdogs.data.content_split import held_back
-from catsdogs.data.groups import held_back_groups, refuse_crossing, tie_together
+from catsdogs.data.doubts import conflicts, leaks, split_moments
+from catsdogs.data.groups import refuse_crossing, tie_together
 from catsdogs.data.layout import TRAIN, VALIDATION
 from catsdogs.data.listing import NOTHING, ClassMapping, ListedPhoto, Listing, list_photos
 from catsdogs.data.manifest import is_manifest
-from catsdogs.data.moments import MOMENT, SECONDS, Moment, same_moments
+from catsdogs.data.moments import MOMENT, Moment, same_moments
 from catsdogs.data.samples import Advance, Sample, SampleReading
+from catsdogs.data.splitting import split_photos
+from catsdogs.data.subsample import Subsample
 from catsdogs.errors import DataError
-from catsdogs.text import counted, some_of
+from catsdogs.text import some_of
 
 
 @dataclass
@@ -110,31 +112,25 @@ def load_dataset(
     names = _class_names(listing, class_names, notes)
     splits = {split: _samples(photos, names) for split, photos in listing.splits.items()}
     reading = SampleReading(on_hashed, config.group == MOMENT)
-
-    def subsampled(splits: dict[str, list[Sample]]) -> dict[str, list[Sample]]:
-        return {
-            split: _subsample(samples, config, seed, listing.root, names, split, notes)
-            for split, samples in splits.items()
-        }
-
+    subsample = Subsample(config.subsample, seed, listing.root, names, notes)
     if VALIDATION in splits:
-        splits = {split: reading.hashed(found) for split, found in subsampled(splits).items()}
+        splits = {split: reading.hashed(subsample.of(split, s)) for split, s in splits.items()}
         splits = _by_moment(splits, config, reading.moments)
     else:
         hashed = {TRAIN: reading.hashed(splits[TRAIN])}
         splits = _by_moment(hashed, config, reading.moments)
         if not as_one:
-            splits = _split_by_content(splits[TRAIN], config.validation_fraction, names, notes)
-        splits = subsampled(splits)
+            splits = split_photos(splits[TRAIN], config.validation_fraction, names, notes)
+        splits = {split: subsample.of(split, samples) for split, samples in splits.items()}
     if as_one:
         everything = [sample for samples in splits.values() for sample in samples]
         splits = {TRAIN: everything, VALIDATION: list(everything)}
     dataset = Dataset(names, _weighted(_tied(splits)), notes, unreadable=reading.unreadable)
     _check_splits(dataset, root)
-    _warn_of_conflicts(dataset)
+    dataset.warnings += conflicts(dataset.splits)
     if not as_one:
-        _warn_of_leakage(dataset)
-        _warn_of_moments(dataset, reading.moments)
+        dataset.warnings += leaks(dataset.splits)
+        dataset.warnings += split_moments(dataset.splits, reading.moments)
     return dataset
 
 
@@ -233,152 +229,9 @@ def _stranger(name: str, split: str, place: Path, owner: str, names: Sequence[st
     return DataError(f"{found} is no class of {owner}, which has {some_of(names)}: {way_out}")
 
 
-def _rank(*parts: object) -> int:
-    """A number below 2**64 that looks random and depends on the arguments alone."""
-    name = "\0".join(map(str, parts)).encode("utf-8", "surrogateescape")
-    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big")
-
-
-def _subsample(
-    samples: list[Sample],
-    config: DataConfig,
-    seed: int,
-    root: Path,
-    names: Sequence[str],
-    split: str,
-    notes: list[str],
-) -> list[Sample]:
-    """A seeded N-th of every class, at least one photo of each; groups as whole as they can be."""
-    if config.subsample == 1:
-        return samples
-    kept = []
-    for label, name in enumerate(names):
-        of_class = [sample for sample in samples if sample.label == label]
-        per_class = len(of_class) // config.subsample
-        if of_class and not per_class:
-            notes.append(
-                f"subsample {config.subsample} of {len(of_class)} {split} photos of {name} "
-                "would be none: one is kept"
-            )
-            per_class = 1
-        of_class.sort(key=lambda sample: _place_in_line(sample, seed, root))
-        kept += sorted(of_class[:per_class], key=lambda s: s.path)
-    return kept
-
-
-def _place_in_line(sample: Sample, seed: int, root: Path) -> tuple[int, int]:
-    """What decides which photos a subsample takes first."""
-    path = sample.path
-    name = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
-    rank = _rank(seed, name)
-    return (_rank(seed, sample.group.hex()) if sample.group else rank), rank
-
-
-def _split_by_content(
-    samples: list[Sample], fraction: float, names: Sequence[str], notes: list[str]
-) -> dict[str, list[Sample]]:
-    """Split each class by the contents of its photos, or by their groups.
-
-    What lies under two classes is trained on: held back by one of them alone, it would be both.
-    """
-    if any(sample.group for sample in samples):
-        return _split_by_group(samples, fraction, names, notes)
-    pairs = {(sample.content_hash, sample.label) for sample in samples}
-    classes = Counter(content for content, _ in pairs)
-    splits: dict[str, list[Sample]] = {TRAIN: [], VALIDATION: []}
-    for label, name in enumerate(names):
-        of_class = [sample for sample in samples if sample.label == label]
-        contents = {s.content_hash for s in of_class if classes[s.content_hash] == 1}
-        chosen_contents = held_back(contents, fraction)
-        if len(contents) > 1 and fraction * len(contents) < 0.5:
-            notes.append(f"{name} has few photos: one is kept for validation")
-        if len(contents) > 1 and (1 - fraction) * len(contents) < 0.5:
-            notes.append(f"{name} has few photos: one is kept for training")
-        chosen = [s for s in of_class if s.content_hash in chosen_contents]
-        splits[VALIDATION] += sorted(chosen, key=lambda s: s.path)
-        others = [s for s in of_class if s.content_hash not in chosen_contents]
-        splits[TRAIN] += sorted(others, key=lambda s: s.path)
-    notes.append(
-        f"split by content: {len(splits[TRAIN]):,} photos to train on, "
-        f"{len(splits[VALIDATION]):,} for validation"
-    )
-    return splits
-
-
-def _split_by_group(
-    samples: list[Sample], fraction: float, names: Sequence[str], notes: list[str]
-) -> dict[str, list[Sample]]:
-    units = tie_together([s.group for s in samples], [s.content_hash for s in samples])
-    chosen, without = held_back_groups(units, [s.label for s in samples], fraction)
-    splits: dict[str, list[Sample]] = {TRAIN: [], VALIDATION: []}
-    for sample, unit in sorted(
-        zip(samples, units, strict=True), key=lambda pair: (pair[0].label, pair[0].path)
-    ):
-        splits[VALIDATION if unit in chosen else TRAIN].append(sample)
-    for label in sorted(without):
-        notes.append(f"{names[label]} has no group to spare: none of its photos validates")
-    num_groups = len(set(units))
-    notes.append(
-        f"split by group: {len(splits[TRAIN]):,} photos to train on, "
-        f"{len(splits[VALIDATION]):,} for validation, of {num_groups - len(chosen):,} and "
-        f"{counted(len(chosen), 'group')}"
-    )
-    return splits
-
-
 def _check_splits(dataset: Dataset, root: Path) -> None:
     for label, name in enumerate(dataset.class_names):
         if not any(sample.label == label for sample in dataset.splits[TRAIN]):
             raise DataError(f"{root} leaves no photo of {name} to train on: add photos of {name}")
     if not dataset.splits[VALIDATION]:
         raise DataError(f"{root} leaves no photo for validation: add photos")
-
-
-def _warn_of_conflicts(dataset: Dataset) -> None:
-    """The same picture under two classes: one of the two is wrong."""
-    first: dict[bytes, Sample] = {}
-    conflicts = [
-        (known, sample)
-        for samples in dataset.splits.values()
-        for sample in samples
-        if (known := first.setdefault(sample.content_hash, sample)).label != sample.label
-    ]
-    if conflicts:
-        known, sample = conflicts[0]
-        dataset.warnings.append(
-            f"{counted(len(conflicts), 'photo')} under one class and under another as well, e.g. "
-            f"{known.path} = {sample.path} (`catsdogs check` names all)"
-        )
-
-
-def _warn_of_leakage(dataset: Dataset) -> None:
-    trained = {sample.content_hash: sample.path for sample in dataset.splits[TRAIN]}
-    leaks = [s for s in dataset.splits[VALIDATION] if s.content_hash in trained]
-    if leaks:
-        first = leaks[0]
-        count = f"{counted(len(leaks), 'validation photo')} {'is' if len(leaks) == 1 else 'are'}"
-        dataset.warnings.append(
-            f"{count} also trained on and will flatter the accuracy, "
-            f"e.g. {first.path} = {trained[first.content_hash]} "
-            "(`catsdogs check` names all, and near copies)"
-        )
-
-
-def _warn_of_moments(dataset: Dataset, moments: Mapping[Path, Moment]) -> None:
-    """Photos that were taken at once and are not split alike."""
-    split_of = {
-        sample.path: split for split, samples in dataset.splits.items() for sample in samples
-    }
-    known = {path: moment for path, moment in moments.items() if path in split_of}
-    crossing = [
-        paths for paths in same_moments(known) if len({split_of[path] for path in paths}) > 1
-    ]
-    validated = [path for paths in crossing for path in paths if split_of[path] == VALIDATION]
-    if validated:
-        trained = next(path for path in crossing[0] if split_of[path] == TRAIN)
-        verb = "was" if len(validated) == 1 else "were"
-        dataset.warnings.append(
-            f"{counted(len(validated), 'validation photo')} {verb} taken within {SECONDS} s of "
-            f"photos that are trained on, by the same camera, and may flatter the accuracy, e.g. "
-            f"{validated[0]} and {trained}: data.group keeps together what belongs together"
-        )

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from catsdogs.console import Console
-from catsdogs.data.dataset import TRAIN, Dataset, Sample
+from catsdogs.data.dataset import Dataset
+from catsdogs.data.layout import TRAIN
 from catsdogs.data.photo_kinds import NOT_READ_HERE
+from catsdogs.data.samples import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
 from catsdogs.text import counted, some_of

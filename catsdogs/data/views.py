@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from catsdogs.config import AugmentConfig, Config, Fit
-from catsdogs.data.dataset import Sample
 from catsdogs.data.framing import MEAN_COLOUR, fit_to, frame
 from catsdogs.data.images import is_flat, open_unchanged
+from catsdogs.data.samples import Sample
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from catsdogs.data.batches import decode_ahead, num_decode_threads, shuffled
-from catsdogs.data.dataset import TRAIN, VALIDATION, Sample
+from catsdogs.data.layout import TRAIN, VALIDATION
+from catsdogs.data.samples import Sample
 from catsdogs.data.skipping import warn_of_flat_photos
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError

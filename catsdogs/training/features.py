@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from catsdogs.data.batches import decode_ahead, targets
-from catsdogs.data.dataset import Sample
+from catsdogs.data.samples import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError, DivergedError
 from catsdogs.network.engines.engine import Engine, answer_batches

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from catsdogs.data.dataset import TRAIN, VALIDATION
+from catsdogs.data.layout import TRAIN, VALIDATION
 from catsdogs.evaluation.calibration import LEAST_PHOTOS, fit_temperature
 from catsdogs.evaluation.log_loss import log_losses, softmax
 from catsdogs.model.known_photos import KnownPhotos

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from catsdogs.data.batches import decode_ahead, num_decode_threads
-from catsdogs.data.dataset import Sample
+from catsdogs.data.samples import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.network.engines.engine import Engine, answer_batches
 from catsdogs.training.cross_validation import OutOfFold

@@ -9,7 +9,9 @@ import numpy as np
 from catsdogs.config import Config
 from catsdogs.console import Console, format_duration
 from catsdogs.data.batches import num_decode_threads
-from catsdogs.data.dataset import TRAIN, VALIDATION, Dataset, Sample
+from catsdogs.data.dataset import Dataset
+from catsdogs.data.layout import TRAIN, VALIDATION
+from catsdogs.data.samples import Sample
 from catsdogs.data.skipping import drop_unreadable, warn_of_flat_photos
 from catsdogs.text import counted
 from catsdogs.training.cross_validation import OutOfFold

@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 
 from catsdogs.config import Config
-from catsdogs.data.dataset import TRAIN, Dataset
+from catsdogs.data.dataset import Dataset
+from catsdogs.data.layout import TRAIN
 from catsdogs.run import Command
 from catsdogs.training.class_weights import balanced_weights
 

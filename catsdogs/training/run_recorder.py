@@ -5,7 +5,8 @@ from dataclasses import asdict, replace
 
 from catsdogs.config import Config
 from catsdogs.console import Console
-from catsdogs.data.dataset import VALIDATION, Dataset
+from catsdogs.data.dataset import Dataset
+from catsdogs.data.layout import VALIDATION
 from catsdogs.errors import DataError
 from catsdogs.model.metadata import package_versions
 from catsdogs.network.device import device_name

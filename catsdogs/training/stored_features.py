@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from catsdogs.data.dataset import TRAIN
+from catsdogs.data.layout import TRAIN
 from catsdogs.data.skipping import refuse_too_many
 from catsdogs.data.views import ViewReader
 from catsdogs.network.backbones import finetune_boundary, get_backbone

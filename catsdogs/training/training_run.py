@@ -10,7 +10,8 @@ from typing import Protocol
 
 from catsdogs.config import Config
 from catsdogs.console import Console
-from catsdogs.data.dataset import VALIDATION, Dataset
+from catsdogs.data.dataset import Dataset
+from catsdogs.data.layout import VALIDATION
 from catsdogs.data.skipping import describe_skipped, drop_unreadable
 from catsdogs.errors import CatsdogsError, DataError, DivergedError
 from catsdogs.evaluation.score import Score, no_better_than_one_answer

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from catsdogs.data.batches import WHOLE_BATCH, BatchPart, targets
-from catsdogs.data.dataset import Sample
+from catsdogs.data.samples import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError
 

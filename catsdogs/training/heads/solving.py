@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from catsdogs.console import Console, format_duration
-from catsdogs.data.dataset import TRAIN, VALIDATION
+from catsdogs.data.layout import TRAIN, VALIDATION
 from catsdogs.evaluation.log_loss import log_losses, softmax
 from catsdogs.training.cross_validation import (
     OutOfFold,
