@@ -15,6 +15,9 @@ from pydantic.fields import FieldInfo
 from catsdogs.files import expanded
 from catsdogs.text import is_unicode, shown_value
 
+Command = Literal["train", "finetune"]
+"""Those that train: each leaves a run, and has a section of the configuration."""
+
 Freedom = Literal["resume", "processes"]
 
 _FREE_ON_RESUME: JsonDict = {"free": ["resume"]}

@@ -21,6 +21,7 @@ FLOORS = [
     "config_file",
     "console",
     "evaluation",  # a run's record holds a score
+    "run_metrics",
     "run",
     "data",
     "checking",

@@ -23,7 +23,8 @@ from catsdogs.reporting.report import (
     render_report,
 )
 from catsdogs.reporting.thumbnails import thumbnail
-from catsdogs.run import RunDir, RunMetrics
+from catsdogs.run import RunDir
+from catsdogs.run_metrics import RunMetrics
 
 pytestmark = pytest.mark.slow
 

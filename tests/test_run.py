@@ -11,7 +11,8 @@ from catsdogs.config import Config
 from catsdogs.config_file import load_config
 from catsdogs.errors import DataError
 from catsdogs.evaluation.score import Score
-from catsdogs.run import RunDir, RunMetrics, create_run_dir, list_run_dirs
+from catsdogs.run import RunDir, create_run_dir, list_run_dirs
+from catsdogs.run_metrics import RunMetrics
 
 
 def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path):

@@ -6,7 +6,8 @@ from catsdogs.commands.runs import runs
 from catsdogs.config_file import load_config
 from catsdogs.errors import DataError
 from catsdogs.reporting.run_table import format_json, format_table
-from catsdogs.run import RunDir, RunMetrics
+from catsdogs.run import RunDir
+from catsdogs.run_metrics import RunMetrics
 
 EPOCH = {
     "number": 3,

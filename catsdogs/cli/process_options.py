@@ -20,8 +20,7 @@ from catsdogs.files import scratch_file
 from catsdogs.text import printable
 
 if TYPE_CHECKING:
-    from catsdogs.config import Config
-    from catsdogs.run import Command
+    from catsdogs.config import Command, Config
     from catsdogs.training.processes import ProcessGroup
 
 

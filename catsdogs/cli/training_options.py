@@ -11,8 +11,8 @@ from catsdogs.cli.process_options import process_options
 from catsdogs.errors import ConfigError
 
 if TYPE_CHECKING:
-    from catsdogs.config import Config, ModelConfig
-    from catsdogs.run import Command, RunDir
+    from catsdogs.config import Command, Config, ModelConfig
+    from catsdogs.run import RunDir
 
 
 def training_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -38,7 +38,7 @@ from catsdogs.reporting.evaluation_output import remark_on_accuracy
 from catsdogs.reporting.page_template import format_time
 from catsdogs.reporting.report import Picture, Report, ReportedRun, render_report
 from catsdogs.reporting.thumbnails import heat_thumbnail, thumbnail
-from catsdogs.run import RunMetrics
+from catsdogs.run_metrics import RunMetrics
 
 _MOST_MISTAKES = 12
 _MISTAKE_PIXELS = 280

@@ -7,7 +7,8 @@ from catsdogs.console import Console
 from catsdogs.errors import DataError, ModelFileError
 from catsdogs.files import exists, is_dir, real_path
 from catsdogs.model.metadata import Metadata, read_metadata
-from catsdogs.run import RunDir, RunMetrics, list_run_dirs
+from catsdogs.run import RunDir, list_run_dirs
+from catsdogs.run_metrics import RunMetrics
 
 FinishedRun = tuple[RunDir, RunMetrics]
 

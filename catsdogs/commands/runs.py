@@ -7,7 +7,8 @@ from pathlib import Path
 from catsdogs.config_file import load_config
 from catsdogs.errors import CatsdogsError, DataError
 from catsdogs.files import is_dir
-from catsdogs.run import RunDir, RunMetrics, list_run_dirs
+from catsdogs.run import RunDir, list_run_dirs
+from catsdogs.run_metrics import RunMetrics
 from catsdogs.untrusted.boundary import foreign_bytes
 
 

@@ -15,7 +15,7 @@ from catsdogs.reporting.confusion import confusion_map, most_confused_classes
 from catsdogs.reporting.curves import RunEpochs
 from catsdogs.reporting.evaluation_output import refusal_sentence
 from catsdogs.reporting.page_template import page_environment
-from catsdogs.run import RunMetrics
+from catsdogs.run_metrics import RunMetrics
 from catsdogs.text import shortened
 
 MOST_MATRIX_CLASSES = 15

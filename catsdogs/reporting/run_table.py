@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from catsdogs.console import format_duration
-from catsdogs.run import RunMetrics
+from catsdogs.run_metrics import RunMetrics
 from catsdogs.text import printable
 
 

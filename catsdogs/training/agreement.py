@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from catsdogs.config import Config, flatten, free_keys
+from catsdogs.config import Command, Config, flatten, free_keys
 from catsdogs.errors import ConfigError
-from catsdogs.run import Command
 from catsdogs.training.checkpoint import RunFacts
 from catsdogs.training.processes import ProcessGroup
 

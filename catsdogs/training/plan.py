@@ -6,10 +6,9 @@ from typing import Self
 
 import numpy as np
 
-from catsdogs.config import Config
+from catsdogs.config import Command, Config
 from catsdogs.data.dataset import Dataset
 from catsdogs.data.layout import TRAIN
-from catsdogs.run import Command
 from catsdogs.training.class_weights import balanced_weights
 
 _FINAL_SHARE = 0.05

@@ -5,11 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catsdogs.config import Config, RunConfig, flatten, free_keys
+from catsdogs.config import Command, Config, RunConfig, flatten, free_keys
 from catsdogs.config_file import load_config
 from catsdogs.errors import ConfigError, DataError
 from catsdogs.files import exists
-from catsdogs.run import Command, RunDir, list_run_dirs
+from catsdogs.run import RunDir, list_run_dirs
 from catsdogs.systems import shell_word
 
 if TYPE_CHECKING:  # the run is looked for before Keras is imported, which takes seconds

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from catsdogs.config import Config
+from catsdogs.config import Command, Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import Dataset
 from catsdogs.data.layout import VALIDATION
 from catsdogs.errors import DataError
 from catsdogs.model.metadata import package_versions
 from catsdogs.network.device import device_name
-from catsdogs.run import Command, RunDir, RunMetrics, utc_now
+from catsdogs.run import RunDir, utc_now
+from catsdogs.run_metrics import RunMetrics
 from catsdogs.training.checkpoint import Checkpoint, RunFacts, write_checkpoint
 from catsdogs.training.history import History, Progress
 from catsdogs.training.run_listener import RunListener

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from catsdogs.config import Config
+from catsdogs.config import Command, Config
 from catsdogs.console import Console
 from catsdogs.data.dataset import Dataset
 from catsdogs.data.layout import VALIDATION
@@ -18,7 +18,7 @@ from catsdogs.evaluation.score import Score, no_better_than_one_answer
 from catsdogs.files import remove_abandoned_parts
 from catsdogs.network.backend import backend_name
 from catsdogs.network.precision import Precision, choose_precision
-from catsdogs.run import Command, RunDir, create_run_dir, utc_now
+from catsdogs.run import RunDir, create_run_dir, utc_now
 from catsdogs.training.agreement import check_found, check_settings
 from catsdogs.training.checkpoint import RunFacts, read_checkpoint
 from catsdogs.training.history import History, Progress
