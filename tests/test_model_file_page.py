@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from catsdogs.data.framing import fit_to
 from catsdogs.model.metadata import Metadata
 
 PAGE = (Path(__file__).parent.parent / "docs" / "model-file.md").read_text(encoding="utf-8")
@@ -19,6 +20,17 @@ def test_every_key_of_the_attribute_is_described():
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(
         Metadata.model_fields
     )
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("size", [(32, 32), (31, 47)])
+def test_pixels_that_are_shown_are_those_of_the_program(fit, size):
+    shown = {}
+    exec(re.search(r"```python\n([^`]*def pixels.*?)```", PAGE, re.DOTALL)[1], shown)
+    generator = np.random.default_rng(0)
+    for shape in [(32, 32), (31, 47), (62, 95), (388, 217), (217, 301), (1, 90), (90, 1), (64, 63)]:
+        photo = Image.fromarray(generator.integers(0, 256, (*shape, 3)).astype(np.uint8))
+        assert np.array_equal(shown["pixels"](photo, *size, fit), fit_to(photo, size, fit))
 
 
 def test_the_reader_that_is_shown_answers_as_predict(unsure_model, tmp_path, call):
