@@ -275,6 +275,12 @@ def test_page_and_documentation_load_nothing(client):
         assert "https://" not in text.partition("<script>")[0]
 
 
+def test_documentation_names_the_address_that_it_is_read_at(client):
+    page = client.get("/docs", headers={"Host": "localhost:8123"}).text
+    assert page.count("http://localhost:8123/predict") == 2
+    assert ":8000" not in page
+
+
 def test_explanation_is_a_picture(client):
     response = client.post("/explain", content=png(0))
     assert response.headers["content-type"] == "image/png"

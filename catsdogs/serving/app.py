@@ -67,8 +67,8 @@ def create_app(
     app.get("/health")(interface.health)
 
     @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
-    async def docs() -> str:
-        return interface_page(app.openapi())
+    async def docs(request: Request) -> str:
+        return interface_page(app.openapi(), str(request.base_url))
 
     if explain is not None:
 

@@ -4,8 +4,14 @@ import html
 from typing import Any
 
 
-def interface_page(openapi: dict[str, Any]) -> str:
-    """A page about the interface that loads nothing."""
+def interface_page(openapi: dict[str, Any], address: str) -> str:
+    """A page about the interface that loads nothing.
+
+    Args:
+        openapi: the interface.
+        address: under which it is reached, for the examples.
+    """
+    predict = html.escape(f"{address.rstrip('/')}/predict")
     rows = "".join(
         f"<section><h2><code>{method.upper()} {html.escape(path)}</code></h2>"
         f"<p>{html.escape(operation.get('description', ''))}</p><ul>"
@@ -22,7 +28,7 @@ def interface_page(openapi: dict[str, Any]) -> str:
         "</title><meta name='viewport' content='width=device-width'><style>body{font:1rem/1.5 "
         "system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;color-scheme:"
         "light dark}pre{overflow:auto}</style><h1>HTTP interface</h1><pre>curl --data-binary "
-        "@image.jpg http://127.0.0.1:8000/predict\ncurl -F photos=@a.jpg -F photos=@b.jpg "
-        "http://127.0.0.1:8000/predict</pre><p>As <a href='openapi.json'>OpenAPI</a>.</p>"
+        f"@image.jpg {predict}\ncurl -F photos=@a.jpg -F photos=@b.jpg {predict}</pre>"
+        "<p>As <a href='openapi.json'>OpenAPI</a>.</p>"
         f"{rows}</html>"
     )
