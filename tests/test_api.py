@@ -67,6 +67,7 @@ def test_importing_catsdogs_imports_nothing_else():
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = catsdogs.nothing
     assert set(catsdogs.__all__) <= set(dir(catsdogs))
+    assert len(set(dir(catsdogs))) == len(dir(catsdogs))
 
 
 @pytest.mark.slow

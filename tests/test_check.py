@@ -285,6 +285,16 @@ def test_findings_end_with_what_can_be_done_about_them(data):
     assert call("--format", "json", code=1).stderr == ""
 
 
+def test_commands_that_are_named_can_be_typed_whatever_a_folder_is_called(data):
+    spoil(data)
+    data.rename("my photos")
+    result = call("my photos", code=1)
+    assert result.stderr.endswith("`catsdogs review 'my photos'` shows labels that may be wrong\n")
+    result = call("my photos", "--quarantine", "not these", code=1)
+    assert "; `catsdogs check --restore 'not these'` brings them back" in result.stderr
+    assert call("--restore", "not these", code=0).stdout
+
+
 def test_quarantine_moves_what_is_bad_and_restore_brings_it_back(data):
     spoil(data)
     before = contents(data)

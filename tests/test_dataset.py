@@ -103,9 +103,7 @@ def test_class_folders_alone_are_split_by_content(root):
     )
     assert train == sorted(train)
     assert validation == sorted(validation)
-    assert dataset.notes == [
-        f"split by content: {len(train)} photos to train on, {len(validation)} for validation"
-    ]
+    assert dataset.notes == ["split by content: 0.2 of each class is held back for validation"]
 
 
 def test_what_lies_under_two_classes_is_trained_on_and_named(root):
@@ -310,7 +308,7 @@ def test_small_class_keeps_a_photo_for_validation(root):
     assert dataset.notes == [
         "cats has few photos: one is kept for validation",
         "dogs has few photos: one is kept for validation",
-        "split by content: 8 photos to train on, 2 for validation",
+        "split by content: 1e-09 of each class is held back for validation",
     ]
 
 
@@ -332,7 +330,7 @@ def test_small_class_keeps_a_photo_for_training(root):
     assert dataset.notes == [
         "cats has few photos: one is kept for training",
         "dogs has few photos: one is kept for training",
-        "split by content: 2 photos to train on, 8 for validation",
+        "split by content: 1 of each class is held back for validation",
     ]
 
 

@@ -102,6 +102,17 @@ def test_out_of_fold_answers_are_close_to_those_of_heads_solved_one_by_one():
     assert np.corrcoef(answers[80:, 0], one_by_one[:, 0])[0, 1] > 0.95
 
 
+def test_out_of_fold_answers_among_many_classes_are_as_sure_as_those_of_a_solved_head():
+    generator = np.random.default_rng(4)
+    labels = np.arange(400) % 40
+    features = generator.normal(0, 1, (40, 200))[labels] + generator.normal(0, 1.2, (400, 200))
+    answers = log_probabilities(out_of_fold_logits(features, labels, 40))
+    head = fit_logistic(features[80:], labels[80:], 40)
+    solved = log_probabilities(head.logits(features[:80]))
+    own = answers[np.arange(400), labels].mean(), solved[np.arange(80), labels[:80]].mean()
+    assert own[0] == pytest.approx(own[1], abs=0.1)
+
+
 def test_neighbours_are_those_of_all_cosines():
     units = unit_features(np.random.default_rng(0).normal(1, 1, (50, 8)).astype(np.float16))
     positions, cosines = nearest_neighbours(units, 3)

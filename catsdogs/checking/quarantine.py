@@ -31,6 +31,7 @@ from catsdogs.checking.quarantine_manifest import (
 )
 from catsdogs.errors import DataError
 from catsdogs.files import free_path, in_the_making, is_dir, is_same, lies_in, not_writable
+from catsdogs.systems import shell_word
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,7 @@ def _home_of(rows: Sequence[ManifestRow], folder: Path, root: Path | None) -> Pa
     raise DataError(
         f"{folder / MANIFEST_NAME} is of the data folder {home}, which is not the one that was "
         f"named and does not know of it: nothing is moved; if it is right, give "
-        f"`catsdogs check {home} --restore {folder}`"
+        f"`catsdogs check {shell_word(str(home))} --restore {shell_word(str(folder))}`"
     )
 
 

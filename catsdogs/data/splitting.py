@@ -43,10 +43,7 @@ def split_photos(
         splits[VALIDATION] += sorted(chosen, key=lambda s: s.path)
         others = [s for s in of_class if s.content_hash not in chosen_contents]
         splits[TRAIN] += sorted(others, key=lambda s: s.path)
-    notes.append(
-        f"split by content: {len(splits[TRAIN]):,} photos to train on, "
-        f"{len(splits[VALIDATION]):,} for validation"
-    )
+    notes.append(f"split by content: {fraction:.4g} of each class is held back for validation")
     return splits
 
 

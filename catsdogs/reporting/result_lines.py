@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from catsdogs.evaluation.score import Score
+from catsdogs.systems import shell_word
 from catsdogs.text import counted, printable
 
 
@@ -101,7 +102,8 @@ def next_after_check(num_to_move: int, folder: Path) -> str:
         num_to_move: those whose photos a quarantine takes.
         folder: that was checked, or the CSV.
     """
-    review = f"`catsdogs review {printable(str(folder))}` shows labels that may be wrong"
+    place = printable(shell_word(str(folder)))
+    review = f"`catsdogs review {place}` shows labels that may be wrong"
     if not num_to_move:
         return f"next: {review}"
     return f"next: --quarantine DIR moves what is useless or under several classes; {review}"
@@ -120,7 +122,8 @@ def moved_lines(
     yield from unmoved_lines(unmoved)
     if moved is not None:
         place = printable(str(folder))
-        undone = f"; `catsdogs check --restore {place}` brings them back" if moved else ""
+        word = printable(shell_word(str(folder)))
+        undone = f"; `catsdogs check --restore {word}` brings them back" if moved else ""
         yield f"{counted(len(moved), 'file')} moved to {place}{undone}"
 
 
@@ -150,7 +153,7 @@ def sorted_lines(sorting: Sorting, folder: Path) -> Iterator[str]:
         yield f"{printable(str(path))} is not in {place}: {printable(reason)}"
     yield (
         f"{counted(sorting.num_placed, 'photo')} sorted into {place}; "
-        f"`catsdogs predict --restore {place}` undoes it"
+        f"`catsdogs predict --restore {printable(shell_word(str(folder)))}` undoes it"
     )
 
 

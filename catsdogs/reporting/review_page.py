@@ -16,6 +16,7 @@ from markupsafe import Markup
 from catsdogs.checking.suspects import SUSPECT_KINDS, Suspect
 from catsdogs.reporting.page_template import page_environment
 from catsdogs.reporting.thumbnails import thumbnail
+from catsdogs.systems import shell_word
 from catsdogs.text import csv_cell
 
 _PHOTO_PIXELS, _OTHER_PIXELS = 320, 240
@@ -55,6 +56,7 @@ def render_review(review: Review) -> str:
         .get_template("review.html")
         .render(
             review=review,
+            folder_word=shell_word(str(review.folder)),
             suspects=[_card(suspect, review.class_names) for suspect in review.suspects],
             class_names=review.class_names,
             kinds=[

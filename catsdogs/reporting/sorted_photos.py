@@ -21,6 +21,7 @@ from typing import Protocol
 from catsdogs import systems
 from catsdogs.errors import DataError
 from catsdogs.files import exists, in_the_making, not_writable, replacing
+from catsdogs.systems import shell_word
 from catsdogs.text import csv_cell, csv_text, is_unicode
 from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
 
@@ -85,7 +86,8 @@ class SortedPhotos:
             if is_begun and not goes_on:
                 raise DataError(
                     f"{folder} holds photos that were sorted before: "
-                    f"`catsdogs predict --restore {folder}` undoes that, or choose another folder",
+                    f"`catsdogs predict --restore {shell_word(str(folder))}` undoes that, or "
+                    "choose another folder",
                     _KEY,
                 )
             if not is_begun and any(folder.iterdir()):

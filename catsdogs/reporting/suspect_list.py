@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from catsdogs.checking.suspects import SUSPECT_KINDS, Suspect
 from catsdogs.reporting.table import align
+from catsdogs.systems import shell_word
 from catsdogs.text import counted, csv_row, printable
 
 CSV_COLUMNS = ["path", "given", "likely", "probability", "kind", "also", "content"]
@@ -144,5 +145,5 @@ def decided_line(applied: Applied) -> str:
     decided = ", ".join(f"{applied.counts[key]:,} {word}" for key, word in words.items())
     if not applied.moved:
         return f"{decided}; nothing has moved"
-    place = printable(str(applied.folder))
+    place = printable(shell_word(str(applied.folder)))
     return f"{decided}; `catsdogs review --restore {place}` brings all of it back"

@@ -1,6 +1,7 @@
 """What a training gave, as lines."""
 
 from catsdogs.console import format_duration
+from catsdogs.systems import shell_word
 from catsdogs.text import counted, printable
 from catsdogs.training.training_run import TrainResult
 
@@ -28,10 +29,11 @@ def result_lines(result: TrainResult) -> list[str]:
         photos = counted(result.num_skipped, "photo")
         lines.append(f"{photos} could not be read and {verb} skipped")
     history = result.history
+    run = printable(shell_word(str(result.run_path)))
     epoch = f" (epoch {history.kept.number})" if len(history.epochs) > 1 else ""
     return [
         *lines,
         f"validation {result.score.sure_accuracy}",
         f"saved {printable(str(result.model_path))}{epoch} after {format_duration(result.seconds)}",
-        f"`catsdogs report {printable(str(result.run_path))}` makes a page of its record",
+        f"`catsdogs report {run}` makes a page of its record",
     ]

@@ -40,7 +40,7 @@ class StopSignal(Protocol):
         """Whether the training shall end after the running step."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainResult:
     """What a training gave.
 
@@ -59,6 +59,10 @@ class TrainResult:
     history: History
     num_skipped: int
     seconds: float
+
+    def __repr__(self) -> str:
+        # its history has a line for each epoch
+        return f"<catsdogs training: {self.score}, saved as {self.model_path}>"
 
 
 @dataclass(frozen=True)
