@@ -1,8 +1,10 @@
 """What is there already and is something else is never replaced by an answer."""
 
 import os
+import re
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import h5py
@@ -14,6 +16,7 @@ import catsdogs
 from catsdogs.commands.serve import name_models
 from catsdogs.errors import ConfigError, DataError
 from catsdogs.files import check_writable
+from tests.conftest import mounted
 
 TINY = ("--backbone", "vgg16", "--set", "model.weights=random", "--set", "model.image_size=[32,32]")
 
@@ -213,6 +216,30 @@ def test_a_folder_that_is_gone_is_one_line(trained, call, monkeypatch):
     Path("../gone").rmdir()
     line = call("manifest", str(trained / "data"), code=1).stderr
     assert line == "error: the current folder is gone: change to another one\n"
+
+
+def test_stored_features_that_cannot_be_deleted_are_not_called_freed(tmp_path, call):
+    with mounted(tmp_path / "disk", "size=1m") as disk:
+        (disk / "features" / "one").mkdir(parents=True)
+        (disk / "features" / "one" / "trunk.json").write_text("{}")
+        (disk / "features" / "one" / "data.mdb").write_bytes(bytes(9))
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        result = call("cache", "--dir", disk, "--clear", code=1)
+    assert result.stdout == ""
+    assert result.stderr == (
+        f"error: {disk}/features/one cannot be deleted (of 1 trunk, 1 left): its folder may not "
+        "be written, or another program has it open\n"
+    )
+
+
+def test_a_folder_for_copies_that_cannot_be_written_is_named_first(trained, call, read_only_folder):
+    Path("data/train/cats/bad.png").touch()  # not found out
+    result = call("next", "data", "--copy-to", read_only_folder / "n", code=1)
+    assert re.fullmatch(
+        r"error: \S+/read_only/n/photo cannot be written \([a-z -]+\): choose another place by "
+        r"--copy-to DIR\n",
+        result.stderr,
+    )
 
 
 def test_copies_for_labelling_are_whole_or_not_there(trained, call, small_disk):

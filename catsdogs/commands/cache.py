@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from catsdogs.config import CacheConfig
+from catsdogs.text import counted
 from catsdogs.training.cache_folder import (
     StoredTrunk,
     cache_dir,
@@ -10,6 +11,7 @@ from catsdogs.training.cache_folder import (
     drop_store,
     list_stores,
 )
+from catsdogs.training.feature_store import StoreError
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,19 @@ def cache(config: CacheConfig) -> list[CacheEntry]:
 
 
 def clear(config: CacheConfig) -> int:
-    """Delete all stored features; returns the number of bytes that are free again."""
-    stores = list_stores(cache_dir(config))
+    """Delete all stored features; returns the number of bytes that are free again.
+
+    Raises:
+        StoreError: some could not be deleted.
+    """
+    folder = cache_dir(config)
+    stores = list_stores(folder)
     for store in stores:
         drop_store(store.path)
+    if left := list_stores(folder):
+        raise StoreError(
+            f"{left[0].path} cannot be deleted (of {counted(len(stores), 'trunk')}, "
+            f"{len(left):,} left): its folder may not be written, or another program has it "
+            "open"
+        )
     return sum(store.num_bytes for store in stores)

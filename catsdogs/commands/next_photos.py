@@ -13,7 +13,15 @@ from catsdogs.data.batches import decode_each, num_decode_threads
 from catsdogs.data.photo_paths import walk_photos
 from catsdogs.data.walking import Tally
 from catsdogs.errors import DataError
-from catsdogs.files import exists, free_path, is_dir, lies_in, not_writable, replacing
+from catsdogs.files import (
+    check_writable,
+    exists,
+    free_path,
+    is_dir,
+    lies_in,
+    not_writable,
+    replacing,
+)
 from catsdogs.model.predictor import Predictor
 from catsdogs.network.engines.engine import answer_batches
 
@@ -115,6 +123,7 @@ def _check_target(copy_to: Path, folder: Path) -> None:
         raise DataError(f"{copy_to} lies in {folder}: choose a folder beside it", key="copy_to")
     if exists(copy_to) and (not is_dir(copy_to) or any(copy_to.iterdir())):
         raise DataError(f"{copy_to} is no empty folder: choose another", key="copy_to")
+    check_writable(copy_to / "photo", "copy_to")
 
 
 def _answers(
