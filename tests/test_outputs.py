@@ -242,6 +242,22 @@ def test_a_folder_for_copies_that_cannot_be_written_is_named_first(trained, call
     )
 
 
+def test_answers_that_a_full_disk_cuts_off_are_gone_on_with(trained, call, small_disk):
+    full, output = small_disk / "full", small_disk / "answers.jsonl"
+    full.write_bytes(bytes(16 * 2**20 - 8 * 2**10))
+    arguments = ("predict", *["data"] * 30, "--format", "jsonl", "--output", output)
+    line = call(*arguments, code=1).stderr.splitlines()[-1]
+    assert line == (
+        f"error: {output} cannot be written (no space left on device): choose another place by "
+        "--output FILE"
+    )
+    half = output.read_bytes()
+    full.unlink()
+    call(*arguments, "--resume")
+    assert len(output.read_text().splitlines()) == 30 * 6
+    assert output.read_bytes().startswith(half[: half.rindex(b"\n") + 1])
+
+
 def test_copies_for_labelling_are_whole_or_not_there(trained, call, small_disk):
     (small_disk / "full").write_bytes(bytes(16 * 2**20 - 16 * 2**10))
     line = call("next", "data", "--copy-to", str(small_disk / "n"), code=1).stderr

@@ -222,7 +222,7 @@ class _Output:
         self, class_names: tuple[str, ...], may_refuse: bool
     ) -> Iterator[Callable[[str], None]]:
         """Give a function that writes a line."""
-        from catsdogs.reporting.prediction_file import open_to_go_on
+        from catsdogs.reporting.prediction_file import going_on
         from catsdogs.reporting.predictions import csv_header
 
         if self.path is None:
@@ -234,5 +234,5 @@ class _Output:
                 f"{self.path} begins with {header!r}, this model would give {own!r}: "
                 "give another --output"
             )
-        with open_to_go_on(self.path, self.earlier) as file:
-            yield lambda line: print(line, file=file)
+        with going_on(self.path, self.earlier) as write:
+            yield write

@@ -5,7 +5,8 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -129,12 +130,30 @@ def _path_of(record: bytes, format_name: str, number: int) -> str | None:
     return path
 
 
-def open_to_go_on(path: Path, earlier: EarlierAnswers) -> TextIO:
-    """Open a file of predictions behind its whole records; a line is on disk once it is written.
+@contextmanager
+def going_on(path: Path, earlier: EarlierAnswers) -> Iterator[Callable[[str], None]]:
+    """Open a file of predictions behind its whole records, and give what writes a line.
+
+    A line is on disk once it is written.
 
     Raises:
-        DataError: it cannot be written.
+        DataError: it cannot be written, also while lines are.
     """
+    file = _open_behind(path, earlier)
+
+    def write(line: str) -> None:
+        try:
+            file.write(f"{line}\n")
+        except OSError as error:
+            with suppress(OSError):  # it tries once more
+                file.close()
+            raise not_writable(path, error, "output") from None
+
+    with file:
+        yield write
+
+
+def _open_behind(path: Path, earlier: EarlierAnswers) -> TextIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a", buffering=1, newline="\n", encoding="utf-8", errors="surrogateescape")
