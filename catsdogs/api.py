@@ -52,13 +52,13 @@ class Model:
         engine: str = "auto",
         unknown: float | None = None,
     ) -> None:
-        from catsdogs.model.predictor import Predictor
+        from catsdogs.model.predictor import ModelRequest, Predictor
 
         self.path: Path = _path(path, "path")
         names = None if class_names is None else _names(class_names)
         settled_config("train", None, None, {"precision": precision, "engine": engine})
         self._names_given = names
-        self._predictor = Predictor(self.path, precision, names, engine, unknown=unknown)
+        self._predictor = Predictor(ModelRequest(self.path, precision, names, engine, unknown))
         self.class_names: tuple[str, ...] = self._predictor.class_names
         self.image_size: tuple[int, int] = self._predictor.image_size
         self.metadata: Metadata | None = self._predictor.metadata
@@ -138,9 +138,7 @@ class Model:
         from catsdogs.commands.evaluate import measure
         from catsdogs.reporting.notebook import NotebookEvaluation
 
-        result = measure(
-            self._predictor, self.path, _path(data, "data"), None, Console.telling(progress)
-        )
+        result = measure(self._predictor, _path(data, "data"), None, Console.telling(progress))
         return NotebookEvaluation.of(result.evaluation)
 
     def explain(self, photo: Photo, *, class_name: str | None = None) -> Explanation:

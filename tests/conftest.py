@@ -17,7 +17,7 @@ from catsdogs.config import Config, DataConfig, ModelConfig
 from catsdogs.evaluation.score import Score
 from catsdogs.model.metadata import Metadata, WeightsRecord
 from catsdogs.model.model_file import load_model, save_model
-from catsdogs.model.predictor import Predictor
+from catsdogs.model.predictor import ModelRequest, Predictor
 from catsdogs.network.backbones.vgg16 import VGG16
 from catsdogs.network.classifier import build_classifier, set_backbone_weights, split_at
 from catsdogs.training.cache_folder import TrunkCard
@@ -218,7 +218,7 @@ def careful_models(tmp_path_factory, make_model):
         Image.fromarray(np.clip(noise, 0, 255).astype(np.uint8)).save(paths[-1])
     squares = np.kron(np.indices((4, 4)).sum(axis=0) % 2, np.ones((8, 8))) * 255
     Image.fromarray(np.repeat(squares[..., None], 3, 2).astype(np.uint8)).save(folder / "sofa.png")
-    predictor = Predictor(folder / "plain.h5", "float32", engine="keras")
+    predictor = Predictor(ModelRequest(folder / "plain.h5", "float32", engine="keras"))
     pixels = np.stack([predictor.pixels(path) for path in paths])
     features = predictor.engine_for("pooling").outputs(pixels)[0]
     confidences = np.array([max(a.probabilities.values()) for a in predictor.answer(paths)])

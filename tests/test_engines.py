@@ -10,7 +10,7 @@ import pytest
 
 from catsdogs.errors import ConfigError
 from catsdogs.model.keras_config import OtherLayersError, network_of
-from catsdogs.model.predictor import Predictor
+from catsdogs.model.predictor import ModelRequest, Predictor
 from catsdogs.network import device, precision
 from catsdogs.network.engines import choice
 from catsdogs.network.engines.choice import FEW_PHOTOS, choose_engine
@@ -91,8 +91,8 @@ def test_networks_with_other_layers_are_left_to_keras():
 
 def test_answers_are_those_of_keras_in_float32(unsure_model, tmp_path, make_photos):
     paths = make_photos(tmp_path / "photos", 9, size=(40, 50))
-    by_ncnn = list(Predictor(unsure_model, engine="ncnn").predict(paths))
-    by_keras = list(Predictor(unsure_model, "float32", engine="keras").predict(paths))
+    by_ncnn = list(Predictor(ModelRequest(unsure_model, engine="ncnn")).predict(paths))
+    by_keras = list(Predictor(ModelRequest(unsure_model, "float32", engine="keras")).predict(paths))
     for ours, theirs in zip(by_ncnn, by_keras, strict=True):
         assert ours.path == theirs.path
         assert ours.class_name == theirs.class_name
@@ -121,7 +121,7 @@ def test_photos_may_be_files_bytes_pictures_or_arrays(unsure_model, tmp_path, ma
     from PIL import Image
 
     [path] = make_photos(tmp_path / "photos", 1, size=(40, 50))
-    predictor = Predictor(unsure_model, engine="ncnn")
+    predictor = Predictor(ModelRequest(unsure_model, engine="ncnn"))
     [expected] = predictor.predict([path])
     picture = Image.open(path)
     forms = [path, str(path), path.read_bytes(), picture, np.asarray(picture)]

@@ -12,7 +12,7 @@ import pytest
 import catsdogs
 from catsdogs.errors import ConfigError
 from catsdogs.model.known_photos import GROUP
-from catsdogs.model.predictor import Predictor
+from catsdogs.model.predictor import ModelRequest, Predictor
 
 pytestmark = pytest.mark.slow
 
@@ -92,7 +92,9 @@ def test_both_engines_refuse_alike(careful_models):
     found = np.array(
         [
             [answer.strangeness for answer in predictor.answer(paths)]
-            for predictor in (Predictor(path, "float32", engine=name) for name in ("ncnn", "keras"))
+            for predictor in (
+                Predictor(ModelRequest(path, "float32", engine=name)) for name in ("ncnn", "keras")
+            )
         ]
     )
     assert np.abs(found[0] - found[1]).max() < 0.06  # two of forty change places

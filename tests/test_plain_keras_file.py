@@ -11,7 +11,7 @@ from keras import layers
 
 from catsdogs.errors import ConfigError, ModelFileError
 from catsdogs.model.admission import ADMITTED_LAYERS, ADMITTED_SETTINGS
-from catsdogs.model.predictor import Predictor
+from catsdogs.model.predictor import ModelRequest, Predictor
 
 SIZE = (8, 12)
 MARK = Path("it_ran")
@@ -40,13 +40,15 @@ def save(output_units=2, activation="softmax", middle=(), size=SIZE, channels=3)
 
 
 def ask(photos, class_names=("cats", "dogs")):
-    answers = list(Predictor(Path("m.h5"), class_names=class_names).predict(photos, None))
+    answers = list(
+        Predictor(ModelRequest(Path("m.h5"), class_names=class_names)).predict(photos, None)
+    )
     return np.array([[a.probabilities[name] for name in class_names] for a in answers])
 
 
 def refusal(class_names=("cats", "dogs")):
     with pytest.raises(ModelFileError) as error:
-        Predictor(Path("m.h5"), class_names=class_names)
+        Predictor(ModelRequest(Path("m.h5"), class_names=class_names))
     return str(error.value)
 
 
@@ -75,7 +77,7 @@ def test_probabilities_are_those_of_plain_keras(photos):
     model = save(middle=middle)
     model.compile("adam", "categorical_crossentropy")
     model.save("m.h5")
-    predictor = Predictor(Path("m.h5"), class_names=["cats", "dogs"])
+    predictor = Predictor(ModelRequest(Path("m.h5"), class_names=["cats", "dogs"]))
     assert predictor.class_names == ("cats", "dogs")
     assert predictor.image_size == SIZE
     assert predictor.metadata is None
@@ -430,7 +432,7 @@ def test_plain_file_without_names_asks_for_them():
 def test_names_that_are_none_are_refused(class_names, message):
     save()
     with pytest.raises(ConfigError) as error:
-        Predictor(Path("m.h5"), class_names=class_names)
+        Predictor(ModelRequest(Path("m.h5"), class_names=class_names))
     names = ", ".join(class_names)
     assert error.value.key == "class_names"
     assert str(error.value) == f"{names!r} are no classes of a model ({message}): name others"

@@ -175,8 +175,10 @@ def test_photos_are_taken_from_the_list_as_they_are_needed(folder):
     image.save(folder / "black.png")
     listed = io.BytesIO(b"black.png\n" * 50_000)
     from catsdogs.commands.predict import Selection, predict
+    from catsdogs.model.predictor import ModelRequest
 
-    result = predict(["-"], folder / "models" / "catsdogs.h5", "float32", None, Selection(listed))
+    model = ModelRequest(folder / "models" / "catsdogs.h5", "float32")
+    result = predict(["-"], model, None, Selection(listed))
     assert next(result.predictions).path.name == "black.png"
     assert listed.tell() < 100_000
     assert result.num_photos is None

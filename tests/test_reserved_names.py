@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catsdogs.model.predictor import Prediction
+from catsdogs.model.answer import Prediction
 from catsdogs.reporting.prediction_file import read_answers
 from catsdogs.reporting.predictions import write_predictions
 

@@ -25,7 +25,7 @@ from catsdogs.cli import main
 from catsdogs.commands.serve import ServeRequest, name_models, pages, serve
 from catsdogs.console import Console
 from catsdogs.errors import ConfigError, ModelFileError
-from catsdogs.model.predictor import Predictor
+from catsdogs.model.predictor import ModelRequest, Predictor
 from catsdogs.serving.access import Access
 from catsdogs.serving.app import create_app
 from catsdogs.serving.served_models import ServedModels
@@ -252,7 +252,7 @@ def test_models_are_let_go_when_they_are_replaced_and_at_the_end(model_path, car
     opened = []
 
     def open_model(path):
-        opened.append(weakref.ref(predictor := Predictor(path, num_photos=1)))
+        opened.append(weakref.ref(predictor := Predictor(ModelRequest(path), num_photos=1)))
         return predictor
 
     models = ServedModels({"pets": model_path}, open_model, lambda _: None)

@@ -47,10 +47,12 @@ def compare(
     """
     from catsdogs.commands.compare import compare
     from catsdogs.console import Console
+    from catsdogs.model.predictor import ModelRequest
     from catsdogs.reporting.comparison_output import compare_json, compare_lines
     from catsdogs.text import printable
 
-    result = compare(a, b, folder, precision, Console(), class_names, engine)
+    first, second = (ModelRequest(path, precision, class_names, engine) for path in (a, b))
+    result = compare(first, second, folder, Console())
     if format_name == "json":
         click.echo(compare_json(result))
     else:

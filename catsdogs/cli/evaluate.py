@@ -64,12 +64,12 @@ def evaluate(
     """
     from catsdogs.commands.evaluate import evaluate
     from catsdogs.console import Console
+    from catsdogs.model.predictor import ModelRequest
     from catsdogs.reporting.evaluation_output import evaluate_json, evaluate_lines
     from catsdogs.text import printable
 
-    result = evaluate(
-        folder, model, precision, predictions, Console(), class_names, engine, unknown
-    )
+    request = ModelRequest(model, precision, class_names, engine, unknown)
+    result = evaluate(folder, request, predictions, Console())
     if format_name == "json":
         click.echo(evaluate_json(result))
     else:

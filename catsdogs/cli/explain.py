@@ -46,13 +46,15 @@ def explain(
     """
     from catsdogs.commands.explain import explain
     from catsdogs.console import Console
+    from catsdogs.model.predictor import ModelRequest
     from catsdogs.reporting.predictions import ERROR
     from catsdogs.reporting.result_lines import explanation_line
     from catsdogs.reporting.table import path_last
 
     console = None if sys.stdout.isatty() else Console()
+    request = ModelRequest(model, precision, engine=engine)
     num_photos = num_failed = 0
-    for picture in explain(images, model, class_name, output, precision, console, engine):
+    for picture in explain(images, request, class_name, output, console):
         num_photos += 1
         num_failed += bool(picture.error)
         line = explanation_line(picture)

@@ -40,11 +40,12 @@ def next_photos(
     """
     from catsdogs.commands.next_photos import next_photos
     from catsdogs.console import Console
+    from catsdogs.model.predictor import ModelRequest
     from catsdogs.reporting.next_list import next_lines
     from catsdogs.reporting.table import path_last
 
     console = Console()
-    result = next_photos(folder, model, count, copy_to, console, engine)
+    result = next_photos(folder, ModelRequest(model, engine=engine), count, copy_to, console)
     names = [photo.class_name for photo in result.photos]
     is_for_people = sys.stdout.isatty() and format_name == "text"
     for line in next_lines(result, format_name):

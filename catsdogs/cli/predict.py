@@ -24,7 +24,7 @@ from catsdogs.files import exists
 from catsdogs.text import printable
 
 if TYPE_CHECKING:
-    from catsdogs.model.predictor import Prediction
+    from catsdogs.model.answer import Prediction
 
 
 @click.command()
@@ -103,6 +103,7 @@ def predict(
     from catsdogs.commands.predict import Selection, predict
     from catsdogs.console import Console
     from catsdogs.data.skipping import NotReadHere
+    from catsdogs.model.predictor import ModelRequest
     from catsdogs.reporting.predictions import write_predictions
     from catsdogs.reporting.result_lines import sorted_lines
     from catsdogs.reporting.sorted_photos import SortedPhotos
@@ -112,7 +113,8 @@ def predict(
     # on a terminal the answers themselves show the progress, and a bar would break their lines
     console = Console() if output.path or not sys.stdout.isatty() else None
     selection = Selection(sys.stdin.buffer, output.shard, output.earlier.take)
-    result = predict(paths, model, precision, console, selection, class_names, engine, unknown)
+    request = ModelRequest(model, precision, class_names, engine, unknown)
+    result = predict(paths, request, console, selection)
     if result.left_out:
         say(f"left out: {printable(result.left_out)}")
     if result.warning:

@@ -1,7 +1,6 @@
 """`catsdogs compare`: which of two models is better, as far as some photos can tell."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scipy.stats import binomtest
@@ -10,7 +9,7 @@ from catsdogs.commands.evaluation_steps import judge, load_photos, report_unread
 from catsdogs.console import Console
 from catsdogs.errors import DataError
 from catsdogs.evaluation.figures import Evaluation
-from catsdogs.model.predictor import Predictor
+from catsdogs.model.predictor import ModelRequest, Predictor
 from catsdogs.text import counted, some_of
 
 SIGNIFICANT = 0.05
@@ -67,32 +66,26 @@ class CompareResult:
 
 
 def compare(
-    path_a: Path,
-    path_b: Path,
+    model_a: ModelRequest,
+    model_b: ModelRequest,
     root: Path,
-    precision: str,
     console: Console,
-    class_names: Sequence[str] | None = None,
-    engine: str = "auto",
 ) -> CompareResult:
     """Hold two models against the same photos.
 
     Args:
-        path_a, path_b: files that `catsdogs train` or `finetune` wrote.
+        model_a, model_b: which ones; neither refuses a photo.
         root: as `find_labelled_photos` takes it.
-        precision: as in the configuration.
         console: where progress is shown.
-        class_names: of plain Keras models; None where both are ours.
-        engine: as in the configuration.
 
     Raises:
         CatsdogsError: a model or the folder cannot be used, the models know different
             classes, or no photo can be read.
     """
     first, second = (
-        Predictor(path, precision, class_names, engine, can_explain=False, unknown=0.0)
-        for path in (path_a, path_b)
+        Predictor(replace(model, unknown=0.0), can_explain=False) for model in (model_a, model_b)
     )
+    path_a, path_b = first.path, second.path
     names = first.class_names
     if set(names) != set(second.class_names):
         raise DataError(

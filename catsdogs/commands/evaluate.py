@@ -1,6 +1,5 @@
 """`catsdogs evaluate`: how good a model is on photos whose class is known."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from catsdogs.commands.evaluation_steps import (
 from catsdogs.console import Console
 from catsdogs.evaluation.figures import Evaluation
 from catsdogs.files import check_writable
-from catsdogs.model.predictor import Predictor
+from catsdogs.model.predictor import ModelRequest, Predictor
 from catsdogs.reporting.predictions import LABELLED_START, save_labelled_predictions
 
 _KEY = "predictions"
@@ -38,40 +37,28 @@ class EvaluateResult:
 
 def evaluate(
     root: Path,
-    model_path: Path,
-    precision: str,
+    model: ModelRequest,
     predictions_path: Path | None,
     console: Console,
-    class_names: Sequence[str] | None = None,
-    engine: str = "auto",
-    unknown: float | None = None,
 ) -> EvaluateResult:
     """Hold a model against the test photos of a folder, else against its validation photos.
 
     Args:
         root: as `find_labelled_photos` takes it.
-        model_path: a file that `catsdogs train` or `finetune` wrote.
-        precision: as in the configuration.
+        model: which one.
         predictions_path: a CSV to write with the answer for each photo; None writes none.
         console: where progress is shown.
-        class_names: of a plain Keras model; None for ours.
-        engine: as in the configuration.
-        unknown: the share of ordinary photos that may be refused; None: what the file says.
 
     Raises:
         CatsdogsError: the model or the folder cannot be used, or no photo can be read.
     """
     if predictions_path is not None:
         check_writable(predictions_path, _KEY, ".csv", LABELLED_START)
-    predictor = Predictor(
-        model_path, precision, class_names, engine, can_explain=False, unknown=unknown
-    )
-    return measure(predictor, model_path, root, predictions_path, console)
+    return measure(Predictor(model, can_explain=False), root, predictions_path, console)
 
 
 def measure(
     predictor: Predictor,
-    model_path: Path,
     root: Path,
     predictions_path: Path | None,
     console: Console,
@@ -82,11 +69,11 @@ def measure(
     predictions = list(predictor.predict(photos.paths, console))
     unreadable = report_unreadable(predictions, photos, console)
     evaluation = judge(
-        model_path, names, predictions, photos.labels, predictor.temperature, photos.trained_on
+        predictor.path, names, predictions, photos.labels, predictor.temperature, photos.trained_on
     )
     evaluation = with_refusal(evaluation, predictor, predictions, photos.labels)
     if predictions_path is not None:
         save_labelled_predictions(
             predictions_path, predictions, photos.labels, names, _KEY, bool(predictor.unknown)
         )
-    return EvaluateResult(model_path, photos.folder, evaluation, unreadable)
+    return EvaluateResult(predictor.path, photos.folder, evaluation, unreadable)

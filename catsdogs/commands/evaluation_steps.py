@@ -12,7 +12,8 @@ from catsdogs.data.skipping import NUM_NAMED, together_by_reason
 from catsdogs.errors import DataError, ModelFileError
 from catsdogs.evaluation.coverage import USUAL_SHARE, refusal, risk_curve
 from catsdogs.evaluation.figures import Evaluation, evaluate_predictions
-from catsdogs.model.predictor import Prediction, Predictor
+from catsdogs.model.answer import Prediction
+from catsdogs.model.predictor import Predictor
 from catsdogs.model.refusal import is_refused
 from catsdogs.text import some_of
 

@@ -14,7 +14,7 @@ from catsdogs.data.photo_paths import find_photos
 from catsdogs.errors import ConfigError
 from catsdogs.files import PICTURE_MARK, check_writable, identity, is_dir, replacing
 from catsdogs.model.gradcam import Explanation, explain_photos
-from catsdogs.model.predictor import Predictor
+from catsdogs.model.predictor import ModelRequest, Predictor
 from catsdogs.reporting.overlay import LONG_SIDE, draw_explanation, save_marked
 
 _SUFFIX = ".explained.png"
@@ -44,24 +44,20 @@ class Picture:
 
 def explain(
     arguments: Sequence[str],
-    model_path: Path,
+    model: ModelRequest,
     class_name: str | None,
     output: Path | None,
-    precision: str,
     console: Console | None,
-    engine: str = "auto",
 ) -> Iterator[Picture]:
     """Draw Grad-CAM beside each photo and save it as PNG, as the pictures are taken.
 
     Args:
         arguments: as `find_photos` takes them.
-        model_path: a file that `catsdogs train` or `finetune` wrote.
+        model: which one, a file that `catsdogs train` or `finetune` wrote.
         class_name: the class to explain; None takes each photo's most probable one.
         output: a file that ends in .png, for one photo, or a folder; None takes the current
             folder for one photo, and `explained` for several.
-        precision: as in the configuration.
         console: where progress is shown; None shows none.
-        engine: as in the configuration.
 
     Raises:
         CatsdogsError: the model, a path, the class or the output cannot be used. A photo that
@@ -72,7 +68,7 @@ def explain(
     for path in output_paths:
         if path == output_paths[0] or os.path.lexists(path):
             check_writable(path, mark=PICTURE_MARK.encode())
-    predictor = Predictor(model_path, precision, None, engine, len(paths))
+    predictor = Predictor(model, len(paths))
     explanations = explain_photos(predictor, paths, class_name, console)
     return _draw(paths, explanations, output_paths)
 

@@ -40,7 +40,7 @@ from catsdogs.files import (
     real_path,
     replacing,
 )
-from catsdogs.model.predictor import Predictor
+from catsdogs.model.predictor import ModelRequest, Predictor
 from catsdogs.network.backend import captured_stderr
 from catsdogs.untrusted.boundary import foreign_bytes
 
@@ -95,9 +95,10 @@ def export(request: ExportRequest, console: Console) -> ExportResult:
     require_runtimes(format_name)
     _check_output(request.output, format_name)
     # photo by photo in float32: what the file is compared with
-    predictor = Predictor(
-        request.model_path, "float32", request.class_names, num_photos=1, unknown=request.unknown
+    model = ModelRequest(
+        request.model_path, "float32", request.class_names, unknown=request.unknown
     )
+    predictor = Predictor(model, num_photos=1)
     network = exported_network(request.model_path, request.class_names)
     photos, checked_on = photos_to_check(request.data, predictor)
     for_calibration = photos_to_calibrate(predictor, photos) if request.precision == "int8" else []

@@ -22,7 +22,7 @@ from catsdogs.files import (
     not_writable,
     replacing,
 )
-from catsdogs.model.predictor import Predictor
+from catsdogs.model.predictor import ModelRequest, Predictor
 from catsdogs.network.engines.engine import answer_batches
 
 
@@ -64,21 +64,19 @@ class NextResult:
 
 def next_photos(
     folder: Path,
-    model_path: Path,
+    model: ModelRequest,
     count: int,
     copy_to: Path | None,
     console: Console,
-    engine: str = "auto",
 ) -> NextResult:
     """Choose photos that the model is unsure of and that differ from each other.
 
     Args:
         folder: of photos without labels.
-        model_path: a file that `catsdogs train` or `finetune` wrote.
+        model: which one, a file that `catsdogs train` or `finetune` wrote.
         count: how many are wanted.
         copy_to: a folder to copy them into, which must be new or empty; None copies none.
         console: where progress is shown.
-        engine: as in the configuration.
 
     Raises:
         CatsdogsError: model, folder or target cannot be used, or no photo can be read.
@@ -87,7 +85,7 @@ def next_photos(
         _check_target(copy_to, folder)
     left_out = Tally()
     paths = [Path(path) for path in walk_photos([str(folder)], left_out)]
-    predictor = Predictor(model_path, engine=engine)
+    predictor = Predictor(model)
     unreadable: list[tuple[Path, str]] = []
     read, probabilities, features = [], [], []
     with console.task("asking the model", len(paths)) as task:

@@ -11,7 +11,8 @@ from catsdogs.console import Console
 from catsdogs.data.photo_paths import Shard, read_path_list, walk_photos
 from catsdogs.data.walking import Tally
 from catsdogs.errors import ConfigError
-from catsdogs.model.predictor import Prediction, Predictor
+from catsdogs.model.answer import Prediction
+from catsdogs.model.predictor import ModelRequest, Predictor
 
 
 @dataclass(frozen=True)
@@ -81,25 +82,17 @@ class PredictResult:
 
 def predict(
     arguments: Sequence[str],
-    model_path: Path,
-    precision: str,
+    model: ModelRequest,
     console: Console | None,
     selection: Selection = ALL,
-    class_names: Sequence[str] | None = None,
-    engine: str = "auto",
-    unknown: float | None = None,
 ) -> PredictResult:
     """Answer for files, folders, globs and lists.
 
     Args:
         arguments: as `find_photos` takes them, or `-` alone.
-        model_path: a file that `catsdogs train` or `finetune` wrote, or one of plain Keras.
-        precision: as in the configuration.
+        model: which one.
         console: where progress is shown; None shows none.
         selection: which of the photos.
-        class_names: of a plain Keras file, in the order of its output.
-        engine: as in the configuration.
-        unknown: the share of ordinary photos that may be refused; None: what the file says.
 
     Raises:
         CatsdogsError: the model or a path cannot be used. A photo that cannot be read is an
@@ -108,9 +101,7 @@ def predict(
     left_out = Tally()
     selected, num_asked = selection.select(arguments, left_out)
     num_photos = len(selected) if isinstance(selected, list) else None
-    predictor = Predictor(
-        model_path, precision, class_names, engine, num_asked, can_explain=False, unknown=unknown
-    )
+    predictor = Predictor(model, num_asked, can_explain=False)
     asked: deque[str] = deque()
 
     def photos() -> Iterator[Path]:

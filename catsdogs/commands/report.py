@@ -31,9 +31,10 @@ from catsdogs.evaluation.figures import Mistake
 from catsdogs.evaluation.intervals import auc_interval, loss_interval
 from catsdogs.evaluation.score import Score
 from catsdogs.files import PAGE_MARK, check_writable, exists, replacing
+from catsdogs.model.answer import Prediction
 from catsdogs.model.gradcam import explain_photos
 from catsdogs.model.metadata import Metadata, read_metadata
-from catsdogs.model.predictor import Prediction, Predictor
+from catsdogs.model.predictor import ModelRequest, Predictor
 from catsdogs.reporting.evaluation_output import remark_on_accuracy
 from catsdogs.reporting.page_template import format_time
 from catsdogs.reporting.report import Picture, Report, ReportedRun, render_report
@@ -107,7 +108,7 @@ def report(
     else:
         metadata = read_metadata(model)
     chain = stands_on(run_dir, metrics, console)
-    predictor = Predictor(model)
+    predictor = Predictor(ModelRequest(model))
     photos = load_photos(data, [predictor], console)
     start = time.perf_counter()
     predictions = list(predictor.predict(photos.paths, console))

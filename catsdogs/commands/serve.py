@@ -14,7 +14,7 @@ from catsdogs.errors import ConfigError, DataError
 from catsdogs.exporting.model_writer import exported_network, page_facts
 from catsdogs.exporting.page import page
 from catsdogs.files import expanded, is_file
-from catsdogs.model.predictor import Predictor
+from catsdogs.model.predictor import ModelRequest, Predictor
 from catsdogs.serving import PACKAGES
 from catsdogs.systems import shell_word
 from catsdogs.text import some_of
@@ -83,7 +83,8 @@ def serve(request: ServeRequest, console: Console) -> "FastAPI":
 
     def open_model(path: Path) -> Predictor:
         # one photo at a time, as they are asked for: the engine of `predict image.jpg`
-        return Predictor(path, request.precision, num_photos=1, unknown=request.unknown)
+        model = ModelRequest(path, request.precision, unknown=request.unknown)
+        return Predictor(model, num_photos=1)
 
     models = ServedModels(request.models, open_model, console.note)
     hosts = {"127.0.0.1", "localhost", "[::1]", *map(host_name, request.allowed_hosts)}

@@ -20,7 +20,8 @@ import numpy as np
 from catsdogs.console import Console
 from catsdogs.data.images import Photo, read_any
 from catsdogs.errors import ConfigError
-from catsdogs.model.predictor import Answer, Predictor
+from catsdogs.model.answer import Answer
+from catsdogs.model.predictor import Predictor
 from catsdogs.network.backbones import get_backbone
 from catsdogs.network.layers import Dense, GlobalAveragePooling, GlobalMaxPooling
 from catsdogs.network.network import Network, pooling_layer

@@ -16,6 +16,7 @@ from catsdogs.data.batches import decode_each, num_decode_threads
 from catsdogs.data.evaluation_set import TrainedOn
 from catsdogs.data.images import Photo, read_any
 from catsdogs.errors import ModelFileError, ProcessError
+from catsdogs.model.answer import Answer, Prediction
 from catsdogs.model.keras_config import OtherLayersError
 from catsdogs.model.known_photos import KnownPhotos
 from catsdogs.model.metadata import Metadata
@@ -34,75 +35,44 @@ AnyPhoto = TypeVar("AnyPhoto", bound=Photo)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model says of one photo.
+class ModelRequest:
+    """Which model is to answer, and how.
 
     Attributes:
-        probabilities: class names to probabilities, most probable first; empty where the
-            photo could not be read.
-        error: why it could not be read; empty otherwise.
-        strangeness: the share of held-out photos that look less strange to the model, 0 to below
-            1; None where the model cannot tell.
-        refused_as: what the answer is called where the photo is too strange; empty otherwise.
-    """
-
-    probabilities: dict[str, float]
-    error: str = ""
-    strangeness: float | None = None
-    refused_as: str = ""
-
-    @property
-    def class_name(self) -> str:
-        """The answer: the most probable class, or neither; empty where it could not be read."""
-        return self.refused_as or self.most_probable
-
-    @property
-    def most_probable(self) -> str:
-        """The most probable class; empty where the photo could not be read."""
-        return next(iter(self.probabilities), "")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prediction(Answer):
-    """The answer for one photo file.
-
-    Attributes:
-        path: as it was asked for.
-        asked: the path letter by letter as it was asked for; empty where that is `path`.
+        path: a file that `catsdogs train` or `finetune` wrote, or one of plain Keras.
+        precision: as in the configuration; a plain Keras file has its own.
+        class_names: of a plain Keras file, in the order of its output; None for ours.
+        engine: as in the configuration. A plain Keras file with layers that are not in our list
+            is Keras' to compute.
+        unknown: the share of ordinary photos that may be refused; 0: every photo gets a class;
+            None: what the file says.
     """
 
     path: Path
-    asked: str = ""
-
-    @property
-    def name(self) -> str:
-        """The path as it is written into an answer."""
-        return self.asked or str(self.path)
+    precision: str = "auto"
+    class_names: Sequence[str] | None = None
+    engine: str = "auto"
+    unknown: float | None = None
 
 
 class Predictor:
     """A loaded model that answers for photos.
 
     Args:
-        model_path: a file that `catsdogs train` or `finetune` wrote, or one of plain Keras.
-        precision: as in the configuration; a plain Keras file has its own.
-        class_names: of a plain Keras file, in the order of its output; None for ours.
-        engine: as in the configuration. A plain Keras file with layers that are not in our list
-            is Keras' to compute.
+        request: which model.
         num_photos: how many will be asked for in all, for the choice of engine and for what is
             computed together; None: many.
         can_explain: keeps what `engine_for` and `head` need: the weights once more in memory.
-        unknown: the share of ordinary photos that may be refused; 0: every photo gets a class;
-            None: what the file says.
 
     Attributes:
+        path: of the model's file.
         metadata: what the file says about itself; None for a plain Keras file.
         class_names: in the order of the output.
         image_size: height and width in pixels that photos are brought to.
         fit: how; a plain Keras file's are stretched.
         choice: which engine answers, and why.
         known: what the photos of its classes look like to the model; None where it cannot tell.
-        unknown: as above, never None.
+        unknown: the share of ordinary photos that may be refused; 0: every photo gets a class.
 
     Raises:
         ModelFileError: the file is missing, damaged, not admitted, or gives no probabilities.
@@ -110,6 +80,7 @@ class Predictor:
             precision that it does not have, or the model cannot refuse such a share.
     """
 
+    path: Path
     metadata: Metadata | None
     class_names: tuple[str, ...]
     image_size: tuple[int, int]
@@ -119,35 +90,28 @@ class Predictor:
     unknown: float
 
     def __init__(
-        self,
-        model_path: Path,
-        precision: str = "auto",
-        class_names: Sequence[str] | None = None,
-        engine: str = "auto",
-        num_photos: int | None = None,
-        can_explain: bool = True,
-        unknown: float | None = None,
+        self, request: ModelRequest, num_photos: int | None = None, can_explain: bool = True
     ) -> None:
-        self._path = model_path
+        self.path, names = request.path, request.class_names
         self._process_id = os.getpid()
         self._warn: Callable[[str], None] = lambda _: None
-        self.choice = choose_engine(engine, precision, num_photos)
+        self.choice = choose_engine(request.engine, request.precision, num_photos)
         opened: OpenedFile | None = None
         if self.choice.name == "ncnn":
-            opened = open_for_ncnn(model_path, class_names)
+            opened = open_for_ncnn(self.path, names)
             if opened is None:
                 self.choice = EngineChoice("keras", "layers that only Keras has")
         if opened is None:
-            opened = open_for_keras(model_path, class_names, precision, self._say)
+            opened = open_for_keras(self.path, names, request.precision, self._say)
         self.metadata, self.class_names = opened.metadata, opened.class_names
         self.image_size = opened.image_size
         self.fit = self.metadata.architecture.fit if self.metadata else "stretch"
         self._opened = opened if can_explain else None
         self.known = opened.known
         of_file = self.metadata.unknown if self.metadata else 0.0
-        self.unknown = of_file if unknown is None else unknown
+        self.unknown = of_file if request.unknown is None else request.unknown
         if self.unknown:
-            check_share(model_path, self.known, self.unknown)
+            check_share(self.path, self.known, self.unknown)
         self.neither = name_of_neither(self.class_names)
         self._engine = opened.make_engine(opened.measured if self.known else (), num_photos)
         if self.metadata is None:
@@ -157,7 +121,7 @@ class Predictor:
         """Ask a stranger's network once, before it answers for anything."""
         grey = np.full((1, *self.image_size, 3), 128, np.uint8)
         with foreign_bytes(
-            self._path,
+            self.path,
             ModelFileError,
             "save it with layers that this backend has for this device"
             + (", in channels_last" if is_turned else ""),
@@ -188,7 +152,7 @@ class Predictor:
         try:
             return self._kept.head()
         except OtherLayersError as error:
-            raise ModelFileError(f"the head of {self._path} has other layers: {error}") from None
+            raise ModelFileError(f"the head of {self.path} has other layers: {error}") from None
 
     def _refuse_other_process(self) -> None:
         """A fork copies an engine without its threads, and would wait for them for ever.
@@ -198,7 +162,7 @@ class Predictor:
         """
         if os.getpid() != self._process_id:
             raise ProcessError(
-                f"{self._path} was loaded before this process was forked: load it in each process, "
+                f"{self.path} was loaded before this process was forked: load it in each process, "
                 "and start them by 'spawn'"
             )
 
@@ -215,7 +179,7 @@ class Predictor:
         """What is known of the photos that it was trained on; None where nothing is."""
         if self.metadata is None:
             return None
-        with suppress(ModelFileError), foreign_bytes(self._path, ModelFileError):
+        with suppress(ModelFileError), foreign_bytes(self.path, ModelFileError):
             config = self.metadata.config
             section = config["data"]
             kept = ("dir", "validation_fraction", "classes", "group")  # later versions: others
@@ -326,7 +290,7 @@ class Predictor:
         if not (rows.min() >= 0 and abs(rows.sum(axis=1) - 1).max() <= _SUM_TOLERANCE):
             shown = ", ".join(f"{value:.3g}" for value in rows[0, :5])
             raise ModelFileError(
-                f"{self._path} gives {shown}, which are no probabilities that sum to 1: "
+                f"{self.path} gives {shown}, which are no probabilities that sum to 1: "
                 "end it in a softmax, or in one sigmoid unit for two classes"
             )
         return rows

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from catsdogs import __version__
 from catsdogs.errors import CatsdogsError, DataError
-from catsdogs.model.predictor import Answer as ModelAnswer
+from catsdogs.model.answer import Answer as ModelAnswer
 from catsdogs.model.predictor import Predictor
 from catsdogs.serving.access import Access
 from catsdogs.serving.interface_page import interface_page

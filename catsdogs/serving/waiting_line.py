@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catsdogs.model.predictor import Answer
+from catsdogs.model.answer import Answer
 
 Compute = Callable[[np.ndarray], Sequence[Answer]]
 """Photos, uint8 `(n, height, width, 3)`, to an answer for each."""
