@@ -8,14 +8,10 @@ from catsdogs.data.samples import Sample
 from catsdogs.errors import ConfigError, WeightsError
 from catsdogs.evaluation.backbone_choice import BackboneTrial, choose_trial
 from catsdogs.network.backbones import backbone_names, get_backbone
-from catsdogs.network.precision import choose_precision
 from catsdogs.reporting.backbone_table import format_trials
 from catsdogs.training.heads.solving import answer_in_folds
-from catsdogs.training.photo_features import TrainingSetup
-from catsdogs.training.plan import TrainingPlan
 from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.stored_features import photo_features
-from catsdogs.training.trunk import new_trunk
 
 _NUM_FOLDS = 5
 """Where the configuration does not say."""
@@ -147,27 +143,16 @@ def _try(
     config: Config, sample: Dataset, console: Console, processes: ProcessGroup
 ) -> BackboneTrial:
     """What a logistic head on a network gives. Photos that cannot be read leave the sample."""
-    backbone = get_backbone(config.model.backbone)
-    weights = backbone.load_weights(config.model.weights, config.seed)
-    precision = choose_precision(config.precision).name
-    trunk = new_trunk(config, weights, precision, len(sample.class_names), processes)
     # what a fine-tuning would need is kept once the network is known
     cache = config.cache.model_copy(update={"ahead": False})
-    setup = TrainingSetup(
-        sample,
-        TrainingPlan.of_head(config, sample),
-        config.model_copy(update={"cache": cache}),
-        console,
-        processes=processes,
-    )
-    photos = photo_features(trunk, setup)
+    photos = photo_features(config.model_copy(update={"cache": cache}), sample, console, processes)
     answers = answer_in_folds(
         photos, config.train.folds or _NUM_FOLDS, config.head.class_weights == "balanced"
     )
     return BackboneTrial(
-        name=backbone.name,
+        name=config.model.backbone,
         image_size=config.model.image_size,
-        multiply_adds=backbone.macs(config.model.image_size),
+        multiply_adds=get_backbone(config.model.backbone).macs(config.model.image_size),
         num_right=int((answers.logits.argmax(axis=1) == photos.labels).sum()),
         num_photos=len(photos.labels),
     )

@@ -8,8 +8,6 @@ from catsdogs.commands.training_steps import read_photos
 from catsdogs.config import Config
 from catsdogs.console import Console
 from catsdogs.files import PICTURE_MARK, check_writable, replacing
-from catsdogs.network.backbones import get_backbone
-from catsdogs.network.precision import choose_precision
 from catsdogs.reporting.curve_picture import curve_png
 from catsdogs.training.learning_curve import (
     SHARES,
@@ -18,10 +16,7 @@ from catsdogs.training.learning_curve import (
     fit_power_law,
     learning_curve,
 )
-from catsdogs.training.photo_features import TrainingSetup
-from catsdogs.training.plan import TrainingPlan
 from catsdogs.training.stored_features import photo_features
-from catsdogs.training.trunk import new_trunk
 
 NUM_FOLDS = 5
 """Where the configuration does not say."""
@@ -58,12 +53,7 @@ def curve(config: Config, console: Console, picture_path: Path | None = None) ->
     backbones_to_compare(config)
     dataset = read_photos(config, console, as_one=True)
     config, _ = choose_backbone(config, dataset, console)
-    backbone = get_backbone(config.model.backbone)
-    precision = choose_precision(config.precision).name
-    weights = backbone.load_weights(config.model.weights, config.seed)
-    trunk = new_trunk(config, weights, precision, len(dataset.class_names))
-    setup = TrainingSetup(dataset, TrainingPlan.of_head(config, dataset), config, console)
-    photos = photo_features(trunk, setup)
+    photos = photo_features(config, dataset, console)
     num_folds = config.train.folds or NUM_FOLDS
     with console.task("solving", num_folds * len(SHARES), what="heads") as task:
         points = learning_curve(

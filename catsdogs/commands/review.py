@@ -27,15 +27,11 @@ from catsdogs.data.samples import Sample
 from catsdogs.errors import DataError
 from catsdogs.evaluation.log_loss import log_probabilities
 from catsdogs.files import PAGE_MARK, check_writable, replacing
-from catsdogs.network.backbones import get_backbone
-from catsdogs.network.precision import choose_precision
 from catsdogs.reporting.review_page import Review, render_review
 from catsdogs.text import counted, is_unicode, some_of
 from catsdogs.training.heads.logistic import out_of_fold_logits
-from catsdogs.training.photo_features import Photos, TrainingSetup
-from catsdogs.training.plan import TrainingPlan
+from catsdogs.training.photo_features import Photos
 from catsdogs.training.stored_features import photo_features
-from catsdogs.training.trunk import new_trunk
 
 MOST_SHOWN = 500
 """Suspects on the page: so many photos make it some ten megabytes."""
@@ -145,18 +141,12 @@ def _read_photos(config: Config, console: Console) -> Dataset:
 
 def pooled_features(dataset: Dataset, config: Config, console: Console) -> Photos:
     """Features of the photos of `train`, however many cannot be read: those leave the dataset."""
-    weights = get_backbone(config.model.backbone).load_weights(config.model.weights, config.seed)
-    precision = choose_precision(config.precision).name
-    trunk = new_trunk(config, weights, precision, len(dataset.class_names))
-    config = config.model_copy(
-        update={
-            # what a fine-tuning would need is of no use here, and what cannot be read is named
-            "cache": config.cache.model_copy(update={"ahead": False}),
-            "data": config.data.model_copy(update={"max_unreadable": 1.0}),
-        }
-    )
-    plan = TrainingPlan.of_head(config, dataset)
-    return photo_features(trunk, TrainingSetup(dataset, plan, config, console))
+    sections = {
+        # what a fine-tuning would need is of no use here, and what cannot be read is named
+        "cache": config.cache.model_copy(update={"ahead": False}),
+        "data": config.data.model_copy(update={"max_unreadable": 1.0}),
+    }
+    return photo_features(config.model_copy(update=sections), dataset, console)
 
 
 def _look(samples: Sequence[Sample], photos: Photos, config: Config, console: Console) -> Seen:

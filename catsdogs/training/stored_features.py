@@ -6,18 +6,24 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from catsdogs.config import Config
+from catsdogs.console import Console
+from catsdogs.data.dataset import Dataset
 from catsdogs.data.layout import TRAIN
 from catsdogs.data.skipping import refuse_too_many
 from catsdogs.data.views import ViewReader
 from catsdogs.network.backbones import finetune_boundary, get_backbone
 from catsdogs.network.classifier_network import POOLING_NAME
 from catsdogs.network.device import gpu_names
+from catsdogs.network.precision import choose_precision
 from catsdogs.training.cache_folder import TrunkCard, cache_dir, has_room
 from catsdogs.training.disk_store import DiskStore
 from catsdogs.training.feature_store import FeatureStore, MemoryStore, StoreError
 from catsdogs.training.features import CachedFeatures
 from catsdogs.training.photo_features import PhotoFeatures, Photos, TrainingSetup
-from catsdogs.training.trunk import Trunk
+from catsdogs.training.plan import TrainingPlan
+from catsdogs.training.processes import ALONE, ProcessGroup
+from catsdogs.training.trunk import Trunk, new_trunk
 
 Result = TypeVar("Result")
 
@@ -60,20 +66,30 @@ def on_features(
     raise problem
 
 
-def photo_features(trunk: Trunk, setup: TrainingSetup) -> Photos:
+def photo_features(
+    config: Config, dataset: Dataset, console: Console, processes: ProcessGroup = ALONE
+) -> Photos:
     """Pooled features of the training photos as they are, from the store where they are kept.
 
     Args:
-        trunk: what computes them.
-        setup: photos and settings.
+        config: backbone, cache, threads.
+        dataset: the photos; those that cannot be read leave it.
+        console: where progress is shown.
+        processes: those that compute them together.
 
     Raises:
+        WeightsError: there are no weights of the backbone.
         DataError: no readable photos are left.
         StoreError: the features fit neither on the disk nor into memory.
         StopRequested: it was asked to stop.
         OutOfMemoryError: the device's memory is too small for a photo.
     """
-    refuse_too_many(setup.dataset, setup.config.data.max_unreadable)
+    weights = get_backbone(config.model.backbone).load_weights(config.model.weights, config.seed)
+    precision = choose_precision(config.precision).name
+    trunk = new_trunk(config, weights, precision, len(dataset.class_names), processes)
+    plan = TrainingPlan.of_head(config, dataset)
+    setup = TrainingSetup(dataset, plan, config, console, processes=processes)
+    refuse_too_many(dataset, config.data.max_unreadable)
 
     def gather(features: CachedFeatures) -> Photos:
         source = PhotoFeatures(features, setup)
