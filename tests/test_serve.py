@@ -167,9 +167,13 @@ def test_other_host_is_refused(client):
     assert client.get("/health", headers={"host": "[::1]:8000"}).status_code == 200
 
 
+def open_model(path):
+    return Predictor(ModelRequest(path))
+
+
 @pytest.fixture
 def make_client(model_path):
-    models = ServedModels({"pets": model_path}, Predictor, lambda _: None)
+    models = ServedModels({"pets": model_path}, open_model, lambda _: None)
 
     def make(**settings):
         return TestClient(create_app(models, **settings), base_url="http://127.0.0.1")
@@ -233,7 +237,7 @@ def test_requests_that_come_together_each_get_their_own_answer(client):
 
 def test_replaced_model_is_taken_up_and_a_broken_one_is_not(model_path, make_model, tmp_path):
     log = []
-    models = ServedModels({"pets": model_path}, Predictor, log.append)
+    models = ServedModels({"pets": model_path}, open_model, log.append)
     assert models.get("pets").predictor.class_names == ("cats", "dogs")
     model_path.write_bytes(b"broken")
     models.refresh()
