@@ -47,6 +47,11 @@ def test_page_that_follows_from_the_code_is_up_to_date(name, write):
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == write()
 
 
+def test_the_site_has_the_mark_that_the_pages_have():
+    mark = ROOT / "catsdogs" / "logo.svg"
+    assert (ROOT / "docs" / "logo.svg").read_bytes() == mark.read_bytes()
+
+
 def test_the_site_is_built_without_a_warning(tmp_path):
     """Every page has its place, and every link leads to one; nothing is fetched for it."""
     pytest.importorskip("mkdocs")

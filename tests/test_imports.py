@@ -14,6 +14,7 @@ PACKAGE = Path(catsdogs.__file__).parent
 FLOORS = [
     "errors",
     "text",
+    "logo",
     "systems",
     "files",
     "untrusted",

@@ -46,7 +46,7 @@ def test_text_names_neither_with_how_strange_it_is(folder, call):
     names = {line.split("\t")[0]: line.split("\t")[1:] for line in lines}
     assert names["photos/cat.png"][0] == "cats"
     assert names["photos/dog.png"][0] == "dogs"
-    assert names["photos/sofa.png"] == ["neither", f"{240 / 241:.4f}"]
+    assert names["photos/sofa.png"] == ["neither", f"{240 / 241:.4f}", "strangeness"]
     assert names["photos/bad.jpg"][0] == "error"
 
 
@@ -57,6 +57,16 @@ def test_more_lines_name_the_classes_after_neither(folder, call):
     first, second = (line.split("\t")[1] for line in lines)
     assert first == "neither"
     assert second in ("cats", "dogs")
+
+
+def test_answers_with_neither_among_them_are_gone_on_with(folder, call):
+    arguments = ("predict", "photos/sofa.png", "photos/cat.png", "--model", "strict.h5")
+    call(*arguments, "--output", "answers.txt")
+    whole = (folder / "answers.txt").read_text()
+    assert whole.startswith("photos/sofa.png\tneither\t")
+    (folder / "answers.txt").write_text(whole[:-9])
+    call(*arguments, "--output", "answers.txt", "--resume")
+    assert (folder / "answers.txt").read_text() == whole
 
 
 def test_every_format_says_the_same(folder, call):

@@ -97,6 +97,40 @@ def test_gallery_is_sorted_by_class_and_the_csv_has_every_photo(answers, browser
     assert groups[-1] == ["Not readable", 1]
 
 
+def test_a_photo_that_cannot_be_read_takes_no_answers_place(answers, browser):
+    shown = browser.execute_script(
+        "return [document.getElementById('latest-class').textContent,"
+        " document.querySelector('[aria-current] .caption').firstChild.textContent]"
+    )
+    assert shown[0] in ("cats", "dogs")
+    assert shown[1] == f"{NUM_PHOTOS - 1:02}.png"
+    reason = browser.find_elements("css selector", ".tile .reason")
+    assert [one.text for one in reason] == ["no picture that this browser can read"]
+
+
+def test_all_can_be_reached_by_keys_and_seen_to_be(answers, browser):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    browser.execute_script("document.activeElement.blur()")
+    reached = []
+    while len(reached) < 40:
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        name, style = browser.execute_script(
+            "const at = document.activeElement;"
+            "const seen = at.id === 'files' ? at.labels[0] : at;"
+            "return [at.id || at.ariaLabel || at.textContent, getComputedStyle(seen).outline]"
+        )
+        if browser.execute_script("return document.activeElement === document.body"):
+            break
+        assert "solid 3px" in style, name
+        reached.append(name)
+    assert reached[0] == "files"
+    assert [name for name in reached if name in ("csv", "clear")] == ["csv", "clear"]
+    assert "letter.jpg: no picture that this browser can read" in reached
+    assert reached[-1] == "About this page"
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_page_fits_its_width(answers, browser, width):
     size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}

@@ -62,3 +62,9 @@ def test_it_says_so_in_large_letters_and_in_a_group_of_its_own(page):
         "return [...document.querySelectorAll('.group')].map(group => group.dataset.key)"
     )
     assert groups == ["cats", "dogs", "neither"]
+    heading, tile = browser.execute_script(
+        "const group = document.querySelector('.group[data-key=neither]');"
+        "return [group.querySelector('h2').textContent, group.querySelector('.tile').ariaLabel]"
+    )
+    assert heading.endswith(", with their strangeness")
+    assert tile.endswith(".png: neither, strangeness 99.6%")

@@ -62,6 +62,15 @@ def test_for_people_the_path_stands_behind_straight_columns():
         "error   damaged: image file is truncated  a/half.jpg",
         "dogs    0.9375  dog.png",
     ]
+    refused = Answer("sofa.png", {"cats": 0.75, "dogs": 0.25}, "", 0.9963, "neither")
+    lines = written("text", [ANSWERS[0], refused, ANSWERS[1]], top=2)
+    assert [path_last(line, ("cats", "neither"), "strangeness") for line in lines] == [
+        "cats     0.7500              a/cat.jpg",
+        "dogs     0.2500              a/cat.jpg",
+        "neither  0.9963 strangeness  sofa.png",
+        "cats     0.7500              sofa.png",
+        "error    damaged: image file is truncated  a/half.jpg",
+    ]
     assert path_last("猫.jpg\t猫\t0.9\t猫.png", ["cats"]) == "猫    0.9  猫.jpg  猫.png"
 
 

@@ -105,7 +105,8 @@ def test_names_are_text_and_nothing_else(make_report):
     page = Page(text)
     assert page.find("script") == []
     assert [key for _, attributes in page.tags for key in attributes if key.startswith("on")] == []
-    sources = [attributes["src"] for attributes in page.find("img")]
+    photos = [attributes for attributes in page.find("img") if attributes["class"] == "photo"]
+    sources = [attributes["src"] for attributes in photos]
     assert len(sources) == 4
     assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
     assert HOSTILE in page.texts

@@ -15,8 +15,11 @@ import pytest
 from PIL import Image
 
 from catsdogs.checking.decisions import read_decisions
+from catsdogs.checking.suspects import Suspect
+from catsdogs.commands.review import ReviewResult
 from catsdogs.data.contents import hash_content
 from catsdogs.errors import DataError
+from catsdogs.reporting.suspect_list import suspects_as_text
 from tests.conftest import BLUISH, REDDISH
 
 pytestmark = pytest.mark.slow
@@ -82,6 +85,31 @@ def test_a_photo_in_the_wrong_class_is_the_first_suspect(photos, call):
     line = r"   1  cats   dogs    0\.\d{4}  data/train/cats/3_000\.png(: probably wrong)?"
     assert re.fullmatch(line, row)
     assert "saved review.html: open it to say what each photo is" in result.stderr
+
+
+def test_the_kinds_count_what_is_listed_under_each():
+    ranked = [{"wrong_label": "", "odd": ""}, {"wrong_label": ""}, {"odd": ""}, {"odd": ""}]
+    suspects = [
+        Suspect(Path(f"{number}.jpg"), b"", "cats", "dogs", 0.5, reasons)
+        for number, reasons in enumerate(ranked)
+    ]
+    reviewed = ReviewResult(Path(), ("cats", "dogs"), 9, "vgg16", suspects, [], [], Path(), 1.0)
+    assert list(suspects_as_text(reviewed)) == [
+        "9 photos of 2 classes, by vgg16",
+        "",
+        "      2  label in doubt",
+        "      2  like no other photo, and 1 of those above",
+        "",
+        "label in doubt:",
+        "rank  label  likely          photo",
+        "   1  cats   dogs    0.5000  0.jpg: like no other photo",
+        "   2  cats   dogs    0.5000  1.jpg",
+        "",
+        "like no other photo:",
+        "rank  label  likely          photo",
+        "   3  cats   dogs    0.5000  2.jpg",
+        "   4  cats   dogs    0.5000  3.jpg",
+    ]
 
 
 def test_json_and_csv_hold_the_same_suspects(photos, call):

@@ -141,7 +141,8 @@ def predict(
             if output.path is None and loss_of_answer():  # nobody will see the others
                 return
 
-    with output.opened(result.class_names, result.may_refuse) as write:
+    may_refuse = bool(result.refused_as)
+    with output.opened(result.class_names, result.refused_as) as write:
         num_failed = write_predictions(
             counted(),
             result.class_names,
@@ -149,7 +150,7 @@ def predict(
             top,
             write,
             output.has_header,
-            result.may_refuse,
+            may_refuse,
         )
     if sorted_photos and sort_into is not None:
         for line in sorted_lines(sorted_photos, sort_into):
@@ -211,26 +212,29 @@ class _Output:
         """Whether a CSV begins here: parts that follow one another have one header."""
         return not self.earlier.num_bytes and (self.shard is None or self.shard.number == 1)
 
-    def _show(self, class_names: tuple[str, ...]) -> Callable[[str], None]:
+    def _show(self, class_names: tuple[str, ...], refused_as: str) -> Callable[[str], None]:
         """A function that shows a line on a terminal."""
+        from catsdogs.reporting.predictions import STRANGENESS, error_mark
         from catsdogs.reporting.table import path_last
 
         if self._format_name == "text":
-            return lambda line: click.echo(path_last(line, class_names))
+            names = (*class_names, refused_as, error_mark(class_names))
+            kind = STRANGENESS if refused_as else ""
+            return lambda line: click.echo(path_last(line, names, kind))
         return lambda line: click.echo(printable(line))  # a CSV keeps every name as it is
 
     @contextmanager
     def opened(
-        self, class_names: tuple[str, ...], may_refuse: bool
+        self, class_names: tuple[str, ...], refused_as: str
     ) -> Iterator[Callable[[str], None]]:
         """Give a function that writes a line."""
         from catsdogs.reporting.prediction_file import going_on
         from catsdogs.reporting.predictions import csv_header
 
         if self.path is None:
-            yield self._show(class_names) if sys.stdout.isatty() else click.echo
+            yield self._show(class_names, refused_as) if sys.stdout.isatty() else click.echo
             return
-        header, own = self.earlier.header, csv_header(class_names, may_refuse)
+        header, own = self.earlier.header, csv_header(class_names, bool(refused_as))
         if header and header != own:
             raise ConfigError(
                 f"{self.path} begins with {header!r}, this model would give {own!r}: "

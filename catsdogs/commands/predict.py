@@ -68,7 +68,7 @@ class PredictResult:
         predictions: one for each photo, in the order asked for, computed as they are taken.
         left_out: what else lies in the folders, counted by kind; empty: nothing.
         warning: a line about the engine for those who lose time by it; empty: none.
-        may_refuse: a photo may be answered by neither of the classes.
+        refused_as: what a photo is called that is none of the classes; empty: each is one of them.
     """
 
     class_names: tuple[str, ...]
@@ -77,7 +77,7 @@ class PredictResult:
     predictions: Iterator[Prediction]
     left_out: str = ""
     warning: str = ""
-    may_refuse: bool = False
+    refused_as: str = ""
 
 
 def predict(
@@ -118,5 +118,5 @@ def predict(
         predictions,
         str(left_out),
         predictor.choice.warning,
-        bool(predictor.unknown),
+        predictor.neither if predictor.unknown else "",
     )

@@ -21,6 +21,7 @@ from catsdogs.config import Fit
 from catsdogs.data.framing import MEAN_COLOUR
 from catsdogs.errors import CatsdogsError
 from catsdogs.exporting.stored_weights import Precision, kernel_channel_axis, store_array
+from catsdogs.logo import logo_uri
 from catsdogs.model.known_photos import ARRAYS, KnownPhotos
 from catsdogs.model.refusal import NEITHER
 from catsdogs.network import layers
@@ -101,6 +102,7 @@ def page(network: Network, facts: PageFacts, precision: Precision = "float16") -
     return environment.from_string(_text("page.html")).render(
         title=facts.title,
         version=__version__,
+        icon=logo_uri(),
         policy=_policy(style, scripts),
         facts=list((facts.about or {}).items()),
         style=_verbatim(style),

@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from catsdogs.logo import logo_uri
 from catsdogs.text import printable
 
 
@@ -34,6 +35,7 @@ def page_environment() -> jinja2.Environment:
         "path": lambda path: Markup("/<wbr>").join(map(_format_name, str(path).split("/"))),
     }
     environment.filters |= filters
+    environment.globals["icon"] = logo_uri()
     return environment
 
 

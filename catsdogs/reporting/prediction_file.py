@@ -13,7 +13,7 @@ from typing import BinaryIO, TextIO
 
 from catsdogs.errors import ConfigError
 from catsdogs.files import not_writable
-from catsdogs.reporting.predictions import CSV_START, is_error_mark
+from catsdogs.reporting.predictions import CSV_START, STRANGENESS, is_error_mark
 from catsdogs.text import csv_text, printable
 from catsdogs.untrusted.boundary import foreign_bytes, open_regular
 
@@ -124,9 +124,11 @@ def _path_of(record: bytes, format_name: str, number: int) -> str | None:
             return None
         float(row[2] or 0)
         return csv_text(row[0])
-    path, name, probability = text.rstrip("\n").split("\t")
+    path, name, figure, *kind = text.rstrip("\n").split("\t")
+    if kind not in ([], [STRANGENESS]):
+        raise ValueError("its figure is none that is known")
     if not is_error_mark(name):
-        float(probability)
+        float(figure)
     return path
 
 

@@ -10,9 +10,10 @@ from catsdogs.files import replacing
 from catsdogs.text import csv_row, printable
 
 CSV_START = ["path", "class", "probability"]
-_STRANGENESS = "strangeness"
-"""Stands after the probability where photos may be refused."""
-_OWN_COLUMNS = {*CSV_START, "label", "error", _STRANGENESS}
+STRANGENESS = "strangeness"
+"""Stands after the probability where photos may be refused, and in a line of text after the figure
+of a refused one, which is no probability."""
+_OWN_COLUMNS = {*CSV_START, "label", "error", STRANGENESS}
 LABELLED_START = b"path,label,class,"
 """Of a CSV that `save_labelled_predictions` wrote."""
 ERROR = "error"
@@ -68,7 +69,7 @@ def write_predictions(
     lines: Iterable[str]
     match format_name:
         case "text":
-            mark = _error_mark(class_names)
+            mark = error_mark(class_names)
             lines = (line for p in counted() for line in _text_lines(p, top, mark))
         case "csv":
             header = [csv_header(class_names, may_refuse)] if with_header else []
@@ -119,7 +120,7 @@ def save_labelled_predictions(
             file.write(f"{csv_row([name, label, *values])}\r\n")
 
 
-def _error_mark(class_names: Sequence[str]) -> str:
+def error_mark(class_names: Sequence[str]) -> str:
     """`error`, or `error!` where a class is called that."""
     mark = ERROR
     while mark in class_names:
@@ -151,10 +152,14 @@ def _text_lines(prediction: Prediction, top: int, mark: str) -> list[str]:
     path = printable(prediction.name)
     if prediction.error:
         return [f"{path}\t{mark}\t{printable(prediction.error)}"]
-    best = list(prediction.probabilities.items())[:top]
+    best = [
+        f"{path}\t{printable(name)}\t{probability:.4f}"
+        for name, probability in list(prediction.probabilities.items())[:top]
+    ]
     if prediction.refused_as:
-        best = [(prediction.refused_as, prediction.strangeness or 0.0), *best[: top - 1]]
-    return [f"{path}\t{printable(name)}\t{probability:.4f}" for name, probability in best]
+        name, figure = printable(prediction.refused_as), prediction.strangeness or 0.0
+        best = [f"{path}\t{name}\t{figure:.4f}\t{STRANGENESS}", *best[: top - 1]]
+    return best
 
 
 def _record(prediction: Prediction, may_refuse: bool) -> dict[str, Any]:
@@ -165,7 +170,7 @@ def _record(prediction: Prediction, may_refuse: bool) -> dict[str, Any]:
         "path": prediction.name,
         "class": prediction.refused_as or name,
         "probability": probability,
-        **({_STRANGENESS: prediction.strangeness} if may_refuse else {}),
+        **({STRANGENESS: prediction.strangeness} if may_refuse else {}),
         "probabilities": prediction.probabilities,
     }
 
@@ -191,7 +196,7 @@ def csv_header(class_names: Sequence[str], may_refuse: bool = False) -> str:
 
 
 def _header_cells(class_names: Sequence[str], may_refuse: bool) -> list[str]:
-    start = [*CSV_START, _STRANGENESS] if may_refuse else CSV_START
+    start = [*CSV_START, STRANGENESS] if may_refuse else CSV_START
     return [*start, *_class_columns(class_names), "error"]
 
 

@@ -55,13 +55,16 @@ def suspects_as_text(reviewed: Reviewed) -> Iterator[str]:
         f"{counted(reviewed.num_photos, 'photo')} of {len(reviewed.class_names)} classes, by "
         f"{reviewed.backbone}"
     )
+    listed = Counter(suspect.kind for suspect in reviewed.suspects)
     found = Counter(kind for suspect in reviewed.suspects for kind in suspect.reasons)
     yield ""
     if not reviewed.suspects:
         yield "nothing found"
     for kind, title in SUSPECT_KINDS.items():
         if found[kind]:
-            yield f"{found[kind]:7,}  {title}"
+            num_others = found[kind] - listed[kind]  # a photo stands under its weightiest kind
+            sequel = f", and {num_others:,} of those above" if num_others else ""
+            yield f"{listed[kind]:7,}  {title}{sequel}"
     ranked = enumerate(reviewed.suspects, start=1)
     for kind, of_kind in groupby(ranked, lambda one: one[1].kind):
         yield ""

@@ -31,14 +31,17 @@ def align(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]
     ]
 
 
-def path_last(line: str, names: Iterable[str]) -> str:
+def path_last(line: str, names: Iterable[str], kind: str = "") -> str:
     """An answer for people, in columns: the path, which may be long, behind class and figure.
 
     Args:
         line: for programs: path, class, figure and perhaps more, with tabs between them.
         names: all that may stand in the place of a class.
+        kind: a word that may stand behind the figure, to say what it is.
     """
     path, name, figure, *others = line.split("\t")
+    if kind:
+        figure, others = " ".join([figure, *others]).ljust(len(f"0.0000 {kind}")), []
     width = max(cell_len(_short(each)) for each in (name, *names))
     name = _short(name)
     return "  ".join([name + " " * (width - cell_len(name)), figure, path, *others])

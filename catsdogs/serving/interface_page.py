@@ -3,6 +3,18 @@
 import html
 from typing import Any
 
+from catsdogs.logo import logo_uri
+
+_STYLE = """
+:root{color-scheme:light dark;background:#fbfaf7;color:#1d2327;--accent:#0b6b63;--rule:#e3dfd6}
+@media(prefers-color-scheme:dark){
+:root{background:#14181a;color:#e7e5df;--accent:#5cc9bb;--rule:#30383c}}
+body{font:1rem/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}
+h2{margin:2rem 0 .25rem;font-size:1.1rem}a{color:var(--accent)}
+pre{overflow:auto;padding:.75rem 1rem;border:1px solid var(--rule);border-radius:.5rem}
+:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+"""
+
 
 def interface_page(openapi: dict[str, Any], address: str) -> str:
     """A page about the interface that loads nothing.
@@ -25,10 +37,10 @@ def interface_page(openapi: dict[str, Any], address: str) -> str:
     )
     return (
         "<!DOCTYPE html><html lang='en'><meta charset='utf-8'><title>catsdogs: HTTP interface"
-        "</title><meta name='viewport' content='width=device-width'><style>body{font:1rem/1.5 "
-        "system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;color-scheme:"
-        "light dark}pre{overflow:auto}</style><h1>HTTP interface</h1><pre>curl --data-binary "
-        f"@image.jpg {predict}\ncurl -F photos=@a.jpg -F photos=@b.jpg {predict}</pre>"
-        "<p>As <a href='openapi.json'>OpenAPI</a>.</p>"
-        f"{rows}</html>"
+        "</title><meta name='viewport' content='width=device-width'>"
+        f"<link rel='icon' href='{logo_uri()}'><style>{_STYLE}</style><main>"
+        "<h1>HTTP interface</h1><pre tabindex='0'>curl --data-binary @image.jpg "
+        f"{predict}\ncurl -F photos=@a.jpg -F photos=@b.jpg {predict}</pre><p>"
+        "<a href='./'>The page to drop photos on</a> · "
+        f"<a href='openapi.json'>this interface as OpenAPI</a></p>{rows}</main></html>"
     )

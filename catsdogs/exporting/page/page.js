@@ -15,6 +15,8 @@
   let known = null;
   let working = false;
   let numAsked = 0;
+  let latest = null; // the answer that stands large, and its tile
+  let latestTile = null;
 
   /** Never all or nothing: that would be more than a network can know. */
   const percent = (share) => {
@@ -68,6 +70,7 @@
   async function work() {
     if (working || !waiting.length) return;
     working = true;
+    let numRead = 0;
     await ready;
     while (network && waiting.length) {
       const file = waiting.shift();
@@ -76,8 +79,10 @@
       progress.value = answers.length / numAsked;
       say(`${file.name || "photo"} … (${answers.length + 1} of ${numAsked})`);
       await breathe();
-      answers.push(await answerFor(file));
-      show(answers.length - 1);
+      const answer = await answerFor(file);
+      answers.push(answer);
+      numRead += !answer.error;
+      show(answers.length - 1, !answer.error || !numRead);
     }
     working = false;
     byId("progress").hidden = true;
@@ -126,16 +131,25 @@
     return context.getImageData(0, 0, width, height);
   }
 
-  function show(index) {
+  /** In the gallery, and large: of several, one that has an answer stays large. */
+  function show(index, large) {
     byId("csv").disabled = byId("clear").disabled = false;
-    showLatest(answers[index]);
+    if (large) showLatest(answers[index]);
     if (answers.length > 1) placeInGallery(index);
     if (answers.length === 2) placeInGallery(0);
+    markLatest();
+  }
+
+  function markLatest() {
+    latestTile?.removeAttribute("aria-current");
+    latestTile = latest?.tile;
+    latestTile?.setAttribute("aria-current", "true");
   }
 
   function showLatest(answer) {
+    latest = answer;
     byId("latest").hidden = false;
-    Object.assign(byId("latest-photo"), { src: answer.url, alt: answer.name });
+    Object.assign(byId("latest-photo"), { src: answer.url, alt: answer.name, hidden: Boolean(answer.error) });
     byId("latest-name").textContent = answer.name;
     byId("latest-class").textContent = answer.error ? "Not readable" : answer.className;
     const bars = byId("bars");
@@ -183,10 +197,14 @@
       byId("gallery").insertBefore(group, next ?? null);
     }
     const sure = answer.error ? 0 : answer.refused ? answer.strangeness : answer.probabilities[answer.order[0]];
+    const said = answer.error || `${key}, ${answer.refused ? "strangeness " : ""}${percent(sure)}`;
+    const title = `${answer.name}: ${said}`;
     const tile = element(
       "button",
-      { type: "button", className: "tile", title: answer.name },
-      element("img", { src: answer.url, alt: answer.name, loading: "lazy" }),
+      { type: "button", className: "tile", title, ariaLabel: title },
+      answer.error
+        ? element("span", { className: "reason", textContent: answer.error })
+        : element("img", { src: answer.url, alt: "", loading: "lazy" }),
       element(
         "span",
         { className: "caption" },
@@ -194,8 +212,10 @@
         element("span", { textContent: answer.error ? "" : percent(sure) }),
       ),
     );
+    answer.tile = tile;
     tile.addEventListener("click", () => {
       showLatest(answer);
+      markLatest();
       byId("latest").scrollIntoView({ block: "nearest" });
     });
     const item = element("li", {}, tile);
@@ -203,7 +223,8 @@
     const list = group.querySelector("ul");
     const next = [...list.children].find((found) => Number(found.dataset.sure) > sure);
     list.insertBefore(item, next ?? null);
-    group.querySelector("h2").replaceChildren(key, " ", element("span", { textContent: `${list.children.length}` }));
+    const count = `${list.children.length}${answer.refused ? ", with their strangeness" : ""}`;
+    group.querySelector("h2").replaceChildren(key, " ", element("span", { textContent: count }));
   }
 
   /** As `catsdogs predict --format csv` writes it: no cell begins a formula. */
@@ -234,6 +255,7 @@
   function clear() {
     for (const answer of answers) URL.revokeObjectURL(answer.url);
     answers.length = waiting.length = numAsked = 0;
+    latest = latestTile = null;
     byId("gallery").replaceChildren();
     byId("latest").hidden = true;
     byId("csv").disabled = byId("clear").disabled = true;
