@@ -152,7 +152,7 @@ def test_of_a_folder_without_splits_only_what_the_training_held_back_is_taken(
     assert [path.name for path in found.paths] == [sample.path.name for sample in held_back]
     assert found.labels == [NAMES[sample.label] for sample in held_back]
     assert found.notes == [
-        f"taking {len(held_back)} photos of {root}/unsplit, those that training on it holds back",
+        f"taking the {len(held_back)} photos of {root}/unsplit that a training on it holds back",
         FLATTERING,
     ]
     assert 4 < len(held_back) < 25

@@ -25,6 +25,7 @@ from catsdogs.reporting.report import (
 from catsdogs.reporting.thumbnails import thumbnail
 from catsdogs.run import RunDir
 from catsdogs.run_metrics import RunMetrics
+from tests.chromium import NEEDS_BROWSER
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +106,7 @@ def test_names_are_text_and_nothing_else(make_report):
     page = Page(text)
     assert page.find("script") == []
     assert [key for _, attributes in page.tags for key in attributes if key.startswith("on")] == []
-    photos = [attributes for attributes in page.find("img") if attributes["class"] == "photo"]
+    photos = [attributes for attributes in page.find("img") if attributes["class"] != "mark"]
     sources = [attributes["src"] for attributes in photos]
     assert len(sources) == 4
     assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
@@ -163,7 +164,8 @@ def test_the_page_is_sound_for_screen_readers(make_report):
     links = [a["href"][1:] for a in page.find("a")]
     assert len(links) == 7
     assert set(links) <= set(ids)
-    assert all(image["alt"] for image in page.find("img"))
+    images = page.find("img")
+    assert all(image["alt"] for image in images if image["class"] != "mark")  # which only adorns
     assert len(page.find("table")) == len(page.find("caption"))
     assert all(heading.get("scope") in ("col", "row") for heading in page.find("th"))
     charts = page.find("svg")
@@ -203,6 +205,29 @@ def test_many_classes_without_a_mistake_have_no_map(make_report):
     page = Page(render_report(make_report(*names, examples={}, evaluation=evaluation)))
     assert [svg for svg in page.find("svg") if svg["class"] == "map"] == []
     assert "No class was taken for another." in page.texts
+
+
+@pytest.mark.browser
+@NEEDS_BROWSER[1]
+@pytest.mark.parametrize("number", [2, 37, 200])
+def test_on_a_phone_the_figures_of_all_classes_are_as_wide_as_it(
+    browser, make_report, tmp_path, number
+):
+    names = [f"staffordshire_bull_terrier_{label}" for label in range(number)]
+    page = tmp_path / "report.html"
+    page.write_text(render_report(make_report(*names, examples={})), encoding="utf-8")
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(page.as_uri())
+    widths = browser.execute_script(
+        "document.querySelectorAll('details').forEach(d => d.open = true);"
+        "return [...document.querySelectorAll('.scroll[aria-label^=Figures]')]"
+        ".map(e => [e.scrollWidth, e.clientWidth])"
+    )
+    assert len(widths) == 1 + (number > 15)
+    assert [wide for wide, room in widths if wide > room] == []
+    row = browser.find_element("css selector", "[aria-label^=Figures] tbody tr").text
+    assert "2 photos, F1" in row  # what has no column there
 
 
 def test_one_epoch_is_told_and_not_drawn(make_report):

@@ -201,8 +201,8 @@ def _held_back(
     found.warnings = [f"{path} is left out: {reason}" for path, reason in dataset.unreadable]
     found.notes = [
         *notes,
-        f"taking {counted(len(found.paths), 'photo')} of {root}, those that training on it "
-        "holds back",
+        f"taking the {counted(len(found.paths), 'photo')} of {root} that a training on it holds "
+        "back",
         *([_CHOSE_THE_EPOCH] if any(known.chose_epoch for known in split_by) else []),
     ]
     return found
