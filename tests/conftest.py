@@ -67,6 +67,12 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Where the first trained folder is kept for the tests after it."""
+    return tmp_path_factory.mktemp("template") / "folder"
+
+
 @pytest.fixture
 def class_folders(tmp_path, make_photos):
     """A folder with 4 + 4 photos to train on and 2 + 2 for validation; colour tells the class."""

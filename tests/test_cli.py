@@ -49,12 +49,6 @@ def call(*arguments, code=0):
     return result
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    """Where the first trained folder is kept for the tests after it."""
-    return tmp_path_factory.mktemp("template") / "folder"
-
-
 @pytest.fixture
 def trained(folder, template):
     """The folder after a training of three epochs."""

@@ -4,8 +4,7 @@ import re
 import pytest
 
 from catsdogs.commands.compare import mcnemar_p_value
-
-REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
+from tests.conftest import BLUISH, REDDISH
 
 
 @pytest.fixture

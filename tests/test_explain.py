@@ -6,8 +6,7 @@ from PIL import ExifTags, Image
 
 from catsdogs.commands.explain import name_outputs
 from catsdogs.files import replacing
-
-REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
+from tests.conftest import BLUISH, REDDISH
 
 
 @pytest.fixture

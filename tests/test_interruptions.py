@@ -50,12 +50,6 @@ def folder(class_folders, monkeypatch):
     return folder
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    """Where the first trained folder is kept for the tests after it."""
-    return tmp_path_factory.mktemp("template") / "folder"
-
-
 @pytest.fixture
 def trained(folder, template):
     """The folder with a model in it."""

@@ -13,10 +13,10 @@ import catsdogs
 from catsdogs.errors import ConfigError
 from catsdogs.model.known_photos import GROUP
 from catsdogs.model.predictor import ModelRequest, Predictor
+from tests.conftest import BLUISH, REDDISH
 
 pytestmark = pytest.mark.slow
 
-REDDISH, BLUISH = (200, 90, 60), (60, 90, 200)
 SHARE = 0.02
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from catsdogs.cli.completion import complete_files, complete_settings
+from catsdogs.cli.completion import complete_backbones, complete_files, complete_settings
 from catsdogs.files import expanded
 from catsdogs.text import shortened
 
@@ -111,6 +111,31 @@ unknown_option: Decorator = click.option(
     help="Answer `neither` where a photo is stranger than all but this share of ordinary ones, "
     "e.g. 0.02.  [default: as trained]",
 )
+
+
+data_option: Decorator = click.option(
+    "--data",
+    cls=KeyOption,
+    key="data.dir",
+    metavar="DIR",
+    type=PATH,
+    help="The folder of photos, or a CSV of them.  [default: data]",
+)
+
+
+def backbone_option(
+    help_text: str = "The pretrained network; auto compares those of `catsdogs backbones`.  "
+    "[default: vgg16]",
+) -> Decorator:
+    """The network that is trained on, or whose features are used."""
+    return click.option(
+        "--backbone",
+        cls=KeyOption,
+        key="model.backbone",
+        metavar="NAME",
+        shell_complete=complete_backbones,
+        help=help_text,
+    )
 
 
 def config_option(help_text: str = "A TOML file with what differs from the defaults.") -> Decorator:

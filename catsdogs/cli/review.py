@@ -7,8 +7,13 @@ from typing import Any
 import click
 
 from catsdogs.cli.check import bring_back
-from catsdogs.cli.completion import complete_backbones
-from catsdogs.cli.options import PATH, KeyOption, config_option, format_option, settings_option
+from catsdogs.cli.options import (
+    PATH,
+    backbone_option,
+    config_option,
+    format_option,
+    settings_option,
+)
 from catsdogs.cli.streams import answer, say
 from catsdogs.cli.training_options import configuration
 from catsdogs.errors import CatsdogsError, ConfigError
@@ -17,13 +22,8 @@ from catsdogs.errors import CatsdogsError, ConfigError
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=PATH)
 @config_option()
-@click.option(
-    "--backbone",
-    cls=KeyOption,
-    key="model.backbone",
-    metavar="NAME",
-    shell_complete=complete_backbones,
-    help="The network whose features are used.  [default: the quickest whose weights are here]",
+@backbone_option(
+    "The network whose features are used.  [default: the quickest whose weights are here]"
 )
 @settings_option("Set any key of the configuration, e.g. engine=keras.")
 @format_option("How the photos are listed; all but text are for programs.", ("text", "json", "csv"))

@@ -4,8 +4,7 @@ from typing import Any
 
 import click
 
-from catsdogs.cli.completion import complete_backbones
-from catsdogs.cli.options import KeyOption
+from catsdogs.cli.options import KeyOption, backbone_option
 from catsdogs.cli.process_options import ProcessFlags
 from catsdogs.cli.stop_signal import end_if_interrupted, ending_gently
 from catsdogs.cli.streams import answer
@@ -14,14 +13,7 @@ from catsdogs.cli.training_options import find_request, training_options
 
 @click.command()
 @training_options
-@click.option(
-    "--backbone",
-    cls=KeyOption,
-    key="model.backbone",
-    metavar="NAME",
-    shell_complete=complete_backbones,
-    help="The pretrained network; auto compares those of `catsdogs backbones`.  [default: vgg16]",
-)
+@backbone_option()
 @click.option(
     "--folds",
     cls=KeyOption,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from catsdogs.cli.options import PATH, KeyOption, config_option, settings_option
+from catsdogs.cli.options import PATH, KeyOption, config_option, data_option, settings_option
 from catsdogs.cli.process_options import process_options
 from catsdogs.errors import ConfigError
 
@@ -19,14 +19,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options that train and finetune share."""
     options: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
         config_option(),
-        click.option(
-            "--data",
-            cls=KeyOption,
-            key="data.dir",
-            metavar="DIR",
-            type=PATH,
-            help="The folder of photos, or a CSV of them.  [default: data]",
-        ),
+        data_option,
         click.option(
             "--subsample",
             cls=KeyOption,
