@@ -57,7 +57,7 @@ class Model:
         self.path: Path = _path(path, "path")
         names = None if class_names is None else _names(class_names)
         settled_config("train", None, None, {"precision": precision, "engine": engine})
-        self._names_given = names
+        self._names_given, self._share_given = names, unknown
         self._predictor = Predictor(ModelRequest(self.path, precision, names, engine, unknown))
         self.class_names: tuple[str, ...] = self._predictor.class_names
         self.image_size: tuple[int, int] = self._predictor.image_size
@@ -180,6 +180,8 @@ class Model:
     ) -> "ExportResult":
         """Write the model for other programs, as `catsdogs export` does.
 
+        A page says `neither` where this model does.
+
         >>> result = catsdogs.load("models/catsdogs.h5").export("mine.html")
         >>> result.check.num_same == result.check.num_photos
         True
@@ -208,7 +210,15 @@ class Model:
         if precision not in (None, "float32", "float16", "int8"):
             raise ConfigError(f"precision should be float32, float16 or int8, got {precision!r}")
         wanted = precision or default_precision(format_of(output))
-        request = ExportRequest(self.path, output, None, wanted, resize, folder, self._names_given)
+        request = ExportRequest(
+            self.path,
+            output,
+            precision=wanted,
+            resizes=resize,
+            data=folder,
+            class_names=self._names_given,
+            unknown=self._share_given,
+        )
         return export(request, Console.telling(progress))
 
 

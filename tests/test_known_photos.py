@@ -46,6 +46,11 @@ def test_no_more_held_out_photos_are_refused_than_the_share(known):
         assert sum(is_refused(value, share) for value in values) <= share * 201
 
 
+def test_the_strangest_of_49_is_one_in_fifty():
+    assert is_refused(49 / 50, 0.02)  # though 1 - 0.98 is more than 0.02 in 64 bits
+    assert not is_refused(48 / 50, 0.02)
+
+
 def test_what_lies_far_from_all_photos_is_refused_however_sure_the_model_is(known):
     features, _ = drawn(50, 3, scale=4)
     values = strangeness(known, features, np.ones(50))

@@ -165,6 +165,14 @@ def test_too_small_a_share_is_named_in_a_line(folder, call):
     )
 
 
+@pytest.mark.parametrize(("unknown", "says_so"), [(None, False), (0.05, True)])
+def test_a_page_from_python_refuses_as_the_model_that_wrote_it(
+    folder, class_folders, unknown, says_so
+):
+    catsdogs.load("careful.h5", unknown=unknown).export("page.html", data=class_folders)
+    assert ('"refusal":{"share":0.05' in (folder / "page.html").read_text()) == says_so
+
+
 @pytest.mark.parametrize("share", ["0.6", "-0.1", "nan"])
 def test_no_share_is_more_than_half_or_less_than_none(folder, call, share):
     assert (
