@@ -10,6 +10,7 @@ import os
 try:
     import signal
     import sys
+    import warnings
     from contextlib import suppress
     from types import FrameType
 
@@ -39,6 +40,9 @@ def run() -> None:
                 signal.signal(number, _stop_at_once)
     except KeyboardInterrupt:
         os._exit(130)
+    if any(option.startswith("error") for option in sys.warnoptions):
+        # it would end commands in the middle of libraries, whose warnings these are
+        warnings.resetwarnings()
     from catsdogs.cli import main
     from catsdogs.cli.streams import run_with_any_streams
 

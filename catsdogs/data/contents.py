@@ -12,6 +12,7 @@ from catsdogs.errors import DataError
 
 MAX_BYTES = 320_000_000
 """Larger files are refused before reading: the most pixels that are decoded, uncompressed."""
+_CHUNK_BYTES = 2**18
 
 
 class TooLargeError(DataError):
@@ -51,21 +52,43 @@ def read_content(path: Path) -> bytes:
         DataError: the file cannot be read, or is too large for a photo; the reason alone.
     """
     with open_file(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > MAX_BYTES:
-            raise TooLargeError(
-                f"{size // 1_000_000:,} MB are more than the {MAX_BYTES // 1_000_000} that are read"
-            )
-        return file.read(size)
+        return file.read(_num_bytes(file))
 
 
-def new_hash() -> "hashlib.blake2b":
+def hash_file(path: Path, num_first: int) -> tuple[bytes, bytes]:
+    """The hash of a photo file's content, as of `hash_content`, and its first bytes.
+
+    Raises:
+        DataError: the file cannot be read, or is too large for a photo; the reason alone.
+    """
+    with open_file(path) as file:
+        left = _num_bytes(file)
+        first = file.read(min(num_first, left))
+        digest, chunk = _new_hash(), first
+        while chunk:
+            digest.update(chunk)
+            left -= len(chunk)
+            chunk = file.read(min(_CHUNK_BYTES, left))
+    return digest.digest(), first
+
+
+def _num_bytes(file: BufferedReader) -> int:
+    """How many bytes of a file are read: those that it has, and no more while it grows."""
+    size = os.fstat(file.fileno()).st_size
+    if size > MAX_BYTES:
+        raise TooLargeError(
+            f"{size // 1_000_000:,} MB are more than the {MAX_BYTES // 1_000_000} that are read"
+        )
+    return size
+
+
+def _new_hash() -> "hashlib.blake2b":
     """The hash that names a content, of 16 bytes, with nothing in it yet."""
     return hashlib.blake2b(digest_size=16)
 
 
 def hash_content(content: bytes) -> bytes:
     """16 bytes that change with any byte of a content, and with nothing else."""
-    digest = new_hash()
+    digest = _new_hash()
     digest.update(content)
     return digest.digest()

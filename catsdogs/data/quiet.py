@@ -6,6 +6,7 @@ Importing this, or decoding photos, changes nothing for a program that uses the 
 
 import ctypes
 import logging
+import os
 import warnings
 from contextlib import suppress
 
@@ -13,10 +14,15 @@ _state = {"asked": False, "done": False}
 
 
 def quieten_libraries() -> None:
-    """Keep Pillow, libtiff and NumPy's matrix products from printing in this process.
+    """Keep Pillow, libtiff, Matplotlib and NumPy's matrix products from printing in this process.
 
-    What matters the decoders raise as well. No library is imported for that.
+    What matters the decoders raise as well. No library is imported for that. What the
+    environment says to libraries and they would fail at is not passed on.
     """
+    os.environ["MPLBACKEND"] = "agg"  # pictures are written, never shown
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its cache
+    if not os.environ.get("SOURCE_DATE_EPOCH", "0").isdecimal():  # NumPy reads it
+        del os.environ["SOURCE_DATE_EPOCH"]
     # OpenBLAS (0.3.31, `x @ y` with 5 columns on processors with AVX-512) and Apple's Accelerate
     # calculate with memory that nobody has written to, do not use what comes of it, and leave the
     # processor's mark of an invalid calculation behind: by chance, with finite numbers and a right

@@ -1,6 +1,5 @@
 """Labelled photos, and one pass over their bytes before any is decoded."""
 
-import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -8,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 
-from catsdogs.data.contents import new_hash, open_file, read_content
+from catsdogs.data.contents import hash_file, read_content
 from catsdogs.data.images import read_exif
 from catsdogs.data.moments import HEAD_BYTES, Moment, is_jpeg, moment_of, moment_of_jpeg
 from catsdogs.errors import DataError
@@ -43,17 +42,14 @@ class Sample:
 def _look_at(path: Path, with_moment: bool) -> tuple[bytes, Moment | None] | str:
     """The content hash and when a photo was taken, or why there is neither."""
     try:
-        with open_file(path) as file:
-            head, digest = file.read(HEAD_BYTES), new_hash()
-            digest.update(head)
-            hashlib.file_digest(file, lambda: digest)
+        content_hash, head = hash_file(path, HEAD_BYTES)
     except DataError as error:
         return str(error)
     moment = moment_of_jpeg(head)
     if moment is None and with_moment and not is_jpeg(head):
         with suppress(DataError):  # whoever decodes it says why
             moment = moment_of(read_exif(read_content(path)))
-    return digest.digest(), moment
+    return content_hash, moment
 
 
 class SampleReading:
