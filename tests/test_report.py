@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from catsdogs.cli import main
-from catsdogs.commands.run_lookup import find_model, find_path, find_run, stands_on
+from catsdogs.commands.run_lookup import find_model, find_run, stands_on
+from catsdogs.commands.run_models import find_path
 from catsdogs.console import Console
 from catsdogs.errors import DataError, ModelFileError
 from catsdogs.evaluation.figures import evaluate_predictions
@@ -326,6 +327,8 @@ def test_runs_lists_both(reported, monkeypatch):
         ("train", "finished"),
         ("finetune", "finished"),
     ]
+    paths = ["models/catsdogs.head.h5", "models/catsdogs.h5"]
+    assert [record["model_path"] for record in records] == paths
 
 
 def finished(reported, number):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from catsdogs.commands.run_lookup import head_path
+from catsdogs.commands.run_models import head_path
 from catsdogs.commands.training_steps import (
     check_model_output,
     check_unknown_share,

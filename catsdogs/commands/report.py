@@ -17,11 +17,11 @@ from catsdogs.commands.evaluation_steps import (
 from catsdogs.commands.run_lookup import (
     FinishedRun,
     find_model,
-    find_path,
     find_run,
     is_of_run,
     stands_on,
 )
+from catsdogs.commands.run_models import find_path
 from catsdogs.config import Config, differences
 from catsdogs.config_file import load_config
 from catsdogs.console import Console

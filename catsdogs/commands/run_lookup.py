@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from catsdogs.commands.run_models import find_path, head_path
 from catsdogs.config import RunConfig
 from catsdogs.console import Console
 from catsdogs.errors import DataError, ModelFileError
-from catsdogs.files import exists, is_dir, real_path
+from catsdogs.files import exists, is_dir
 from catsdogs.model.metadata import Metadata, read_metadata
 from catsdogs.run import RunDir, list_run_dirs
 from catsdogs.run_metrics import RunMetrics
@@ -69,13 +70,6 @@ def stands_on(run: RunDir, metrics: RunMetrics, console: Console) -> list[Finish
     return chain
 
 
-def find_path(run: RunDir, text: str) -> Path:
-    """A path as a run knows it: from here, or from the folder that its `runs` is in."""
-    path = Path(text)
-    from_there = real_path(run.path).parent.parent / path
-    return from_there if not exists(path) and exists(from_there) else path
-
-
 def find_model(run: RunDir, metrics: RunMetrics) -> tuple[Path, Metadata]:
     """The model that a run saved: where it was written, or where `finetune` left it.
 
@@ -103,8 +97,3 @@ def find_model(run: RunDir, metrics: RunMetrics) -> tuple[Path, Metadata]:
 def is_of_run(metadata: Metadata, metrics: RunMetrics) -> bool:
     """Tell whether a model file is the one that a run saved; no where that was not recorded."""
     return bool(metrics.run_id) and metadata.run_id == metrics.run_id
-
-
-def head_path(path: Path) -> Path:
-    """Where the head-only model stays when its fine-tuned successor is written to `path`."""
-    return path.with_name(f"{path.stem}.head{path.suffix}")

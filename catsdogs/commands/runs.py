@@ -4,9 +4,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from catsdogs.commands.run_models import ModelFiles, find_path
 from catsdogs.config_file import load_config
 from catsdogs.errors import CatsdogsError, DataError
-from catsdogs.files import is_dir
+from catsdogs.files import exists, is_dir
 from catsdogs.run import RunDir, list_run_dirs
 from catsdogs.run_metrics import RunMetrics
 from catsdogs.untrusted.boundary import foreign_bytes
@@ -23,6 +24,9 @@ class RunSummary:
         damage: why `metrics.json` cannot be read; empty otherwise.
         last_epoch: the last one that ended; None before the first.
         planned_epochs: how many there were to be; None where that cannot be read.
+        model_path: where its model is now; None where there is none, it is gone, or another one
+            is in its place.
+        is_replaced: another one is.
     """
 
     path: Path
@@ -31,6 +35,8 @@ class RunSummary:
     damage: str
     last_epoch: int | None
     planned_epochs: int | None
+    model_path: Path | None
+    is_replaced: bool
 
     @property
     def status(self) -> str:
@@ -53,20 +59,35 @@ def runs(parent: Path, best: bool) -> list[RunSummary]:
         raise DataError(
             f"no folder {parent}: run `catsdogs train` first, or give another", key="folder"
         )
-    found = [_summarise(run) for run in list_run_dirs(parent)]
+    read = [(run, *_read_metrics(run)) for run in list_run_dirs(parent)]
+    models = ModelFiles((run, metrics) for run, metrics, _ in read if metrics)
+    found = [_summarise(run, metrics, damage, models) for run, metrics, damage in read]
     if best:
         found.sort(key=lambda run: -run.metrics.accuracy if run.metrics else 1)
     return found
 
 
-def _summarise(run: RunDir) -> RunSummary:
-    metrics, damage = None, ""
+def _read_metrics(run: RunDir) -> tuple[RunMetrics | None, str]:
+    """What a run gave, and why that cannot be read."""
     try:
-        metrics = run.read_metrics()
+        return run.read_metrics(), ""
     except DataError as error:
-        damage = str(error)
+        return None, str(error)
+
+
+def _summarise(
+    run: RunDir, metrics: RunMetrics | None, damage: str, models: ModelFiles
+) -> RunSummary:
+    model_path = models.find(run, metrics) if metrics else None
     return RunSummary(
-        run.path, run.command, metrics, damage, _last_epoch(run), _planned_epochs(run)
+        run.path,
+        run.command,
+        metrics,
+        damage,
+        _last_epoch(run),
+        _planned_epochs(run),
+        model_path,
+        bool(metrics and not model_path and exists(find_path(run, metrics.model))),
     )
 
 

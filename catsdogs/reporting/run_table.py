@@ -25,6 +25,10 @@ class Run(Protocol):
     def planned_epochs(self) -> int | None: ...
     @property
     def command(self) -> str: ...
+    @property
+    def model_path(self) -> Path | None: ...
+    @property
+    def is_replaced(self) -> bool: ...
 
 
 _HEADER = ("run", "photos", "accuracy, 95%", "time", "model")
@@ -54,8 +58,17 @@ def _row(run: Run) -> tuple[str, ...]:
         f"{metrics.num_photos.get('train', 0):,}",
         figures,
         format_duration(metrics.seconds),
-        printable(metrics.model),
+        _describe_model(run, metrics.model),
     )
+
+
+def _describe_model(run: Run, written: str) -> str:
+    """Its model's file, or what became of it; set aside by `finetune`, the name without folder."""
+    if run.model_path is None:
+        return "replaced" if run.is_replaced else "gone"
+    if run.model_path.name != Path(written).name:
+        return printable(run.model_path.name)
+    return printable(written)
 
 
 def _describe_rest(run: Run) -> str:
@@ -81,4 +94,5 @@ def _record(run: Run) -> dict[str, Any]:
         "num_epochs": run.last_epoch,
         "planned_epochs": run.planned_epochs,
         **figures,
+        **({"model_path": run.model_path and str(run.model_path)} if run.metrics else {}),
     }
