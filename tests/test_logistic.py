@@ -85,6 +85,28 @@ def test_one_photo_a_class_is_answered_for():
     assert head.logits(features).argmax(axis=1).tolist() == [0, 1]
 
 
+def few_of_each(counts, seed=0):
+    """So many photos of each class, one direction a class, and 20 others of each to answer for."""
+    generator = np.random.default_rng(seed)
+    centres = generator.normal(0, 1, (len(counts), 200))
+    labels = np.repeat(np.arange(len(counts)), counts)
+    others = np.repeat(np.arange(len(counts)), 20)
+    return (
+        centres[labels] + generator.normal(0, 2, (len(labels), 200)),
+        labels,
+        centres[others] + generator.normal(0, 2, (len(others), 200)),
+        others,
+    )
+
+
+@pytest.mark.parametrize("counts", [[1] * 12, [2] * 12, [1, 3] * 6, [1] * 8 + [5] * 4])
+def test_few_photos_a_class_do_not_ask_for_a_head_that_does_not_look_at_them(counts):
+    features, labels, other_features, others = few_of_each(counts)
+    head = fit_logistic(features, labels, len(counts))
+    assert head.strength >= 0.01
+    assert (head.logits(other_features).argmax(axis=1) == others).mean() > 0.4
+
+
 def test_copies_do_not_choose_a_weaker_strength():
     features, labels = photos(40, 60, 2, separation=0.15)
     once = fit_logistic(features, labels, 2, groups=range(40))
