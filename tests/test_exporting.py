@@ -132,6 +132,14 @@ def test_int8_has_a_scale_for_each_output_channel():
     np.testing.assert_allclose(store_array(depthwise, "int8", 2).decoded, depthwise, atol=17 / 254)
 
 
+def test_halves_have_no_infinite_weights(network, photos):
+    kernel = np.array([[1e6, -1e6, 0.5]], np.float32)
+    assert store_array(kernel, "float16", -1).decoded.tolist() == [[65504, -65504, 0.5]]
+    last, bias = network.weights["probabilities"]
+    large = network.with_weights({**network.weights, "probabilities": (last * 1e6, bias)})
+    assert np.isfinite(answers_of(onnx_model(large, None, half_weights=True), photos)).all()
+
+
 def test_channel_of_zeros_stays_zero():
     stored = store_array(np.zeros((3, 2), np.float32), "int8", -1)
     assert stored.decoded.tolist() == [[0, 0]] * 3

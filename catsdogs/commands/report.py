@@ -25,9 +25,9 @@ from catsdogs.commands.run_models import find_path
 from catsdogs.config import Config, differences
 from catsdogs.config_file import load_config
 from catsdogs.console import Console
-from catsdogs.data.evaluation_set import TrainedOn
+from catsdogs.data.evaluation_set import LabelledPhotos, TrainedOn
 from catsdogs.errors import CatsdogsError, DataError
-from catsdogs.evaluation.figures import Mistake
+from catsdogs.evaluation.figures import Evaluation, Mistake
 from catsdogs.evaluation.intervals import auc_interval, loss_interval
 from catsdogs.evaluation.score import Score
 from catsdogs.files import PAGE_MARK, check_writable, exists, replacing
@@ -60,8 +60,6 @@ class ReportResult:
         folder: the photos that it was evaluated on; a manifest, where that lists them.
         score: of the model, on the evaluated photos.
         num_unreadable: photos that could not be evaluated.
-        evaluation_seconds: wall time of the answers.
-        page_seconds: wall time of all that came after them.
     """
 
     path: Path
@@ -70,8 +68,6 @@ class ReportResult:
     folder: Path
     score: Score
     num_unreadable: int
-    evaluation_seconds: float
-    page_seconds: float
 
 
 def report(
@@ -114,7 +110,6 @@ def report(
     predictions = list(predictor.predict(photos.paths, console))
     seconds = time.perf_counter() - start
     unreadable = report_unreadable(predictions, photos, console)
-    start = time.perf_counter()
     names = predictor.class_names
     evaluation = judge(
         model, names, predictions, photos.labels, predictor.temperature, photos.trained_on
@@ -131,11 +126,7 @@ def report(
             remarks=[
                 *_remarks_on_model(model, metadata, metrics),
                 *_remarks_on_chain(chain),
-                *(
-                    _sentence(text)
-                    for text in (remark_on_accuracy(evaluation), *photos.warnings, *photos.notes)
-                    if text
-                ),
+                *_remarks_on_figures(evaluation, photos),
             ],
             unreadable=[(str(path), reason) for path, reason in unreadable],
             mistakes=_show_mistakes(predictor, evaluation.mistakes[:_MOST_MISTAKES], console),
@@ -153,8 +144,6 @@ def report(
         photos.folder,
         evaluation.score,
         len(unreadable),
-        seconds,
-        time.perf_counter() - start,
     )
 
 
@@ -204,6 +193,11 @@ def _remarks_on_chain(chain: Sequence[FinishedRun]) -> list[str]:
         f"The run that {chain[0][0].path.name} started from was not found beside it: "
         "its curves and its configuration are missing here."
     ]
+
+
+def _remarks_on_figures(evaluation: Evaluation, photos: LabelledPhotos) -> list[str]:
+    texts = (remark_on_accuracy(evaluation), *photos.warnings, *photos.notes)
+    return [_sentence(text) for text in texts if text]
 
 
 def _sentence(text: str) -> str:

@@ -78,6 +78,17 @@ def list_classes(
         "same but for upper and lower case"
         for names in same_but_for_case(classes)
     )
+    _note_left_out(folder, tally, splits, notes)
+    if not classes:
+        raise DataError(
+            f"{folder} has no class folders with photos: expected one folder per class, "
+            f"e.g. {folder / 'cats'}"
+        )
+    return classes
+
+
+def _note_left_out(folder: Path, tally: Tally, splits: Collection[Path], notes: list[str]) -> None:
+    """Say what lies in a folder of class folders, or in these by `tally`, and is not used."""
     loose = 0
     for found in scan(folder):
         if found.kind != PHOTO:
@@ -94,12 +105,6 @@ def list_classes(
                 f"{place} is taken for photos to test on later, not for a class, and is left out: "
                 f"{counted(count, 'photo')}"
             )
-    if not classes:
-        raise DataError(
-            f"{folder} has no class folders with photos: expected one folder per class, "
-            f"e.g. {folder / 'cats'}"
-        )
-    return classes
 
 
 def in_names_of(known: Sequence[str], classes: dict[str, list[Path]]) -> dict[str, list[Path]]:

@@ -22,6 +22,7 @@ from catsdogs.data.framing import MEAN_COLOUR
 from catsdogs.errors import CatsdogsError
 from catsdogs.network import layers
 from catsdogs.network.network import Network
+from catsdogs.network.precision import as_float16
 
 OPSET = 18
 """The first whose `Resize` averages where it shrinks (`antialias`)."""
@@ -111,8 +112,7 @@ class _Writer:
         """A kernel, halved where that was asked for."""
         if not self._half_weights:
             return self._constant(name, values, np.float32)
-        largest = np.finfo(np.float16).max
-        half = self._constant(f"{name}/half", np.clip(values, -largest, largest), np.float16)
+        half = self._constant(f"{name}/half", as_float16(values), np.float16)
         return self._node("Cast", name, [half], to=TensorProto.FLOAT)
 
     # --- photos to the network's size -----------------------------------------------------

@@ -7,6 +7,7 @@ import numpy as np
 
 from catsdogs.network import layers
 from catsdogs.network.network import Network
+from catsdogs.network.precision import as_float16
 
 Precision = Literal["float32", "float16", "int8"]
 """What the weights of an exported file are kept in."""
@@ -44,8 +45,7 @@ def store_array(values: np.ndarray, precision: Precision, channel_axis: int) -> 
     if precision == "float32":
         return StoredArray(np.asarray(values, np.float32), no_scales)
     if precision == "float16":
-        largest = np.finfo(np.float16).max
-        return StoredArray(np.clip(values, -largest, largest).astype(np.float16), no_scales)
+        return StoredArray(as_float16(values), no_scales)
     others = tuple(axis for axis in range(values.ndim) if axis != channel_axis % values.ndim)
     scales = np.abs(values).max(axis=others) / 127
     scales = np.where(scales > 0, scales, 1).astype(np.float32)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from catsdogs.config import Config
 from catsdogs.network.backend import backend_name
 from catsdogs.network.device import cpu_flags, cpu_vendor, gpu_compute_capability
@@ -72,3 +74,9 @@ def choose_precision(setting: str = Config().precision) -> Precision:
     if flags & set(_FAST_ON_CPU["tensorflow"]):
         return Precision("float32", f"CPU, where {backend} gains nothing by bfloat16")
     return Precision("float32", "CPU without bfloat16 arithmetic")
+
+
+def as_float16(values: np.ndarray) -> np.ndarray:
+    """Numbers as they are kept in two bytes; those beyond the range become its largest."""
+    largest = np.finfo(np.float16).max
+    return np.clip(values.astype(np.float32), -largest, largest).astype(np.float16)

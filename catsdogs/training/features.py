@@ -15,6 +15,7 @@ from catsdogs.data.samples import Sample
 from catsdogs.data.views import ViewReader
 from catsdogs.errors import DataError, DivergedError
 from catsdogs.network.engines.engine import Engine, answer_batches
+from catsdogs.network.precision import as_float16
 from catsdogs.training.feature_exchange import complete_store, gather_found, raise_together
 from catsdogs.training.feature_store import FeatureStore, StoreError
 from catsdogs.training.processes import ALONE, ProcessGroup
@@ -180,7 +181,7 @@ class CachedFeatures:
             if outputs:
                 computed = [keys[position] for position in batch.positions]
                 self._check_finite(outputs, [wanted[key][0] for key in computed])
-                self._store.write(computed, _as_float16(outputs[0]))
+                self._store.write(computed, as_float16(outputs[0]))
                 self._keep_ahead(computed, outputs[1:])
             failed |= {keys[position]: reason for position, reason in batch.failures}
             on_computed(len(batch.positions) + len(batch.failures))
@@ -202,7 +203,7 @@ class CachedFeatures:
         if self._ahead_store is None:
             return
         try:
-            self._ahead_store.write(keys, _as_float16(outputs[0]))
+            self._ahead_store.write(keys, as_float16(outputs[0]))
         except StoreError as error:
             self._warn(f"feature store: {error}: fine-tuning will have to compute more")
             self._ahead_store = None
@@ -236,9 +237,3 @@ class CachedFeatures:
         labels = targets([view.sample for view in views])
         part = self._processes.batch_part
         return FeatureBatches(self._store, self.keys(views), labels, self.shape, batch_size, part)
-
-
-def _as_float16(outputs: np.ndarray) -> np.ndarray:
-    """Features as a store keeps them; numbers beyond its range become its largest."""
-    largest = np.finfo(np.float16).max
-    return np.clip(outputs.astype(np.float32), -largest, largest).astype(np.float16)

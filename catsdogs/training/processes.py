@@ -147,28 +147,7 @@ def join_processes(
     import jax
 
     if several:
-        try:
-            jax.distributed.initialize(
-                coordinator,
-                processes,
-                process_id,
-                initialization_timeout=_START_TIMEOUT_SECONDS,
-                heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,
-                coordinator_bind_address=_bind_address(coordinator),
-            )
-        except (RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            way_out = (
-                ""
-                if coordinator
-                else (
-                    ": where JAX does not find them by itself, name the coordinator, the number of "
-                    "processes, and which one this is"
-                )
-            )
-            raise ProcessError(
-                f"the other processes cannot be reached ({reason}){way_out}"
-            ) from None
+        _reach_others(coordinator, processes, process_id)
     wanted = devices or ("all" if several else "1")
     least = min(
         sum(device.process_index == index for device in jax.devices())
@@ -185,6 +164,34 @@ def join_processes(
     if len(chosen) == 1:
         return ALONE
     return ProcessGroup(jax.process_index(), jax.process_count(), tuple(chosen))
+
+
+def _reach_others(coordinator: str | None, processes: int | None, process_id: int | None) -> None:
+    """Wait for the other processes, as `join_processes` names them.
+
+    Raises:
+        ProcessError: they cannot be reached.
+    """
+    import jax
+
+    try:
+        jax.distributed.initialize(
+            coordinator,
+            processes,
+            process_id,
+            initialization_timeout=_START_TIMEOUT_SECONDS,
+            heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,
+            coordinator_bind_address=_bind_address(coordinator),
+        )
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        way_out = ""
+        if not coordinator:
+            way_out = (
+                ": where JAX does not find them by itself, name the coordinator, the number of "
+                "processes, and which one this is"
+            )
+        raise ProcessError(f"the other processes cannot be reached ({reason}){way_out}") from None
 
 
 @contextmanager
