@@ -193,7 +193,6 @@ def check_writable(path: Path, key: str = "output", ending: str = "", mark: byte
     Raises:
         DataError: the folder cannot be made or written, or something else stands in the way.
     """
-    part = _part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -202,6 +201,7 @@ def check_writable(path: Path, key: str = "output", ending: str = "", mark: byte
             raise FileExistsError(None, f"it is there already, and no {ending}")
         if mark and os.path.lexists(path) and not holds_mark(path, mark):
             raise FileExistsError(None, "it is there already, and not of this command")
+        part = _part_of(path)
         part.touch()
         part.unlink()
     except OSError as error:

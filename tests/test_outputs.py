@@ -57,6 +57,25 @@ def test_photos_and_models_are_not_replaced_by_something_else(
     assert Path(place).read_bytes() == before
 
 
+def test_a_manifest_leaves_out_no_folder_that_cannot_be_read(trained, call):
+    folder = os.open("data/train/cats", os.O_RDONLY)
+    for _ in range(45):  # too deep for a path
+        os.mkdir("d" * 100, dir_fd=folder)
+        inner = os.open("d" * 100, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    line = call("manifest", "data", code=1).stderr
+    assert line.startswith("error: data/train/cats/ddd")
+    assert line.endswith("d cannot be read: file name too long\n")
+
+
+@pytest.mark.parametrize("place", [".", "/", "..", "data"])
+def test_a_folder_is_not_replaced_by_a_file(trained, call, place):
+    line = call("manifest", "data", "--output", place, code=1).stderr
+    assert line.startswith(f"error: {place} cannot be written (is a folder)")
+
+
 def test_a_device_is_not_replaced_by_a_file(trained, call):
     line = call("manifest", "data", "--output", "/dev/null", code=1).stderr
     assert line.startswith("error: /dev/null cannot be written (it is there already, and no .csv)")

@@ -7,6 +7,7 @@ from pathlib import Path
 from catsdogs.checking.folder_listing import list_data_folder
 from catsdogs.data.layout import find_layout
 from catsdogs.data.manifest import SUFFIX, ManifestRow, is_manifest, manifest_lines, read_manifest
+from catsdogs.data.walking import UNREADABLE
 from catsdogs.errors import DataError
 from catsdogs.files import check_writable, exists, replacing
 
@@ -70,6 +71,9 @@ def _rows(root: Path) -> Iterable[ManifestRow]:
     if is_manifest(root):
         return read_manifest(root).rows
     listing = list_data_folder(root)
+    for finding in listing.findings:
+        if finding.kind == UNREADABLE:  # whose photos would be missed
+            raise DataError(f"{finding.paths[0]} cannot be read: {finding.detail}")
     has_splits = bool(find_layout(root).splits)
     return (
         ManifestRow(place.path, place.class_name, place.split if has_splits else "")
