@@ -46,15 +46,17 @@ def printable(text: str) -> str:
 def wrapped(text: str, width: int, indent: int = 2) -> str:
     """A message in lines of so many columns, all but the first indented by some.
 
-    It breaks between words: what stands between backticks, to be copied, is one word. A word that
-    is wider than a line, such as a path, stays whole and is the terminal's to break.
+    It breaks between words: what stands between backticks, to be copied, is one word. A long word,
+    such as a path, is indented less to fit; one that is wider than a line stays whole and is the
+    terminal's to break.
     """
     from rich.cells import cell_len  # not needed by `catsdogs --help`
 
     lines = [""]
     for space, word in re.findall(r"(\s*)(`[^`]*`\S*|\S+)", text):
         if lines[-1] and cell_len(lines[-1] + space + word) > width:
-            lines.append(" " * indent + word)
+            room = width - cell_len(word)
+            lines.append(" " * (min(indent, room) if room >= 0 else indent) + word)
         else:
             lines[-1] += space + word
     return "\n".join(lines)

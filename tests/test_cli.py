@@ -141,6 +141,52 @@ def test_predict_csv_has_a_column_a_class(trained):
     assert float(rows[0]["green"]) + float(rows[0]["red"]) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("columns", "most_lines"), [(80, 1), (60, 2)])
+def test_the_list_of_commands_has_whole_sentences(columns, most_lines):
+    text = CliRunner().invoke(main, ["--help"], terminal_width=columns).stdout
+    assert "..." not in text.partition("Commands:")[2]
+    starts = [line[2:13].strip() for line in text.partition("Commands:")[2].splitlines()]
+    assert [name for name in starts if name] == list(main.commands)
+    assert len(starts) - 1 <= most_lines * len(main.commands)
+    assert max(map(len, text.splitlines())) <= columns
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "No such command 'trian'. Did you mean 'train'? See `catsdogs --help`"),
+        (
+            ["--verson"],
+            "No such option '--verson'. Did you mean '--version'? See `catsdogs --help`",
+        ),
+        (
+            ["evaluate", "--data", "data"],
+            "No such option '--data'. Did you mean DIR without it? See `catsdogs evaluate --help`",
+        ),
+        (
+            ["train", "data"],
+            "Got unexpected extra argument (data). Did you mean --data DIR? "
+            "See `catsdogs train --help`",
+        ),
+        (["runs", "x"], "Got unexpected extra argument (x): see `catsdogs runs --help`"),
+        (
+            ["serve", "--port", "99999"],
+            "Invalid value for '--port': expected a whole number, from 1 to 65535, got '99999': "
+            "see `catsdogs serve --help`",
+        ),
+        (
+            ["next", "x", "--count", "none"],
+            "Invalid value for '--count': expected a whole number, 1 or more, got 'none': "
+            "see `catsdogs next --help`",
+        ),
+    ],
+)
+def test_a_slip_is_one_line_with_what_was_probably_meant(arguments, message):
+    result = CliRunner().invoke(main, arguments, prog_name="catsdogs")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"error: {message}\n"
+
+
 def test_top_prints_a_line_a_class(trained):
     lines = call("predict", "data/train/red/0.png", "--top", "5").stdout.splitlines()
     assert {line.split("\t")[1] for line in lines} == {"green", "red"}

@@ -85,3 +85,8 @@ def test_of_many_names_the_first_are_said_and_how_many_more_there_are(names, tex
 )
 def test_a_message_breaks_between_words_and_never_within_a_command_or_a_path(text, lines):
     assert wrapped(text, 24).split("\n") == lines
+
+
+def test_a_long_word_is_indented_less_where_it_fits_then():
+    lines = wrapped("weights  of /models/vgg16.h5 and more", 18, indent=9).split("\n")
+    assert lines == ["weights  of", "  /models/vgg16.h5", "         and more"]

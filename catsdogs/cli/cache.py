@@ -17,6 +17,7 @@ def cache(folder: Path | None, clear: bool) -> None:
     """Show what the feature store holds, or empty it.
 
     \b
+    catsdogs cache
     catsdogs cache --clear
     """
     from catsdogs.commands import cache as command

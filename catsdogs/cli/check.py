@@ -43,7 +43,9 @@ def check(
     config_path: Path | None,
     settings: tuple[str, ...],
 ) -> None:
-    """Find bad photos, copies and conflicts in DIR, or a CSV (default: data).
+    """Find bad photos, copies and conflicts in DIR (default: data).
+
+    DIR is a folder of photos, or a CSV of them.
 
     \b
     catsdogs check --quarantine bad_photos

@@ -42,6 +42,8 @@ def compare(
 ) -> None:
     """Tell which of two models is better on the same photos.
 
+    DIR is a folder of photos, or a CSV of them (default: data).
+
     \b
     catsdogs compare models/catsdogs.head.h5 models/catsdogs.h5
     """

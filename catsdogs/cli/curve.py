@@ -17,11 +17,11 @@ from catsdogs.cli.training_options import configuration
 
 
 @click.command()
-@config_option()
 @data_option
 @backbone_option()
-@settings_option("Set any key of the configuration, e.g. head.class_weights=balanced.")
 @click.option("--output", metavar="FILE", type=PATH, help="A PNG to draw the curve into.")
+@config_option()
+@settings_option("Set any key of the configuration, e.g. head.class_weights=balanced.")
 def curve(output: Path | None, **flags: Any) -> None:
     """Show what more photos give: accuracy against their number.
 

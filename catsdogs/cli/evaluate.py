@@ -57,7 +57,9 @@ def evaluate(
     engine: str,
     precision: str,
 ) -> None:
-    """Measure a model on the test photos of DIR, or of a CSV (default: data).
+    """Measure a model on the test photos of DIR (default: data).
+
+    DIR is a folder of photos, or a CSV of them.
 
     \b
     catsdogs evaluate --predictions answers.csv

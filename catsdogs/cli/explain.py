@@ -13,7 +13,7 @@ from catsdogs.errors import CatsdogsError
 
 @click.command()
 @click.argument(
-    "images", metavar="IMAGE...", nargs=-1, required=True, shell_complete=complete_files
+    "images", metavar="PHOTO...", nargs=-1, required=True, shell_complete=complete_files
 )
 @model_option
 @click.option(

@@ -46,10 +46,10 @@ def export(
     unknown: float | None,
     class_names: list[str] | None,
 ) -> None:
-    """Write the model for other programs: .onnx, .tflite, .html, or a SavedModel folder.
+    """Write the model for other programs, phones and browsers.
 
-    The file is asked about up to 200 photos in its own runtime, and kept only if it answers as
-    the model does.
+    FILE ends in .onnx, .tflite or .html, or is a new folder for a SavedModel. It is asked about
+    up to 200 photos in its own runtime, and kept only if it answers as the model does.
 
     \b
     catsdogs export models/catsdogs.onnx

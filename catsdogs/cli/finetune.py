@@ -13,12 +13,13 @@ from catsdogs.cli.training_options import configuration, find_request, training_
 
 
 @click.command()
-@training_options
-@click.option(
-    "--model",
-    metavar="FILE",
-    type=PATH,
-    help="The model to start from, and to replace.  [default: models/catsdogs.h5]",
+@training_options(
+    click.option(
+        "--model",
+        metavar="FILE",
+        type=PATH,
+        help="The model to start from, and to replace.  [default: models/catsdogs.h5]",
+    )
 )
 def finetune(model: Path | None, **flags: Any) -> None:
     """Train the top block too; keep the result if it is better.

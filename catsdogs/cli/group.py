@@ -22,6 +22,27 @@ class _Group(click.Group):
         """In the order of use, which is that of `catsdogs/cli/__init__.py`."""
         return list(self.commands)
 
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each command with its whole first sentence, which Click cuts off."""
+        sentences = [
+            (name, (command.help or "").partition("\n\n")[0].replace("\n", " "))
+            for name, command in self.commands.items()
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(sentences)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> click.Context:
+        is_alone = not args
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            if is_alone:  # which shows the help
+                raise
+            say(_usage_line(error))
+            sys.exit(error.exit_code)
+
     def invoke(self, context: click.Context) -> Any:
         if isinstance(sys.stdout, io.TextIOWrapper):  # file names may be in any encoding
             sys.stdout.reconfigure(errors="backslashreplace")
@@ -29,9 +50,7 @@ class _Group(click.Group):
         try:
             return super().invoke(context)
         except click.UsageError as error:
-            place = error.ctx.command_path if error.ctx else "catsdogs"
-            problem = printable(shortened(error.format_message().rstrip("."), 400))
-            say(f"error: {problem}: see `{place} --help`")
+            say(_usage_line(error))
             context.exit(error.exit_code)
         except FileNotFoundError:
             if _is_somewhere():
@@ -43,6 +62,27 @@ class _Group(click.Group):
             command = click.Context(self.commands[name], parent=context, info_name=name)
             say(error_line(error, command))
             context.exit(error.exit_code)
+
+
+def _usage_line(error: click.UsageError) -> str:
+    """What is wrong with a command line, in one line, with what was probably meant."""
+    place = error.ctx.command_path if error.ctx else "catsdogs"
+    problem = printable(shortened(error.format_message().rstrip("."), 400))
+    if error.ctx and (way := _way_to_name_data(error, error.ctx.command)):
+        problem += f". {way}"
+    link = " See" if problem.endswith("?") else ": see"
+    return f"error: {problem}{link} `{place} --help`"
+
+
+def _way_to_name_data(error: click.UsageError, command: click.Command) -> str:
+    """How the command takes its photos, where another command's way was tried; else nothing."""
+    named = {parameter.metavar for parameter in command.params} & {"DIR", "[DIR]"}
+    options = {name for parameter in command.params for name in parameter.opts}
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--data" and named:
+        return "Did you mean DIR without it?"
+    if "unexpected extra argument" in error.message and "--data" in options:
+        return "Did you mean --data DIR?"
+    return ""
 
 
 def _is_somewhere() -> bool:

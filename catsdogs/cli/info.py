@@ -8,7 +8,7 @@ from catsdogs.text import printable
 
 @click.command()
 def info() -> None:
-    """Show what a training would stand on here, and what makes it slow.
+    """Show what a training stands on here, and what makes it slow.
 
     \b
     catsdogs info

@@ -19,7 +19,9 @@ from catsdogs.cli.streams import answer
     "relative to the current folder]",
 )
 def manifest(folder: Path, output: Path | None) -> None:
-    """List the photos of DIR (default: data) in a CSV that every command takes.
+    """List the photos of DIR (default: data) in a CSV.
+
+    Every command takes the CSV in the place of a folder.
 
     \b
     catsdogs manifest data > data.csv

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from catsdogs.cli.options import PATH, engine_option, format_option, model_option
+from catsdogs.cli.options import PATH, NumberType, engine_option, format_option, model_option
 
 
 @click.command("next")
@@ -16,7 +16,7 @@ from catsdogs.cli.options import PATH, engine_option, format_option, model_optio
     metavar="N",
     default=50,
     show_default=True,
-    type=click.IntRange(1),
+    type=NumberType(1),
     help="How many photos to choose.",
 )
 @format_option("How they are listed; all but text are for programs.", ("text", "json", "csv"))

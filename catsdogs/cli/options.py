@@ -44,6 +44,36 @@ class _PathType(click.ParamType):
 PATH = _PathType()
 
 
+class NumberType(click.ParamType):
+    """A whole number in a range, which Click's own type would name after an unknown x in the help.
+
+    Args:
+        least: the smallest that is taken.
+        most: the largest; None takes any.
+    """
+
+    name = "number"
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        self._least = least
+        self._most = most
+
+    def convert(
+        self, value: str | int, parameter: click.Parameter | None, context: click.Context | None
+    ) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            number = self._least - 1
+        if number < self._least or (self._most is not None and number > self._most):
+            range_ = (
+                f"from {self._least} to {self._most}" if self._most else f"{self._least} or more"
+            )
+            got = shortened(repr(str(value)))
+            self.fail(f"expected a whole number, {range_}, got {got}", parameter, context)
+        return number
+
+
 class KeyOption(click.Option):
     """An option that sets a key of the configuration."""
 

@@ -11,6 +11,7 @@ import click
 from catsdogs.cli.completion import complete_files
 from catsdogs.cli.options import (
     PATH,
+    NumberType,
     class_names_option,
     engine_option,
     format_option,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     metavar="K",
     default=1,
     show_default=True,
-    type=click.IntRange(1),
+    type=NumberType(1),
     help="How many classes to name for each photo, the most probable first; text only.",
 )
 @format_option(
@@ -88,10 +89,14 @@ def predict(
     restore_dir: Path | None,
     **destination: Any,
 ) -> None:
-    """Name what is in photos: files, folders, globs, CSVs, or - for a list.
+    """Name what is in photos.
+
+    PATH is a photo, a folder, a pattern, a CSV with a column path, or - for a list of photos
+    on standard input.
 
     \b
     catsdogs predict image.jpg
+    catsdogs predict photos --format csv --output answers.csv
     """
     if restore_dir is not None:
         _undo_sorting(restore_dir, paths, sort_into)

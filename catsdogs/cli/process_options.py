@@ -14,6 +14,7 @@ import click
 
 from catsdogs import systems
 from catsdogs.cli.error_line import error_line
+from catsdogs.cli.options import NumberType
 from catsdogs.cli.streams import open_stream, say
 from catsdogs.errors import CatsdogsError, ConfigError, ProcessError
 from catsdogs.files import scratch_file
@@ -40,13 +41,13 @@ def process_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--processes",
             metavar="N",
-            type=click.IntRange(2),
+            type=NumberType(2),
             help="How many processes train together.",
         ),
         click.option(
             "--process-id",
             metavar="I",
-            type=click.IntRange(0),
+            type=NumberType(0),
             help="The number of this process, from 0 to N - 1.",
         ),
     ]

@@ -29,7 +29,7 @@ from catsdogs.cli.streams import answer
     help="The model to evaluate.  [default: the one that the run saved]",
 )
 def report(run: Path | None, output: Path | None, data: Path | None, model: Path | None) -> None:
-    """Write a page about a run: how good its model is, where it fails.
+    """Write a page on a run: how good its model is, where it fails.
 
     RUN is a folder in runs/, or its name; the newest finished one by default.
 

@@ -21,11 +21,9 @@ from catsdogs.errors import CatsdogsError, ConfigError
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=PATH)
-@config_option()
 @backbone_option(
     "The network whose features are used.  [default: the quickest whose weights are here]"
 )
-@settings_option("Set any key of the configuration, e.g. engine=keras.")
 @format_option("How the photos are listed; all but text are for programs.", ("text", "json", "csv"))
 @click.option(
     "--output",
@@ -35,6 +33,8 @@ from catsdogs.errors import CatsdogsError, ConfigError
     type=PATH,
     help="The page to write, on which you say what each photo is.",
 )
+@config_option()
+@settings_option("Set any key of the configuration, e.g. engine=keras.")
 @click.option(
     "--apply",
     "apply_path",
@@ -65,9 +65,10 @@ def review(
     restore_dir: Path | None,
     **flags: Any,
 ) -> None:
-    """Rank the photos in DIR that a person should look at (default: data).
+    """Rank the photos in DIR (default: data) that a person should see.
 
     Wrong labels, odd ones, copies, dark, bright and blurred ones; a page to decide on them.
+    DIR is a folder of photos, or a CSV of them.
 
     \b
     catsdogs review data

@@ -5,7 +5,7 @@ import socket
 import click
 
 from catsdogs.cli.completion import complete_files
-from catsdogs.cli.options import precision_option, unknown_option
+from catsdogs.cli.options import NumberType, precision_option, unknown_option
 from catsdogs.errors import CatsdogsError
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -13,8 +13,21 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 @click.command()
 @click.argument("models", metavar="[NAME=]FILE...", nargs=-1, shell_complete=complete_files)
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--host",
+    metavar="HOST",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on.",
+)
+@click.option(
+    "--port",
+    metavar="PORT",
+    default=8000,
+    show_default=True,
+    type=NumberType(1, 65535),
+    help="The port to listen on.",
+)
 @click.option(
     "--token",
     envvar="CATSDOGS_TOKEN",

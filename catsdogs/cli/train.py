@@ -12,21 +12,23 @@ from catsdogs.cli.training_options import find_request, training_options
 
 
 @click.command()
-@training_options
-@backbone_option()
-@click.option(
-    "--folds",
-    cls=KeyOption,
-    key="train.folds",
-    metavar="K",
-    type=int,
-    help="Cross-validate a logistic head in K parts, then solve it on all photos.",
+@training_options(
+    backbone_option(),
+    click.option(
+        "--folds",
+        cls=KeyOption,
+        key="train.folds",
+        metavar="K",
+        type=int,
+        help="Cross-validate a logistic head in K parts, then solve it on all photos.",
+    ),
 )
 def train(**flags: Any) -> None:
     """Train a head on the frozen backbone and save the classifier.
 
     \b
     catsdogs train --subsample 20 --epochs 1
+    catsdogs train --data photos --backbone efficientnet_lite0
     """
     process_flags = ProcessFlags.take(flags)
     config, run = find_request("train", flags)

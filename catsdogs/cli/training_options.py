@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from catsdogs.cli.options import PATH, KeyOption, config_option, data_option, settings_option
+from catsdogs.cli.options import (
+    PATH,
+    Decorator,
+    KeyOption,
+    config_option,
+    data_option,
+    settings_option,
+)
 from catsdogs.cli.process_options import process_options
 from catsdogs.errors import ConfigError
 
@@ -15,19 +22,11 @@ if TYPE_CHECKING:
     from catsdogs.run import RunDir
 
 
-def training_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that train and finetune share."""
-    options: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
-        config_option(),
+def training_options(*own: Decorator) -> Decorator:
+    """The options that train and finetune share, in the order of use; `own` come after the data."""
+    options = [
         data_option,
-        click.option(
-            "--subsample",
-            cls=KeyOption,
-            key="data.subsample",
-            metavar="N",
-            type=int,
-            help="Use every N-th photo of each class and split.",
-        ),
+        *own,
         click.option(
             "--epochs",
             cls=KeyOption,
@@ -35,6 +34,14 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="N",
             type=int,
             help="Train for at most N epochs.",
+        ),
+        click.option(
+            "--subsample",
+            cls=KeyOption,
+            key="data.subsample",
+            metavar="N",
+            type=int,
+            help="Use every N-th photo of each class and split.",
         ),
         click.option(
             "--unknown",
@@ -52,7 +59,6 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
             type=int,
             help="The number that all chance comes from: the same one, the same result.",
         ),
-        settings_option("Set any key of the configuration, e.g. train.learning_rate=0.01."),
         click.option(
             "--output",
             cls=KeyOption,
@@ -61,12 +67,18 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
             type=PATH,
             help="The model file.  [default: models/catsdogs.h5]",
         ),
+        config_option(),
+        settings_option("Set any key of the configuration, e.g. train.learning_rate=0.01."),
         click.option("--resume", is_flag=True, help="Go on with the newest run that did not end."),
         process_options,
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def find_request(command: "Command", flags: dict[str, Any]) -> "tuple[Config, RunDir | None]":
