@@ -10,6 +10,7 @@ from catsdogs.errors import DataError
 from catsdogs.files import (
     check_writable,
     exists,
+    holds_mark,
     is_dir,
     is_file,
     real_path,
@@ -192,3 +193,26 @@ def test_any_path_may_be_asked_about(tmp_path):
     assert exists(tmp_path / "file")
     assert is_file(tmp_path / "file")
     assert is_dir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "is_ours"),
+    [
+        (b"", True),
+        (b"by us", True),
+        (b"by us" + bytes(200_000), True),
+        (bytes(200_000) + b"by us", True),  # where some picture formats keep what they say
+        (bytes(100_000) + b"by us" + bytes(100_000), False),
+        (b"by others", False),
+    ],
+    ids=["empty", "short", "at its start", "at its end", "in its middle", "another's"],
+)
+def test_a_file_is_ours_by_what_it_says_at_its_start_or_its_end(tmp_path, content, is_ours):
+    path = tmp_path / "picture"
+    path.write_bytes(content)
+    assert holds_mark(path, b"by us") == is_ours
+
+
+def test_what_is_no_file_is_not_ours(tmp_path):
+    assert not holds_mark(tmp_path, b"by us")
+    assert not holds_mark(tmp_path / "nothing", b"by us")

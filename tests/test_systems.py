@@ -288,7 +288,7 @@ def test_store_that_is_open_elsewhere_stays_whole(folder, call, monkeypatch):
     before = sorted(Path("cache").rglob("*"))
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", refuse)
-        call("cache", "--clear")
+        assert "another program has it open" in call("cache", "--clear", code=1).stderr
     assert sorted(Path("cache").rglob("*")) == before
     call("cache", "--clear")
     assert not list(Path("cache").rglob("*.mdb"))
