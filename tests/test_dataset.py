@@ -421,6 +421,18 @@ def test_fingerprint_changes_with_content_class_and_split(split_root):
     assert len(fingerprints) == 4
 
 
+def test_the_order_that_a_resumed_run_finds_again_is_that_of_photos_and_groups(split_root):
+    as_they_are = load(split_root)
+    grouped = load(split_root, group="train|validation")
+    assert grouped.fingerprint() == as_they_are.fingerprint()
+    assert grouped.order_fingerprint() != as_they_are.order_fingerprint()
+    photo = split_root / "train" / "cats" / "0.png"
+    photo.rename(photo.with_name("last.png"))
+    renamed = load(split_root)
+    assert renamed.fingerprint() == as_they_are.fingerprint()
+    assert renamed.order_fingerprint() != as_they_are.order_fingerprint()
+
+
 def test_photos_in_no_class_folder_are_counted(split_root):
     fill(split_root / "train", 2)
     dataset = load(split_root)
