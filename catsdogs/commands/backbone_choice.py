@@ -8,6 +8,7 @@ from catsdogs.data.samples import Sample
 from catsdogs.errors import ConfigError, WeightsError
 from catsdogs.evaluation.backbone_choice import BackboneTrial, choose_trial
 from catsdogs.network.backbones import backbone_names, get_backbone
+from catsdogs.network.backbones.measured import MEASURED
 from catsdogs.reporting.backbone_table import format_trials
 from catsdogs.training.heads.solving import answer_in_folds
 from catsdogs.training.processes import ALONE, ProcessGroup
@@ -15,6 +16,9 @@ from catsdogs.training.stored_features import photo_features
 
 _NUM_FOLDS = 5
 """Where the configuration does not say."""
+
+_NEARLY_AS_QUICK = 1.5
+"""Times the quickest network's multiply-adds, up to which one that was measured is preferred."""
 
 _LEAST_A_CLASS = 5
 """Photos of a class in a sample, where it has them: one for each fold."""
@@ -52,8 +56,8 @@ def backbones_to_compare(config: Config) -> list[str]:
 def with_quickest_backbone(config: Config, console: Console) -> Config:
     """The same on the network of the fewest multiply-adds that needs no download.
 
-    Unless one is named. It is for work that any of them does well; `choose_backbone` asks which
-    of them is right most often.
+    Unless one is named, or one that was measured is nearly as quick. It is for work that any of
+    them does well; `choose_backbone` asks which of them is right most often.
 
     Args:
         config: of all commands.
@@ -76,7 +80,9 @@ def with_quickest_backbone(config: Config, console: Console) -> Config:
             key="model.backbone",
         )
     sizes = {name: _with_backbone(config, name).model.image_size for name in names}
-    return _with_backbone(config, min(names, key=lambda name: get_backbone(name).macs(sizes[name])))
+    work = {name: get_backbone(name).macs(sizes[name]) for name in names}
+    quick = [name for name in names if work[name] <= _NEARLY_AS_QUICK * min(work.values())]
+    return _with_backbone(config, min(quick, key=lambda name: (name not in MEASURED, work[name])))
 
 
 def _is_there(config: Config, name: str) -> bool:
