@@ -6,9 +6,18 @@ spelled out for reading in `configs/default.toml`, and a test holds the two equa
 
 import unicodedata
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
@@ -30,6 +39,17 @@ _FREE_EVERYWHERE: JsonDict = {"free": ["resume", "processes"]}
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse `train.epochs = true`, which Python would take for 1."""
+        if isinstance(value, bool) and info.field_name:
+            types = {cls.model_fields[info.field_name].annotation}
+            types |= set(get_args(cls.model_fields[info.field_name].annotation))
+            if types & {int, float} and bool not in types:
+                raise ValueError("a number")
+        return value
 
 
 def _as_path(text: str) -> str:

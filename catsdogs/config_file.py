@@ -4,6 +4,7 @@ Whatever is wrong is one line with the whole key, what it should be, and the key
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -18,6 +19,9 @@ from catsdogs.files import exists
 from catsdogs.text import MOST_SHOWN, printable, shown_value
 from catsdogs.untrusted.boundary import foreign_bytes
 from catsdogs.untrusted.records import read_text
+
+_MOST_PARTS = 100
+_QUOTED = re.compile(r""" "(?:[^"\\]|\\.)*" | '[^']*' """, re.VERBOSE)
 
 
 def load_config(
@@ -44,7 +48,7 @@ def load_config(
                 f"{path} does not exist: give an existing TOML file", key="config_path"
             )
         with foreign_bytes(path, ConfigError, damage="is not valid TOML"):
-            tree = tomllib.loads(read_text(path))
+            tree = _parse(read_text(path))
     for key, value in (overrides or {}).items():
         _lay_over(tree, key, value)
     try:
@@ -109,6 +113,19 @@ def _with_model(config: Config, fixed: ModelConfig) -> Config:
     return config.model_copy(update={"model": fixed})
 
 
+def _parse(text: str) -> dict[str, Any]:
+    """What a TOML text says.
+
+    Raises:
+        ValueError: it is no TOML, or has a key so long that `tomllib`, whose time goes with the
+            square of its parts, would take minutes.
+    """
+    for line in text.splitlines():
+        if line.count(".") > _MOST_PARTS and _QUOTED.sub("", line).count(".") > _MOST_PARTS:
+            raise ValueError(f"a key has more than {_MOST_PARTS} parts")
+    return tomllib.loads(text)
+
+
 def parse_assignment(text: str) -> tuple[str, Any]:
     """Split `train.epochs=5` into a key and a TOML value; an unquoted word is a string.
 
@@ -122,7 +139,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
             f"{shown_value(text)} sets no key: expected KEY=VALUE, for example train.epochs=5"
         )
     with suppress(DataError), foreign_bytes(key):
-        tree = tomllib.loads(f"value = {raw}")
+        tree = _parse(f"value = {raw}")
         return key, tree["value"] if len(tree) == 1 else raw.strip()
     return key, raw.strip()
 
@@ -148,6 +165,8 @@ def _explain(error: ValidationError, tree: dict[str, Any]) -> str:
     problem = error.errors(include_url=False)[0]
     key = _named(".".join(str(part) for part in problem["loc"] if isinstance(part, str)))
     if problem["type"] == "extra_forbidden":
+        if key in config_keys():
+            return f"unknown key '{key}' in quotes: its parts are not in quotes together"
         return _unknown_key(key)
     if problem["type"] in ("model_type", "model_attributes_type"):
         return f"{key} is a section: set a key inside it, for example {_key_inside(key)}"

@@ -269,3 +269,36 @@ def test_size_and_fit_are_the_backbones_own_unless_they_are_set(backbone, size, 
 
 def test_every_backbone_has_a_size_and_a_fit_of_its_own():
     assert list(INPUTS) == backbone_names()
+
+
+def test_truth_is_no_number(tmp_path):
+    path = tmp_path / "mine.toml"
+    for text in ("[train]\nepochs = true", "seed = false", "[cache]\nmax_gib = true"):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=r"should be a number, got (True|False)"):
+            load_config(path)
+
+
+def test_a_key_in_quotes_is_told_so(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('"train.epochs" = 3')
+    with pytest.raises(ConfigError) as error:
+        load_config(path)
+    assert str(error.value) == (
+        "unknown key 'train.epochs' in quotes: its parts are not in quotes together"
+    )
+
+
+@pytest.mark.parametrize("text", ["{} = 1", "[{}]", "a = {{{} = 1}}", "'a b'.{} = 1"])
+def test_a_key_of_thousands_of_parts_takes_no_time(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text.format(".".join(["a"] * 200_000)))
+    with pytest.raises(ConfigError, match=r"is not valid TOML .a key has more than 100 parts"):
+        load_config(path)
+
+
+def test_a_text_may_have_any_number_of_points(tmp_path):
+    path, text = tmp_path / "mine.toml", "a." * 500
+    for quote in "\"'":
+        path.write_text(f"[data]\ngroup = {quote}{text}{quote}")
+        assert load_config(path).data.group == text

@@ -285,3 +285,13 @@ def test_copies_for_labelling_are_whole_or_not_there(trained, call, small_disk):
     copies = [path for path in (small_disk / "n").rglob("*") if path.is_file()]
     assert copies
     assert {path.stat().st_size for path in copies} <= sizes
+
+
+@pytest.mark.parametrize("command", [("check", "data"), ("predict",), ("review", "data")])
+@pytest.mark.parametrize("content", ["", "\0" * 9, "path,label\n", "\x1b[2J\n"])
+def test_a_manifest_without_its_columns_moves_nothing(trained, call, command, content):
+    Path("q").mkdir()
+    Path("q", "manifest.csv").write_text(content)
+    line = call(*command, "--restore", "q", code=1).stderr
+    assert line.startswith("error: q/manifest.csv is damaged (it ")
+    assert Path("q", "manifest.csv").read_text() == content

@@ -80,7 +80,9 @@ def read_manifest(folder: Path) -> list[ManifestRow]:
         )
     with foreign_bytes(path, way_out=f"expected the columns {', '.join(_COLUMNS)}"):
         text = read_bytes(path, _MAX_MANIFEST_BYTES).decode("utf-8", "surrogateescape")
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        if missing := set(_COLUMNS) - set(rows.fieldnames or ()):
+            raise ValueError(f"it has no column {min(missing)}")
         return [_row(*(csv_text(row[name]) for name in _COLUMNS)) for row in rows]
 
 

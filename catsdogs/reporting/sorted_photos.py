@@ -264,9 +264,9 @@ def _read_manifest(folder: Path) -> list[_Row]:
         )
     with foreign_bytes(path, way_out=f"expected the columns {', '.join(_COLUMNS)}"):
         text = read_bytes(path, _MOST_BYTES).decode("utf-8", "surrogateescape")
-        header, *lines = csv.reader(io.StringIO(text, newline=""))
+        header, *lines = csv.reader(io.StringIO(text, newline="")) if text else [[]]
         if header != _COLUMNS:
-            raise ValueError("it is of something else")
+            raise ValueError("it is of something else" if header else "it is empty")
         if lines and len(lines[-1]) < len(_COLUMNS):  # killed before what it names was made
             del lines[-1]
         return [_row([csv_text(cell) for cell in line]) for line in lines]
