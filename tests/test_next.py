@@ -30,10 +30,10 @@ def folder(tmp_path, make_photos, make_model, monkeypatch):
     return tmp_path
 
 
-def test_the_photos_that_the_model_is_unsure_of_come_first(folder, call):
+def test_the_photo_that_the_model_is_least_sure_of_comes_first(folder, call):
     document = json.loads(call("next", "new", "--count", "3", "--format", "json").stdout)
     assert document["num_photos"] == 15
-    assert {photo["path"][:6] for photo in document["photos"][:2]} == {"new/2_"}
+    assert document["photos"][0]["path"].startswith("new/2_")
     unsure = [photo["unsureness"] for photo in document["photos"]]
     assert unsure == sorted(unsure, reverse=True)
     predicted = json.loads(call("predict", "new", "--format", "json").stdout)
@@ -113,11 +113,32 @@ def test_unsureness_is_what_is_short_of_a_lead_of_one():
     )
 
 
-def test_of_two_groups_that_are_equally_unsure_both_are_chosen_from():
-    probabilities = np.full((40, 2), 0.5)
-    features = np.zeros((40, 4))
-    features[::2, 0], features[1::2, 1] = 1, 1
-    chosen = choose_photos(
-        probabilities, features + np.random.default_rng(0).normal(0, 0.01, (40, 4)), 2
-    )
-    assert sorted(position % 2 == 0 for position in chosen) == [False, True]
+def kinds(*counts):
+    """Photos of so many of each kind, and which kind each is."""
+    of_kind = np.repeat(np.arange(len(counts)), counts)
+    noise = np.random.default_rng(0).normal(0, 0.01, (len(of_kind), len(counts)))
+    return np.eye(len(counts))[of_kind] + noise, of_kind
+
+
+def test_one_photo_a_kind_is_chosen_however_unsure_another_kind_is():
+    features, of_kind = kinds(*[20] * 6)
+    unsure = np.where(of_kind == 1, 0.5, 0.1) + np.linspace(0, 0.1, 120)
+    probabilities = np.stack([1 - unsure / 2, unsure / 2], axis=1)
+    assert choose_photos(probabilities, features, 4) == [39, 119, 99, 79]
+
+
+def test_copies_of_one_photo_leave_the_others_to_be_chosen():
+    features, _ = kinds(1, 1, 1)
+    probabilities = np.array([[0.6, 0.4]] * 20 + [[0.9, 0.1], [0.8, 0.2]])
+    features = features[[0] * 20 + [1, 2]]
+    assert choose_photos(probabilities, features, 5) == [0, 1, 2, 21, 20]
+
+
+def test_photos_beyond_those_that_make_the_clusters_are_chosen_from_too(monkeypatch):
+    monkeypatch.setattr("catsdogs.checking.label_next._MOST_CLUSTERED", 24)
+    features, _ = kinds(*[20] * 6)
+    unsure = np.arange(120) / 120
+    probabilities = np.stack([1 - unsure / 2, unsure / 2], axis=1)
+    assert choose_photos(probabilities, features, 4) == [119, 99, 79, 59]
+    monkeypatch.setattr("catsdogs.checking.label_next._MOST_CLUSTERS", 6)
+    assert choose_photos(probabilities, features, 8) == [119, 118, 99, 98, 79, 59, 39, 19]

@@ -32,8 +32,8 @@ def next_photos(
 ) -> None:
     """Choose photos in DIR, which have no label yet, to label next.
 
-    Those that the model is unsure of, and that differ from each other. Where it
-    was measured, as many at random made a better training set: docs/review.md.
+    Those that the model is unsure of, and that differ from each other. What that
+    gains beside photos at random is in docs/review.md: with many classes most.
 
     \b
     catsdogs next unlabelled --count 100 --copy-to to_label
