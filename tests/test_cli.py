@@ -298,8 +298,10 @@ def test_a_config_file_and_flags_reach_the_model_file(folder):
 
 def test_cache_shows_and_clears_what_is_stored(trained):
     shown = call("cache").stdout.splitlines()
-    assert "24 features  tiny to block1_pool, 32 x 32" in shown[0]  # for fine-tuning
-    assert "24 features  tiny to pooling average, 32 x 32" in shown[1]
+    assert shown[0].split() == ["size", "features", "of"]
+    assert "      24  tiny to block1_pool, 32 x 32" in shown[1]  # for fine-tuning
+    assert "      24  tiny to pooling average, 32 x 32" in shown[2]
+    assert max(map(len, shown[:3])) <= 80
     assert shown[-1].endswith(f"MiB in {trained / 'cache' / 'catsdogs' / 'features'}")
     assert "MiB freed" in call("cache", "--clear").stdout
     assert call("cache").stdout.splitlines()[0].strip().startswith("0.0 MiB in")

@@ -33,8 +33,8 @@ def test_train_finetune_predict_evaluate_and_explain(folder, call):
     assert metadata.backbone == "efficientnet_lite0"
     assert metadata.architecture.fit == "crop"
     shown = call("cache").stdout
-    assert "18 features  efficientnet_lite0 to pooling average, 32 x 32" in shown
-    assert "18 features  efficientnet_lite0 to block5c_add, 32 x 32" in shown
+    assert " 18  efficientnet_lite0 to pooling average, 32 x 32" in shown
+    assert " 18  efficientnet_lite0 to block5c_add, 32 x 32" in shown
 
     tuned = call("finetune", "--epochs=1", "--set=finetune.learning_rate=1e-3")
     assert "block6 and above trained in" in tuned.stderr

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from catsdogs.reporting.table import align
 from catsdogs.text import printable
 from catsdogs.training.cache_folder import StoredTrunk
 
@@ -19,14 +20,17 @@ class Entry(Protocol):
 
 def cache_lines(entries: Iterable[Entry], place: Path) -> Iterator[str]:
     """A line for each trunk with size, features and what they are of; the sum at the end."""
-    total = 0
+    rows, total = [("size", "features", "of")], 0
     for entry in entries:
         total += entry.store.num_bytes
-        size, what = _mebibytes(entry.store.num_bytes), printable(_trunk(entry.store))
+        size, what = _mebibytes(entry.store.num_bytes), _trunk(entry.store)
         if entry.num_features is None and entry.store.card is not None:
             what = f"damaged: {what}"
-        yield f"{size:>10} MiB  {entry.num_features or 0:9,} features  {what}"
-    yield f"{_mebibytes(total):>10} MiB in {printable(str(place))}"
+        rows.append((f"{size} MiB", f"{entry.num_features or 0:,}", what))
+    if len(rows) > 1:
+        yield from align(rows, right=(0, 1))
+        yield ""
+    yield f"{_mebibytes(total)} MiB in {printable(str(place))}"
 
 
 def cleared_line(num_bytes: int, place: Path) -> str:
