@@ -81,8 +81,8 @@ def read_manifest(folder: Path) -> list[ManifestRow]:
     with foreign_bytes(path, way_out=f"expected the columns {', '.join(_COLUMNS)}"):
         text = read_bytes(path, _MAX_MANIFEST_BYTES).decode("utf-8", "surrogateescape")
         rows = csv.DictReader(io.StringIO(text, newline=""))
-        if missing := set(_COLUMNS) - set(rows.fieldnames or ()):
-            raise ValueError(f"it has no column {min(missing)}")
+        if missing := [name for name in _COLUMNS if name not in (rows.fieldnames or ())]:
+            raise ValueError(f"it has no {missing[0]}")
         return [_row(*(csv_text(row[name]) for name in _COLUMNS)) for row in rows]
 
 
