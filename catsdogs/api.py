@@ -4,8 +4,6 @@
 prints, exits or catches signals; errors are those of `catsdogs.errors`.
 """
 
-import io
-import os
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from PIL import Image
 
 from catsdogs.answers import Explanation, Prediction
 from catsdogs.config import Config
@@ -21,6 +18,7 @@ from catsdogs.config_file import settled_config
 from catsdogs.console import Console, LineListener
 from catsdogs.data.images import Photo
 from catsdogs.errors import ConfigError, DataError
+from catsdogs.given import given_names, given_path, is_one_photo, name_of_photo
 from catsdogs.network.backend import import_backend
 from catsdogs.text import some_of
 
@@ -54,8 +52,8 @@ class Model:
     ) -> None:
         from catsdogs.model.predictor import ModelRequest, Predictor
 
-        self.path: Path = _path(path, "path")
-        names = None if class_names is None else _names(class_names)
+        self.path: Path = given_path(path, "path")
+        names = None if class_names is None else given_names(class_names)
         settled_config("train", None, None, {"precision": precision, "engine": engine})
         self._names_given, self._share_given = names, unknown
         self._predictor = Predictor(ModelRequest(self.path, precision, names, engine, unknown))
@@ -102,7 +100,7 @@ class Model:
             DataError: the one photo cannot be read.
             ModelFileError: the model gives something that is no probability.
         """
-        is_one = _is_one(photos)
+        is_one = is_one_photo(photos)
         asked: Iterable[Photo] = [photos] if is_one else photos  # type: ignore[list-item, assignment]
         answers = [
             Prediction(answer.probabilities, answer.error, answer.strangeness, answer.refused_as)
@@ -111,7 +109,7 @@ class Model:
         if not is_one:
             return answers
         if answers[0].error:
-            raise DataError(f"{_name(asked)}: {answers[0].error}")
+            raise DataError(f"{name_of_photo(asked)}: {answers[0].error}")
         return answers[0]
 
     def evaluate(
@@ -138,7 +136,7 @@ class Model:
         from catsdogs.commands.evaluate import measure
         from catsdogs.reporting.notebook import NotebookEvaluation
 
-        result = measure(self._predictor, _path(data, "data"), None, Console.telling(progress))
+        result = measure(self._predictor, given_path(data, "data"), None, Console.telling(progress))
         return NotebookEvaluation.of(result.evaluation)
 
     def explain(self, photo: Photo, *, class_name: str | None = None) -> Explanation:
@@ -163,7 +161,7 @@ class Model:
 
         (found,) = explain_photos(self._predictor, [photo], class_name)
         if found.heat is None:
-            raise DataError(f"{_name([photo])}: {found.answer.error}")
+            raise DataError(f"{name_of_photo([photo])}: {found.answer.error}")
         answer = found.answer
         prediction = Prediction(answer.probabilities, "", answer.strangeness, answer.refused_as)
         picture = picture_of(found, found.heat)
@@ -206,7 +204,10 @@ class Model:
         from catsdogs.commands.export import ExportRequest, export
         from catsdogs.exporting.model_writer import default_precision, format_of
 
-        output, folder = _path(output, "output"), None if data is None else _path(data, "data")
+        output, folder = (
+            given_path(output, "output"),
+            None if data is None else given_path(data, "data"),
+        )
         if precision not in (None, "float32", "float16", "int8"):
             raise ConfigError(f"precision should be float32, float16 or int8, got {precision!r}")
         wanted = precision or default_precision(format_of(output))
@@ -239,7 +240,7 @@ def sample(folder: str | Path = "data") -> Path:
     """
     from catsdogs.commands.sample import sample
 
-    return sample(_path(folder, "folder")).folder
+    return sample(given_path(folder, "folder")).folder
 
 
 def check(
@@ -263,7 +264,7 @@ def check(
     """
     from catsdogs.commands.check import check
 
-    return check(_path(data, "data"), fast, None, Console.telling(progress))
+    return check(given_path(data, "data"), fast, None, Console.telling(progress))
 
 
 def load(
@@ -379,7 +380,7 @@ def finetune(
     from catsdogs.model.metadata import read_metadata
 
     given = model.path if isinstance(model, Model) else getattr(model, "model_path", model)
-    path = _path(given, "model")
+    path = given_path(given, "model")
     settings = {"output": str(path)} | settings
     fixed = read_metadata(path).architecture
     chosen = settled_config("finetune", data, config, settings, fixed)
@@ -399,44 +400,3 @@ def _random_state_kept() -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
-
-
-def _is_one(photos: object) -> bool:
-    if isinstance(photos, np.ndarray):
-        return photos.ndim != 4
-    one = str | os.PathLike | bytes | bytearray | memoryview | Image.Image | io.IOBase
-    return isinstance(photos, one) or not isinstance(photos, Iterable)
-
-
-def _path(value: object, key: str) -> Path:
-    """A path that a caller gave; the empty one would be the current folder, and is refused.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    text = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise ConfigError(f"{key} should be a path, got {value!r}")
-    return Path(text)
-
-
-def _names(value: object) -> list[str]:
-    """Class names that a caller gave.
-
-    Raises:
-        ConfigError: they are none; a text would be a class for each of its letters.
-    """
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        given = list(value)
-        names = [name for name in given if isinstance(name, str)]
-        if len(names) == len(given):
-            return names
-    raise ConfigError(f"class_names should be a list of texts, got {value!r}")
-
-
-def _name(photos: Iterable[Photo]) -> str:
-    """The first of some photos, for messages."""
-    photo = next(iter(photos))
-    return (
-        str(photo) if isinstance(photo, str | Path) else f"a photo given as {type(photo).__name__}"
-    )

@@ -542,9 +542,9 @@ def list_target():
 
 
 def sorting_target():
-    from catsdogs.reporting import sorted_photos
+    from catsdogs.reporting.sorting_manifest import read_manifest
 
-    return file_target("manifest.csv", lambda path, _: sorted_photos._read_manifest(path.parent))
+    return file_target("manifest.csv", lambda path, _: read_manifest(path.parent))
 
 
 TARGETS = {

@@ -34,6 +34,7 @@ FLOORS = [
     "reporting",
     "commands",
     "answers",
+    "given",
     "api",
     "cli",
     "__main__",

@@ -1,36 +1,39 @@
 """Answered photos as links or copies in a folder per class, with a manifest that undoes it.
 
 The photos themselves are never touched. Each line of the manifest is on disk before what it names
-is made, so that a kill at any moment can be undone. A manifest may be a stranger's: undoing takes
-away nothing but what lies in the folder that the user names and is what the manifest says, a link
-to that photo or a copy with those bytes.
+is made, so that a kill at any moment can be undone. A manifest may be a stranger's (see
+`sorting_manifest.py`): undoing takes away nothing but what lies in the folder that the user names
+and is what the manifest says, a link to that photo or a copy with those bytes.
 """
 
-import csv
 import hashlib
-import io
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from catsdogs import systems
 from catsdogs.errors import DataError
-from catsdogs.files import exists, in_the_making, not_writable, replacing
+from catsdogs.files import in_the_making, not_writable
+from catsdogs.reporting.sorting_manifest import (
+    COPY,
+    KEY,
+    LINK,
+    MANIFEST_NAME,
+    SortedRow,
+    append_row,
+    begin_manifest,
+    read_manifest,
+    write_manifest,
+)
 from catsdogs.systems import shell_word
-from catsdogs.text import csv_cell, csv_text, is_unicode
-from catsdogs.untrusted.boundary import foreign_bytes, open_regular, read_bytes
+from catsdogs.text import is_unicode
+from catsdogs.untrusted.boundary import open_regular
 
-MANIFEST_NAME = "manifest.csv"
 UNREADABLE = "unreadable"
-_KEY = "sort_into"
-_COLUMNS = ["from", "to", "kind", "blake2b"]
-_LINK, _COPY = "link", "copy"
-_MOST_BYTES = 200_000_000
 _CHUNK_BYTES = 2**20
 
 _MOST_NAME_BYTES = 150
@@ -88,18 +91,18 @@ class SortedPhotos:
                     f"{folder} holds photos that were sorted before: "
                     f"`catsdogs predict --restore {shell_word(str(folder))}` undoes that, or "
                     "choose another folder",
-                    _KEY,
+                    KEY,
                 )
             if not is_begun and any(folder.iterdir()):
-                raise DataError(f"{folder} is not empty: choose a new folder", _KEY)
+                raise DataError(f"{folder} is not empty: choose a new folder", KEY)
         except OSError as error:
-            raise not_writable(folder, error, _KEY) from None
+            raise not_writable(folder, error, KEY) from None
         if is_begun:
-            rows = _read_manifest(folder)
-            _write_rows(folder, rows)  # without half a line at its end
+            rows = read_manifest(folder)
+            write_manifest(folder, rows)  # without half a line at its end
             self._seen = {row.source for row in rows}
         else:
-            self._append(_COLUMNS)
+            begin_manifest(folder)
 
     def _folder_of(self, class_name: str, is_class: bool = True) -> str:
         """Name of the folder of a class, or of what is none: always one, and always another."""
@@ -135,7 +138,7 @@ class SortedPhotos:
         try:
             folder.mkdir(exist_ok=True)
             if folder.is_symlink():
-                raise DataError(f"{folder} is a link: choose another folder", _KEY)
+                raise DataError(f"{folder} is a link: choose another folder", KEY)
             if not self._copies and not self._link(source, folder):
                 self._copies = True
                 self.notes.append(f"{self._folder} takes no links: copies are made instead")
@@ -143,13 +146,13 @@ class SortedPhotos:
                 self.unplaced.append((answer.path, reason))
                 return
         except OSError as error:
-            raise not_writable(folder, error, _KEY) from None
+            raise not_writable(folder, error, KEY) from None
         self.num_placed += 1
 
     def _link(self, source: str, folder: Path) -> bool:
         while True:
             target = self._free(folder, Path(source).name)
-            self._record(source, target, _LINK, "")
+            self._record(source, target, LINK, "")
             try:
                 target.symlink_to(source)
                 return True
@@ -169,7 +172,7 @@ class SortedPhotos:
             return (getattr(error, "strerror", None) or str(error)).lower()
         while True:
             target = self._free(folder, Path(source).name)
-            self._record(source, target, _COPY, digest)
+            self._record(source, target, COPY, digest)
             try:
                 target.touch(exist_ok=False)  # the name is ours
                 break
@@ -201,15 +204,8 @@ class SortedPhotos:
                 return target
 
     def _record(self, source: str, target: Path, kind: str, digest: str) -> None:
-        self._append([source, target.relative_to(self._folder).as_posix(), kind, digest])
-
-    def _append(self, cells: Iterable[str]) -> None:
-        path = self._folder / MANIFEST_NAME
-        try:
-            with path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                csv.writer(file).writerow([csv_cell(cell) for cell in cells])
-        except OSError as error:
-            raise not_writable(path, error, _KEY) from None
+        inside = target.relative_to(self._folder).as_posix()
+        append_row(self._folder, SortedRow(source, inside, kind, digest))
 
 
 def folder_name(class_name: str) -> str:
@@ -246,41 +242,6 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A line of the manifest: the photo, the place in the folder, what is there, its hash."""
-
-    source: str
-    target: str
-    kind: str
-    digest: str
-
-
-def _read_manifest(folder: Path) -> list[_Row]:
-    path = folder / MANIFEST_NAME
-    if not exists(path):
-        raise DataError(
-            f"{path} does not exist: give a folder that photos were sorted into", key="restore"
-        )
-    with foreign_bytes(path, way_out=f"expected the columns {', '.join(_COLUMNS)}"):
-        text = read_bytes(path, _MOST_BYTES).decode("utf-8", "surrogateescape")
-        header, *lines = csv.reader(io.StringIO(text, newline="")) if text else [[]]
-        if header != _COLUMNS:
-            raise ValueError("it is of something else" if header else "it is empty")
-        if lines and len(lines[-1]) < len(_COLUMNS):  # killed before what it names was made
-            del lines[-1]
-        return [_row([csv_text(cell) for cell in line]) for line in lines]
-
-
-def _row(cells: Sequence[str]) -> _Row:
-    source, target, kind, digest = cells
-    if target.count("/") != 1 or "\0" in source or not systems.leads_down(target):
-        raise ValueError(f"{target} is no file in a folder")
-    if kind not in (_LINK, _COPY):
-        raise ValueError(f"{kind} is neither {_LINK} nor {_COPY}")
-    return _Row(source, target, kind, digest)
-
-
 def undo_sorting(folder: Path) -> tuple[int, list[tuple[Path, str]]]:
     """Take away the links and copies that were made, and the folders that are empty then.
 
@@ -293,8 +254,8 @@ def undo_sorting(folder: Path) -> tuple[int, list[tuple[Path, str]]]:
     Raises:
         DataError: there is no manifest in it, or it is damaged; nothing was taken away then.
     """
-    rows: dict[str, list[_Row]] = {}
-    for row in _read_manifest(folder):
+    rows: dict[str, list[SortedRow]] = {}
+    for row in read_manifest(folder):
         rows.setdefault(row.target, []).append(row)
     num_gone, left, kept = 0, [], []
     for target, candidates in rows.items():
@@ -319,22 +280,22 @@ def undo_sorting(folder: Path) -> tuple[int, list[tuple[Path, str]]]:
     return num_gone, left
 
 
-def _why_it_stays(path: Path, candidates: Sequence[_Row]) -> str:
+def _why_it_stays(path: Path, candidates: Sequence[SortedRow]) -> str:
     """Why something is not what was made there; empty where it is."""
     status = path.lstat()
     for row in candidates:
-        is_link = row.kind == _LINK and stat.S_ISLNK(status.st_mode)
+        is_link = row.kind == LINK and stat.S_ISLNK(status.st_mode)
         if is_link and systems.link_target(path) == row.source:
             return ""
-        is_copy = row.kind == _COPY and stat.S_ISREG(status.st_mode)
+        is_copy = row.kind == COPY and stat.S_ISREG(status.st_mode)
         if is_copy and (not status.st_size or _digest(path) == row.digest):  # 0: in the making
             return ""
     return "it is not what was put there"
 
 
-def _write_rest(folder: Path, rows: Sequence[_Row]) -> None:
+def _write_rest(folder: Path, rows: Sequence[SortedRow]) -> None:
     if rows:
-        _write_rows(folder, rows)
+        write_manifest(folder, rows)
         return
     path = folder / MANIFEST_NAME
     try:
@@ -343,15 +304,3 @@ def _write_rest(folder: Path, rows: Sequence[_Row]) -> None:
         raise not_writable(path, error, "restore") from None
     with suppress(OSError):  # it is not empty
         folder.rmdir()
-
-
-def _write_rows(folder: Path, rows: Sequence[_Row]) -> None:
-    with (
-        replacing(folder / MANIFEST_NAME, _KEY) as part,
-        part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for row in rows:
-            cells = (row.source, row.target, row.kind, row.digest)
-            writer.writerow([csv_cell(cell) for cell in cells])
