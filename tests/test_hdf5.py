@@ -2,12 +2,14 @@ import os
 import resource
 import struct
 import time
+import zipfile
 
 import h5py
 import numpy as np
 import pytest
 
 from catsdogs.errors import ModelFileError
+from catsdogs.untrusted.boundary import reason_of
 from catsdogs.untrusted.hdf5 import WAY_OUT, open_hdf5, read_array, read_text, stored_layers
 
 
@@ -304,3 +306,19 @@ def test_file_that_may_not_be_read_says_so(tmp_path):
     write(tmp_path / "m.h5", nothing)
     (tmp_path / "m.h5").chmod(0)
     assert refusal(tmp_path / "m.h5") == ("cannot be read (permission denied): give another")
+
+
+def test_a_zipped_keras_file_is_named_as_what_it_is(tmp_path):
+    path = tmp_path / "mine.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    assert refusal(path) == (
+        "is a zip file, as Keras writes under the name of .keras: open it in Keras and save it by "
+        "model.save('NAME.h5'), or give another"
+    )
+
+
+def test_a_sentence_of_hdf5_is_no_name():
+    reason = reason_of(KeyError("Unable to synchronously open object (message not aligned)"))
+    assert reason == "Unable to synchronously open object (message not aligned)"
+    assert reason_of(KeyError("model_weights")) == "it has no model_weights"

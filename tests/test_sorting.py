@@ -162,12 +162,12 @@ def test_a_folder_among_those_that_are_asked_about_is_refused(folder, call):
 @pytest.mark.parametrize(
     ("photos", "place", "reason"),
     [
-        ("data/*/*.png", "data/x", "data/x lies in {}/data, among the classes"),
-        ("data/cats/1_000.png", "data/x", "data/x lies in {}/data, among the classes"),
-        ("data/cats", "data/sorted", "data/sorted lies in {}/data, among the classes"),
-        ("data/cats/*.png", "data/cats/sorted", "data/cats/sorted lies in {}/data, among the"),
-        ("data/dogs/deep", "data/x", "data/x lies in {}/data, among the classes"),
-        ("split/train", "split/test", "split/test lies beside {}/split/train, where the photos"),
+        ("data/*/*.png", "data/x", "data/x lies in data, among the classes"),
+        ("data/cats/1_000.png", "data/x", "data/x lies in data, among the classes"),
+        ("data/cats", "data/sorted", "data/sorted lies in data, among the classes"),
+        ("data/cats/*.png", "data/cats/sorted", "data/cats/sorted lies in data, among the"),
+        ("data/dogs/deep", "data/x", "data/x lies in data, among the classes"),
+        ("split/train", "split/test", "split/test lies beside split/train, where the photos"),
     ],
 )
 def test_sorted_photos_never_lie_among_the_classes_they_come_from(
@@ -178,7 +178,7 @@ def test_sorted_photos_never_lie_among_the_classes_they_come_from(
     before = tree(".")
     result = call("predict", photos, "--model", "m.h5", "--sort-into", place, code=1)
     line = result.stderr.splitlines()[-1]
-    assert line.startswith(f"error: {reason.format(folder)}")
+    assert line.startswith(f"error: {reason}")
     assert line.endswith(": choose a folder elsewhere by --sort-into DIR")
     assert tree(".") == before
 

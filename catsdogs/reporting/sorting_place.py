@@ -7,7 +7,7 @@ from pathlib import Path
 from catsdogs.data.layout import split_said_by
 from catsdogs.data.walking import visible_folders
 from catsdogs.errors import DataError
-from catsdogs.files import identity, is_dir, lies_in, real_path
+from catsdogs.files import identity, is_dir, lies_in, real_path, relative_path
 
 _KEY = "sort_into"
 
@@ -52,7 +52,8 @@ class SortingPlace:
             parent = Path(os.path.abspath(given))  # noqa: PTH100 - links stay
             for folder in (parent, *parent.parents):
                 if folder.name.casefold() in self._names and self._holds_classes(folder.parent):
-                    self._refuse_in(folder.parent)
+                    inside = relative_path(folder.parent, Path())
+                    self._refuse_in(folder.parent if ".." in inside.parts else inside)
 
     def _holds_classes(self, folder: Path) -> bool:
         try:
@@ -70,7 +71,11 @@ class SortingPlace:
             )
         place = real_path(self._folder)
         split = split_said_by(place.name)
-        if split and identity(place.parent) == identity(data.parent) and split_said_by(data.name):
+        if (
+            split
+            and identity(place.parent) == identity(real_path(data).parent)
+            and split_said_by(data.name)
+        ):
             raise DataError(
                 f"{self._folder} lies beside {data}, where the photos come from, and would be "
                 f"taken for {split} photos: choose a folder elsewhere",

@@ -126,7 +126,9 @@ def reason_of(problem: Exception) -> str:
             text = first["msg"].removeprefix("Value error, ")
             text = f"{key}: {text}" if key else text
         case KeyError():
-            text = f"it has no {problem.args[0]}" if problem.args else "something is missing"
+            missing = str(problem.args[0]) if problem.args else "what it should have"
+            # HDF5's own sentences come as keys, too
+            text = missing if missing.startswith("Unable to ") else f"it has no {missing}"
         case _:
             text = str(problem)
     return _bounded(text, MOST_REASON_CHARACTERS) or type(problem).__name__

@@ -28,6 +28,8 @@ from catsdogs.untrusted.text_heaps import MOST_TEXT_BYTES, check_heaps
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
+_ZIP_SIGNATURE = b"PK\x03\x04"
+
 WAY_OUT = "train it again, or give another"
 """What to do about a damaged model; another is given as `model`."""
 
@@ -127,6 +129,12 @@ def _content(path: Path) -> bytes:
         ) from None
     if not content:
         raise ModelFileError(f"{path} is empty: {WAY_OUT}", key="model")
+    if content.startswith(_ZIP_SIGNATURE):
+        raise ModelFileError(
+            f"{path} is a zip file, as Keras writes under the name of .keras: open it in Keras and "
+            "save it by model.save('NAME.h5'), or give another",
+            key="model",
+        )
     return content
 
 

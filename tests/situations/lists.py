@@ -126,6 +126,10 @@ SITUATIONS = [
         "a folder to sort into among the photos", "catsdogs predict data --sort-into data/sorted"
     ),
     Situation(
+        "a folder to sort into among the class folders",
+        "catsdogs predict 'data/train/*/*.png' --sort-into data/train/new",
+    ),
+    Situation(
         "a manifest of sorted photos that leads elsewhere",
         "catsdogs predict --restore sorted",
         strangers_manifest,

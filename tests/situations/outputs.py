@@ -1,7 +1,10 @@
 """Places that cannot be written."""
 
 import resource
+import shutil
 from pathlib import Path
+
+import h5py
 
 from . import TINY, Outcome, Situation, in_process
 
@@ -20,6 +23,12 @@ def under_quota(folder: Path, arguments: list[str]) -> Outcome:
         return in_process(folder, arguments)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def measurements(folder: Path) -> None:
+    """An HDF5 file of something else."""
+    with h5py.File(folder / "measured.h5", "w") as file:
+        file["x"] = [1, 2, 3]
 
 
 SITUATIONS = [
@@ -52,6 +61,16 @@ SITUATIONS = [
         # a quota on files is one on ncnn's file in memory as well, which a full disk is not
         hidden=("--epochs", "1", *TINY, "--set", "engine=keras"),
         run=under_quota,
+    ),
+    Situation(
+        "a photo where a picture of ours would be",
+        "catsdogs explain photo.png --output mine.png",
+        lambda folder: shutil.copy(folder / "photo.png", folder / "mine.png"),
+    ),
+    Situation(
+        "data in HDF5 where the model would be",
+        "catsdogs train --output measured.h5",
+        measurements,
     ),
     Situation("a folder of built-in photos that holds others", "catsdogs sample data"),
 ]
