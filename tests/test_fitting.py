@@ -76,6 +76,12 @@ def test_learns_and_counts_every_epoch(capsys):
     assert lines[4].startswith("the validation loss was still falling: more than 4 epochs would")
 
 
+def test_one_epoch_is_no_epochs(capsys):
+    source = PointEpochs(make_model())
+    fit_epochs(source, plan(epochs=1, start_counts=True), Console())
+    assert "more than 1 epoch would help (train.epochs)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("keep", "kept"), [("best", 2), ("last", 4)])
 def test_keeps_the_epoch_that_was_asked_for(keep, kept):
     source = PointEpochs(make_model(), poisoned=(3, 4))

@@ -9,6 +9,7 @@ import numpy as np
 from catsdogs.console import Console, Task, format_duration
 from catsdogs.errors import DivergedError
 from catsdogs.network.device import answering_out_of_memory
+from catsdogs.text import counted
 from catsdogs.training.history import Epoch, History, Progress
 from catsdogs.training.model_state import ModelState, trained_weights
 from catsdogs.training.objective import LOG_LOSS, compile_for, giving_logits
@@ -124,10 +125,11 @@ def _run_epochs(
         progress.frozen_seconds = frozen_seconds + batches.frozen_seconds
         supervision.on_epoch(progress.history(plan))
     if progress.is_out_of_patience(plan):
-        console.note(f"stopped early: {plan.patience} epochs without a better validation loss")
+        waited = counted(plan.patience, "epoch")
+        console.note(f"stopped early: {waited} without a better validation loss")
     elif progress.is_still_falling:
         console.note(
-            f"the validation loss was still falling: more than {plan.epochs} epochs "
+            f"the validation loss was still falling: more than {counted(plan.epochs, 'epoch')} "
             f"would help ({plan.section}.epochs)"
         )
 
