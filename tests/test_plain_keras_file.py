@@ -11,6 +11,7 @@ from keras import layers
 
 from catsdogs.errors import ConfigError, ModelFileError
 from catsdogs.model.admission import ADMITTED_LAYERS, ADMITTED_SETTINGS
+from catsdogs.model.keras_config import OtherLayersError, network_from_config
 from catsdogs.model.predictor import ModelRequest, Predictor
 
 SIZE = (8, 12)
@@ -383,6 +384,16 @@ def save_as_keras2():
 def test_networks_of_keras_2_give_their_answers(photos):
     model = save_as_keras2()
     np.testing.assert_allclose(ask(photos), model.predict(pixels(photos), verbose=0), rtol=1e-5)
+
+
+def test_a_layer_that_keras_2_calls_with_arguments_is_left_to_keras():
+    images = keras.Input((*SIZE, 3), name="images")
+    model = keras.Model(images, layers.Flatten(name="flat")(images))
+    config = as_keras2(json.loads(model.to_json()))
+    assert network_from_config(config, {}).outputs == ("flat",)
+    config["config"]["layers"][1]["inbound_nodes"][0][0][3]["training"] = True
+    with pytest.raises(OtherLayersError, match="called with arguments"):
+        network_from_config(config, {})
 
 
 def test_networks_of_keras_2_that_cannot_be_built_are_called_that():
