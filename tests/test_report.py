@@ -259,6 +259,8 @@ def test_photos_that_were_trained_on_promise_nothing(make_report, differences, s
     assert "of 4 photos named right, which the model was trained on They say nothing" in text
     assert sentence in text
     assert text.count("On other photos like these") == 0
+    assert "measured, " in text
+    assert "95% interval, " not in text
 
 
 def test_nothing_wrong_is_said_in_a_sentence(make_report):

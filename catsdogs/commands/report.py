@@ -59,6 +59,7 @@ class ReportResult:
         model_path: of the model.
         folder: the photos that it was evaluated on; a manifest, where that lists them.
         score: of the model, on the evaluated photos.
+        summary: the score in words, with what makes it worth less.
         num_unreadable: photos that could not be evaluated.
     """
 
@@ -67,6 +68,7 @@ class ReportResult:
     model_path: Path
     folder: Path
     score: Score
+    summary: str
     num_unreadable: int
 
 
@@ -143,6 +145,7 @@ def report(
         model,
         photos.folder,
         evaluation.score,
+        evaluation.summary,
         len(unreadable),
     )
 

@@ -11,6 +11,7 @@ from sklearn import metrics
 from catsdogs.evaluation.calibration import at_temperature
 from catsdogs.evaluation.coverage import Refusal, RiskCurve
 from catsdogs.evaluation.score import Score
+from catsdogs.text import counted
 
 NUM_BINS = 15
 """Bins of the calibration error: equal widths from 0 to 1, as in Guo et al., "On Calibration of
@@ -157,6 +158,16 @@ class Evaluation:
     def score(self) -> Score:
         """Loss and accuracy, with the interval."""
         return Score(loss=self.loss, accuracy=self.accuracy, num_photos=self.num_photos)
+
+    @property
+    def summary(self) -> str:
+        """The score in words; without an interval, where that would be of photos seen before."""
+        if self.trained_on:
+            return (
+                f"accuracy {self.accuracy:.4f} of {counted(self.num_photos, 'photo')} that the "
+                "model was trained on, which says nothing about others"
+            )
+        return str(self.score)
 
 
 def evaluate_predictions(

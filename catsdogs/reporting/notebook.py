@@ -48,7 +48,7 @@ class NotebookEvaluation(Evaluation):
         return cls(**{field.name: getattr(evaluation, field.name) for field in fields(evaluation)})
 
     def __repr__(self) -> str:
-        return f"<catsdogs evaluation: {_summary(self)}>"  # its fields have a number for each photo
+        return f"<catsdogs evaluation: {self.summary}>"  # its fields have a number for each photo
 
     def _repr_html_(self) -> str:
         return evaluation_html(self)
@@ -57,7 +57,7 @@ class NotebookEvaluation(Evaluation):
 def evaluation_html(evaluation: Evaluation) -> str:
     """Accuracy with its interval, the figures of each class, and who was taken for whom."""
     names = evaluation.class_names
-    summary = f"<p>{_text(_summary(evaluation))}</p>"
+    summary = f"<p>{_text(evaluation.summary)}</p>"
     figures = [
         (c.name, _share(c.precision), _share(c.recall), f"{c.num_photos:,}")
         for c in evaluation.classes
@@ -72,16 +72,6 @@ def evaluation_html(evaluation: Evaluation) -> str:
     if evaluation.mistakes:
         parts.append(f"<p>{counted(len(evaluation.mistakes), 'mistake')}</p>")
     return "".join(parts)
-
-
-def _summary(evaluation: Evaluation) -> str:
-    if evaluation.trained_on:
-        photos = counted(evaluation.num_photos, "photo")
-        return (
-            f"accuracy {evaluation.accuracy:.4f} of {photos} that the model was trained on, "
-            "which says nothing about others"
-        )
-    return str(evaluation.score)
 
 
 def _share(share: float | None) -> str:

@@ -36,6 +36,8 @@ class WrittenReport(Protocol):
     @property
     def score(self) -> Score: ...
     @property
+    def summary(self) -> str: ...
+    @property
     def num_unreadable(self) -> int: ...
     @property
     def num_bytes(self) -> int: ...
@@ -83,7 +85,7 @@ def report_lines(report: WrittenReport) -> Iterator[str]:
     """What was evaluated on which photos, the score, and where the page is."""
     photos = photos_read(report.score.num_photos, report.num_unreadable)
     yield printable(f"{report.model_path} on {report.folder}: {photos}")
-    yield str(report.score)
+    yield report.summary
     size = f"{report.num_bytes / 1e6:.1f} MB"
     yield f"saved {printable(str(report.path))} ({size}): open it in a browser"
 
