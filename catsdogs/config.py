@@ -38,6 +38,8 @@ _FREE_EVERYWHERE: JsonDict = {"free": ["resume", "processes"]}
 
 
 class _Section(BaseModel):
+    """What all sections have in common: unknown keys are refused, and nothing is infinite."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")

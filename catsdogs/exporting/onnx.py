@@ -56,6 +56,8 @@ def onnx_model(
 
 
 class _Writer:
+    """Puts nodes and constants together, layer by layer; a node is called as its output."""
+
     def __init__(self, network: Network, fit: Fit | None, half_weights: bool) -> None:
         self._network = network
         self._fit = fit

@@ -33,6 +33,8 @@ ATTRIBUTE = "catsdogs"
 
 
 class _Record(BaseModel):
+    """What later versions add to a record is passed over."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 

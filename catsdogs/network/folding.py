@@ -45,6 +45,8 @@ def fold(network: Network) -> Network:
 
 
 class _Folding:
+    """Goes through the layers once; each is taken into the one before it, or stays."""
+
     def __init__(self, network: Network) -> None:
         self._network = network
         self._layers: dict[str, Layer] = {}

@@ -19,6 +19,8 @@ class LineFull(Exception):  # noqa: N818, an answer to the client, and no fault
 
 @dataclass(eq=False)  # each is itself: photos do not compare
 class _Waiting:
+    """A photo in line: what computes its answer, and where that is waited for."""
+
     compute: Compute
     photo: np.ndarray
     answer: asyncio.Future[Answer]
