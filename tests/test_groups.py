@@ -1,6 +1,7 @@
 """What belongs together stays together: groups by pattern, by column, by moment."""
 
 import datetime
+import struct
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -226,6 +227,14 @@ def test_a_time_that_is_none_is_none(tmp_path, text):
     content = photo(tmp_path / "a.jpg", 5).read_bytes()
     content = content.replace(b"2026:01:01 12:00:05", text.ljust(19, b"\0"))
     assert moment_of(read_exif(content)) is None
+
+
+def test_a_time_that_is_written_as_bytes_is_read_too(tmp_path):
+    block = read_exif(photo(tmp_path / "a.jpg", 5).read_bytes())
+    order = "<" if b"II*" in block else ">"
+    as_text, as_bytes = (struct.pack(f"{order}HHL", 0x9003, kind, 20) for kind in (2, 7))
+    assert as_text in block
+    assert moment_of(block.replace(as_text, as_bytes)) == moment_of(block)
 
 
 @pytest.mark.parametrize("seed", range(50))
