@@ -362,4 +362,4 @@ def test_two_runs_at_once_share_one_sound_store_and_end_with_one_whole_file(many
     assert [run.loss for run in runs] == [metadata.validation.loss] * 2
     call("predict", "data/train/red/0.png", "--model", "out/both.h5")
     assert "frozen layers" not in call("train", "--epochs", "1", *SMALL).stderr
-    assert "144 features" in call("cache").stdout
+    assert "  144  vgg16 to" in call("cache").stdout
