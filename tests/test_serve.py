@@ -372,3 +372,9 @@ def test_interface_is_as_its_description_says(model_path):
         server.should_exit = True
         thread.join()
     assert done.returncode == 0, done.stdout
+
+
+def test_names_of_hosts_have_no_case_and_any_port():
+    access = Access(["pets.example", "[::1]"])
+    assert all(access.admits(host) for host in ("pets.example", "Pets.Example:8000", "[::1]:80"))
+    assert not any(access.admits(host) for host in ("", "example", "pets.example.net", "[::2]"))
