@@ -167,7 +167,7 @@ def _explain(error: ValidationError, tree: dict[str, Any]) -> str:
     if problem["type"] == "extra_forbidden":
         if key in config_keys():
             return f"unknown key '{key}' in quotes: its parts are not in quotes together"
-        return _unknown_key(key)
+        return _unknown_key(key, problem["input"])
     if problem["type"] in ("model_type", "model_attributes_type"):
         return f"{key} is a section: set a key inside it, for example {_key_inside(key)}"
     if not key:  # raised by a validator of the whole configuration, which names its key
@@ -193,7 +193,13 @@ def _named(key: str) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
-def _unknown_key(key: str) -> str:
+def _unknown_key(key: str, value: Any = None) -> str:
+    """What is wrong with a key, and the known one that was probably meant.
+
+    Args:
+        key: with its sections, as far as they were gone through.
+        value: what it was set to; of an unknown section its keys.
+    """
     known = config_keys()
     key = _named(key)
     section, _, name = key.rpartition(".")
@@ -205,6 +211,13 @@ def _unknown_key(key: str) -> str:
     if not near and not section:  # `epoch`: a last name, the first one of those that have it
         last_names = {k.rpartition(".")[2]: k for k in reversed(known)}
         near = [last_names[n] for n in difflib.get_close_matches(key, last_names, n=1, cutoff=0.8)]
+    if not near and isinstance(value, dict) and value:  # `trian.epochs`: the section was meant
+        whole = _named(f"{key}.{next(iter(value))}")
+        near = difflib.get_close_matches(whole, known, n=1, cutoff=0.8)
+        key = whole if near else key
     if near:
         return f"unknown key {key}. Did you mean {near[0]}?"
-    return f"unknown key {key}. Known keys: {', '.join(in_section or known)}"
+    if in_section:
+        return f"unknown key {key}. Known keys: {', '.join(in_section)}"
+    beginnings = dict.fromkeys(f"{k.partition('.')[0]}.…" if "." in k else k for k in known)
+    return f"unknown key {key}. Known keys: {', '.join(beginnings)}: see docs/settings.md"

@@ -104,9 +104,22 @@ def test_key_near_to_none_lists_those_of_its_section():
     assert refusal(None, {"train.qqq": 1}) == message
 
 
-def test_unknown_section_lists_all_keys(toml):
-    message = f"unknown key colours. Known keys: {', '.join(config_keys())}"
+ALL_KEYS = (
+    "seed, engine, precision, output, data.…, augment.…, model.…, head.…, train.…, finetune.…, "
+    "unknown.…, cache.…, run.…: see docs/settings.md"
+)
+
+
+def test_unknown_section_lists_the_beginnings_of_all_keys(toml):
+    message = f"unknown key colours. Known keys: {ALL_KEYS}"
     assert refusal(toml("[colours]\nred = 1\n")) == message
+
+
+@pytest.mark.parametrize("wrong", ["trian.epochs", "tran.epochs", "finetun.head_epoch"])
+def test_key_in_a_section_that_is_misspelled_suggests_the_whole_key(wrong):
+    right = {"trian": "train.epochs", "tran": "train.epochs", "finetun": "finetune.head_epochs"}
+    message = f"unknown key {wrong}. Did you mean {right[wrong.partition('.')[0]]}?"
+    assert refusal(None, {wrong: 3}) == message
 
 
 def test_key_below_a_value_suggests_the_value(toml):
