@@ -225,7 +225,7 @@ def test_an_address_that_is_taken_is_one_line(trained, call):
         port = taken.getsockname()[1]
         line = call("serve", "--port", str(port), code=1).stderr
     assert line.startswith(f"error: 127.0.0.1, port {port}, cannot be listened on (")
-    assert line.endswith("): choose another by --port\n")
+    assert line.endswith("): choose another by --port PORT\n")
     assert "999.1.1.1" in call("serve", "--host", "999.1.1.1", code=1).stderr
 
 
