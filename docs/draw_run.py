@@ -47,6 +47,7 @@ def draw(folder: Path) -> str:
         console.print(Text(f"$ {command}", style="bold"))
         for line in run(command, folder).splitlines():
             console.print(shown(line), soft_wrap=True)
+    console.print()  # the picture ends in the middle of its last line
     return console.export_svg(title="catsdogs", code_format=_FORMAT)
 
 
