@@ -168,6 +168,26 @@ def test_the_list_of_commands_has_whole_sentences(columns, most_lines):
             "Got unexpected extra argument (data). Did you mean --data DIR? "
             "See `catsdogs train --help`",
         ),
+        (
+            ["predict", "--data", "data"],
+            "No such option '--data'. Did you mean PATH without it? See `catsdogs predict --help`",
+        ),
+        (
+            ["check", "--data", "data"],
+            "No such option '--data'. Did you mean DIR without it? See `catsdogs check --help`",
+        ),
+        (["runs", "--data", "data"], "No such option '--data': see `catsdogs runs --help`"),
+        (["cache", "--data", "data"], "No such option '--data': see `catsdogs cache --help`"),
+        (
+            ["export", "mine.onnx", "mine.h5"],
+            "Got unexpected extra argument (mine.h5). Did you mean --model FILE? "
+            "See `catsdogs export --help`",
+        ),
+        (
+            ["report", "runs/x", "y"],
+            "Got unexpected extra argument (y): see `catsdogs report --help`",
+        ),
+        (["train", "--data"], "Option '--data' requires an argument: see `catsdogs train --help`"),
         (["runs", "x"], "Got unexpected extra argument (x): see `catsdogs runs --help`"),
         (
             ["serve", "--port", "99999"],

@@ -14,6 +14,9 @@ from catsdogs.data.quiet import quieten_libraries
 from catsdogs.errors import CatsdogsError
 from catsdogs.text import printable, shortened
 
+_PHOTO_ARGUMENTS = ("DIR", "PATH", "PHOTO")
+"""What an argument is called that names photos."""
+
 
 class _Group(click.Group):
     """Turns errors that a user can mend into one line and an exit code."""
@@ -50,7 +53,7 @@ class _Group(click.Group):
         try:
             return super().invoke(context)
         except click.UsageError as error:
-            say(_usage_line(error))
+            say(_usage_line(error, context.invoked_subcommand or ""))
             context.exit(error.exit_code)
         except FileNotFoundError:
             if _is_somewhere():
@@ -64,24 +67,36 @@ class _Group(click.Group):
             context.exit(error.exit_code)
 
 
-def _usage_line(error: click.UsageError) -> str:
-    """What is wrong with a command line, in one line, with what was probably meant."""
-    place = error.ctx.command_path if error.ctx else "catsdogs"
-    problem = printable(shortened(error.format_message().rstrip("."), 400))
-    if error.ctx and (way := _way_to_name_data(error, error.ctx.command)):
-        problem += f". {way}"
+def _usage_line(error: click.UsageError, command_name: str = "") -> str:
+    """What is wrong with a command line, in one line, with what was probably meant.
+
+    Args:
+        error: what Click found.
+        command_name: whose command line it is, where the error does not say; empty: of none.
+    """
+    place = error.ctx.command_path if error.ctx else f"catsdogs {command_name}".rstrip()
+    if error.ctx and (way := _way_to_name(error, error.ctx.command)):
+        problem = f"{error.message.rstrip('.')}. {way}"  # without what Click takes it for
+    else:
+        problem = error.format_message().rstrip(".")
+    problem = printable(shortened(problem, 400))
     link = " See" if problem.endswith("?") else ": see"
     return f"error: {problem}{link} `{place} --help`"
 
 
-def _way_to_name_data(error: click.UsageError, command: click.Command) -> str:
-    """How the command takes its photos, where another command's way was tried; else nothing."""
-    named = {parameter.metavar for parameter in command.params} & {"DIR", "[DIR]"}
+def _way_to_name(error: click.UsageError, command: click.Command) -> str:
+    """How the command takes photos or a model, where another one's way was tried; else nothing."""
     options = {name for parameter in command.params for name in parameter.opts}
-    if isinstance(error, click.NoSuchOption) and error.option_name == "--data" and named:
-        return "Did you mean DIR without it?"
-    if "unexpected extra argument" in error.message and "--data" in options:
-        return "Did you mean --data DIR?"
+    arguments = [each for each in command.params if isinstance(each, click.Argument)]
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--data":
+        names = [(each.metavar or "").strip("[].") for each in arguments]
+        name = next((name for name in names if name in _PHOTO_ARGUMENTS), "")
+        return f"Did you mean {name} without it?" if name else ""
+    if "unexpected extra argument" in error.message:
+        if ".h5)" in error.message and "--model" in options:
+            return "Did you mean --model FILE?"
+        if "--data" in options and not arguments:
+            return "Did you mean --data DIR?"
     return ""
 
 
