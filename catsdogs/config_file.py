@@ -21,7 +21,12 @@ from catsdogs.untrusted.boundary import foreign_bytes
 from catsdogs.untrusted.records import read_text
 
 _MOST_PARTS = 100
-_QUOTED = re.compile(r""" "(?:[^"\\]|\\.)*" | '[^']*' """, re.VERBOSE)
+_NO_KEY = re.compile(
+    r""""{3}(?:[^\\]|\\.)*?(?:"{3}|\Z)|'{3}.*?(?:'{3}|\Z)"""  # of several lines
+    r"""|"(?:[^"\\\n]|\\[^\n])*"?|'[^'\n]*'?|\#[^\n]*""",
+    re.DOTALL,
+)
+"""Texts and comments of a TOML file, which may have any number of dots."""
 
 
 def load_config(
@@ -120,8 +125,9 @@ def _parse(text: str) -> dict[str, Any]:
         ValueError: it is no TOML, or has a key so long that `tomllib`, whose time goes with the
             square of its parts, would take minutes.
     """
-    for line in text.splitlines():
-        if line.count(".") > _MOST_PARTS and _QUOTED.sub("", line).count(".") > _MOST_PARTS:
+    if text.count(".") > _MOST_PARTS:
+        lines = _NO_KEY.sub("", text).splitlines()
+        if any(line.count(".") > _MOST_PARTS for line in lines):
             raise ValueError(f"a key has more than {_MOST_PARTS} parts")
     return tomllib.loads(text)
 

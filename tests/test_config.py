@@ -315,3 +315,27 @@ def test_a_text_may_have_any_number_of_points(tmp_path):
     for quote in "\"'":
         path.write_text(f"[data]\ngroup = {quote}{text}{quote}")
         assert load_config(path).data.group == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# " + "." * 200,
+        'seed = 1  # don\'t "wait" ' + "." * 200,
+        'data.group = """\n' + "./" * 200 + '\\""" """',
+        "data.group = '''\n" + "./" * 200 + "'''",
+    ],
+    ids=["comment", "quotes in it", "text of lines", "bare text of lines"],
+)
+def test_comments_and_texts_of_several_lines_may_have_any_number_of_points(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text + "\ntrain.epochs = 3\n")
+    assert load_config(path).train.epochs == 3
+
+
+@pytest.mark.parametrize("text", ['"' + '\\"' * 20_000, '"""\\""" """', "'" * 20_001, '# """\n'])
+def test_no_quote_hides_a_key_of_thousands_of_parts(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(f"{text}\n{'.'.join(['a'] * 20_000)} = 1\n")
+    with pytest.raises(ConfigError, match="is not valid TOML"):
+        load_config(path)
