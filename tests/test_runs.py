@@ -144,6 +144,19 @@ def test_a_file_of_another_time_is_asked_whose_it_is(tmp_path, make_writer):
     assert models_of(tmp_path) == ["m.h5", "replaced"]
 
 
+def test_a_file_that_two_runs_may_have_written_is_asked_whose_it_is(tmp_path, make_writer):
+    make_writer(1, "run-1")
+    make_writer(1, "run-2", command="finetune")  # both ran at once
+    config = Config(model=ModelConfig(image_size=(32, 32)))
+    record = describe(config, ("cats", "dogs")).model_copy(update={"run_id": "run-1"})
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["catsdogs"] = record.model_dump_json()
+    write_on_day(tmp_path / "m.h5", 1, (tmp_path / "m.h5").read_bytes())
+    assert sorted(models_of(tmp_path)) == ["m.h5", "replaced"]
+    found = {run.command: run.is_replaced for run in runs(tmp_path / "runs", best=False)}
+    assert found == {"train": False, "finetune": True}
+
+
 def test_best_puts_the_highest_accuracy_first_and_what_has_none_last(parent):
     assert [run.path.name[:8] for run in runs(parent, best=True)] == [
         "20260102",

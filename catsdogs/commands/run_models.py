@@ -74,17 +74,20 @@ class ModelFiles:
         return self._owners[file]
 
     def _owner_by_time(self, file: Path) -> str:
-        """The run that ran when the file was written; empty where none of these did.
+        """The one run that ran when the file was written; empty where none or several did.
 
         A model is the last thing but its record that a run writes, and opening a model to ask it
         takes a third as long as all that `catsdogs runs` does besides.
         """
         with suppress(OSError):
             written = os.stat(file).st_mtime  # noqa: PTH116 - as `exists` asks
-            writings = self._writings.get(file, [])
-            # a record's times are whole seconds, so that two may fit: the later one wrote last
-            fitting = [one for one in writings if one.start <= written < one.end + 1]
-            return max(reversed(fitting), key=lambda one: one.start).run_id if fitting else ""
+            fitting = {
+                one.run_id
+                for one in self._writings.get(file, ())
+                if one.start <= written < one.end + 1  # a record's times are whole seconds
+            }
+            if len(fitting) == 1:
+                return fitting.pop()
         return ""
 
 
