@@ -165,6 +165,14 @@ def test_an_edited_manifest_keeps_its_columns(trained, call):
     assert Path("mine.csv").read_text() == text
 
 
+def test_a_manifest_that_a_spreadsheet_saved_has_no_more_columns(trained, call):
+    Path("mine.csv").write_text(
+        "\ufeffpath,label\r\ndata/train/cats/0.png,cats\r\n", encoding="utf-8"
+    )
+    call("manifest", "data", "--output", "mine.csv")
+    assert Path("mine.csv").read_text(encoding="utf-8").startswith("path,label")
+
+
 @pytest.mark.parametrize("command", ["train", "finetune"])
 def test_data_in_hdf5_are_not_replaced_by_a_model(trained, call, command):
     with h5py.File("measured.h5", "w") as file:
@@ -179,6 +187,19 @@ def test_data_in_hdf5_are_not_replaced_by_a_model(trained, call, command):
     assert Path("measured.h5").read_bytes() == before
     os.truncate("measured.h5", 800 * 2**20)
     assert "no model of catsdogs" in call(command, *model, "--output", "measured.h5", code=1).stderr
+
+
+def test_data_in_hdf5_are_not_replaced_by_the_head_that_is_set_aside(trained, call):
+    place = Path("models/catsdogs.head.h5")
+    with h5py.File(place, "w") as file:
+        file["x"] = np.arange(9)
+    before = place.read_bytes()
+    line = call("finetune", code=1).stderr.splitlines()[-1]
+    assert line == (
+        f"error: {place} cannot be written (it is there already, and no model of catsdogs): "
+        "choose another place by --output FILE"
+    )
+    assert place.read_bytes() == before
 
 
 def test_a_link_that_leads_nowhere_is_something(tmp_path):

@@ -66,6 +66,9 @@ def finetune(
     boundary = backbone.cut_points[block]
     precision = run.choose_precision()
     model, metadata = load_model(model_path, precision.policy)
+    keeps_head = metadata.stage == "train"
+    if processes.is_leader and keeps_head:
+        check_model_output(head_path(path))
     divide_logits(model, 1 / metadata.temperature)  # epochs are compared without one
     known = metadata.data_classes
     dataset = read_photos(config, console, metadata.class_names, known)
@@ -86,7 +89,7 @@ def finetune(
         history = finisher.finished(train_above(model, boundary, setup, finisher))
         if processes.is_leader:
             divide_logits(model, finisher.temperature)
-            if metadata.stage == "train":
+            if keeps_head:
                 copy_model(model_path, head_path(path))
             record = describe(
                 "finetune",

@@ -1,5 +1,6 @@
 """`catsdogs manifest`: class folders as a CSV that lists their photos."""
 
+import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +60,9 @@ def _refuse_to_lose_columns(output: Path, header: str) -> None:
     if not exists(output):
         return
     with output.open("rb") as file:
-        old = file.readline(_MOST_HEADER_BYTES).decode("utf-8", "replace").strip()
-    lost = sorted(set(old.split(",")) - set(header.split(",")) - {""})
+        # spreadsheets put a mark of their encoding before it
+        old = file.readline(_MOST_HEADER_BYTES).decode("utf-8-sig", "replace").strip()
+    lost = sorted(set(next(csv.reader([old]), ())) - set(header.split(",")) - {""})
     if lost:
         raise DataError(
             f"{output} has a column {lost[0]}, which would be lost: choose another place", "output"
