@@ -134,6 +134,14 @@ def test_copies_of_one_photo_leave_the_others_to_be_chosen():
     assert choose_photos(probabilities, features, 5) == [0, 1, 2, 21, 20]
 
 
+def test_photos_that_are_nearly_the_same_are_chosen_from_without_a_warning():
+    features = np.random.default_rng(0).normal(size=(4, 1280)).repeat(25, axis=0)
+    features += np.random.default_rng(1).normal(0, 1e-7, features.shape)
+    probabilities = np.tile([0.6, 0.4], (100, 1))
+    chosen = choose_photos(probabilities, features.astype(np.float32), 20)
+    assert len(set(chosen)) == 20
+
+
 def test_photos_beyond_those_that_make_the_clusters_are_chosen_from_too(monkeypatch):
     monkeypatch.setattr("catsdogs.checking.label_next._MOST_CLUSTERED", 24)
     features, _ = kinds(*[20] * 6)

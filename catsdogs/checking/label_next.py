@@ -6,6 +6,8 @@ al., "Batch Active Learning at Scale", 2021. Without clusters, or with many more
 odd photos, which teach a young model little of all others (docs/review.md).
 """
 
+import warnings
+
 import numpy as np
 
 from catsdogs.checking.neighbours import unit_features
@@ -50,9 +52,13 @@ def choose_photos(probabilities: np.ndarray, features: np.ndarray, count: int) -
 def _clusters(units: np.ndarray, count: int) -> np.ndarray:
     """A cluster for each photo: int `(n,)`, for features `(n, features)`."""
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     some = units[:: -(-len(units) // _MOST_CLUSTERED)]
     num_different = len({row.tobytes() for row in some})
     num_clusters = min(round(_CLUSTERS_A_PHOTO * count), _MOST_CLUSTERS, num_different)
-    means = KMeans(num_clusters, n_init=1, random_state=0).fit(some)
+    with warnings.catch_warnings():
+        # photos that are nearly the same leave clusters empty
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        means = KMeans(num_clusters, n_init=1, random_state=0).fit(some)
     return np.asarray(means.predict(units))
