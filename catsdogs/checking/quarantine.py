@@ -22,7 +22,7 @@ from pathlib import Path
 from catsdogs import systems
 from catsdogs.checking.quarantine_manifest import (
     MANIFEST_NAME,
-    ManifestRow,
+    QuarantineRow,
     is_marked,
     mark,
     read_manifest,
@@ -131,7 +131,7 @@ def _carry_out(
         moves.append(Move(path, target, request.reason))
         inside = path.relative_to(root).as_posix()
         relative = target.relative_to(root if within else folder).as_posix()
-        rows.append(ManifestRow(home, inside, relative, request.reason, within))
+        rows.append(QuarantineRow(home, inside, relative, request.reason, within))
     if not moves:
         return [], failed
     write_manifest(folder, [*known, *rows])
@@ -210,7 +210,7 @@ def _bring_back(move: Move, root: Path, start_of_target: Path) -> None:
     _move(move.target, move.source)
 
 
-def _home_of(rows: Sequence[ManifestRow], folder: Path, root: Path | None) -> Path:
+def _home_of(rows: Sequence[QuarantineRow], folder: Path, root: Path | None) -> Path:
     """The data folder that a quarantine was made of."""
     homes = sorted({row.home for row in rows})
     if not homes:

@@ -26,7 +26,7 @@ _MAX_MARK_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
-class ManifestRow:
+class QuarantineRow:
     """A line of the manifest.
 
     Attributes:
@@ -48,7 +48,7 @@ class ManifestRow:
         return (root if self.within else folder) / self.target
 
 
-def write_manifest(folder: Path, rows: Sequence[ManifestRow]) -> None:
+def write_manifest(folder: Path, rows: Sequence[QuarantineRow]) -> None:
     """Write the manifest of a quarantine, whole or not at all.
 
     Raises:
@@ -67,7 +67,7 @@ def write_manifest(folder: Path, rows: Sequence[ManifestRow]) -> None:
             writer.writerow(csv_cell(cell) for cell in cells)
 
 
-def read_manifest(folder: Path) -> list[ManifestRow]:
+def read_manifest(folder: Path) -> list[QuarantineRow]:
     """The lines of a quarantine's manifest.
 
     Raises:
@@ -86,7 +86,7 @@ def read_manifest(folder: Path) -> list[ManifestRow]:
         return [_row(*(csv_text(row[name]) for name in _COLUMNS)) for row in rows]
 
 
-def _row(source: str, target: str, reason: str, home: str) -> ManifestRow:
+def _row(source: str, target: str, reason: str, home: str) -> QuarantineRow:
     """A line of the manifest, if it leads from a place in the data folder to one in either."""
     start = os.path.join(home, "")  # noqa: PTH118
     if not os.path.isabs(home) or "\0" in home:  # noqa: PTH117
@@ -101,7 +101,7 @@ def _row(source: str, target: str, reason: str, home: str) -> ManifestRow:
     names = {Path(path).name for path in ((inside, target) if within else (inside,))}
     if target == MANIFEST_NAME or QUARANTINE_MARK in names:
         raise ValueError(f"{target} is no photo")
-    return ManifestRow(home, inside, target, reason, within)
+    return QuarantineRow(home, inside, target, reason, within)
 
 
 def mark(root: Path, folder: Path) -> None:

@@ -15,7 +15,7 @@ _MUCH_LIGHTER = 0.2
 """Share of a network's multiply-adds from which on another one is worth naming."""
 
 _FEW_A_CLASS = 50
-"""Photos to train on, below which those that are held back are missed (docs/defaults.md)."""
+"""Photos to train on, below which those that are held back are missed (docs/heads.md)."""
 
 
 def notes_on_choices(config: Config, dataset: Dataset) -> list[str]:
