@@ -43,6 +43,8 @@ def run() -> None:
     if any(option.startswith("error") for option in sys.warnoptions):
         # it would end commands in the middle of libraries, whose warnings these are
         warnings.resetwarnings()
+        for for_developers in (DeprecationWarning, PendingDeprecationWarning, ResourceWarning):
+            warnings.simplefilter("ignore", for_developers)  # as Python does by itself
     from catsdogs.cli import main
     from catsdogs.cli.streams import run_with_any_streams
 

@@ -59,3 +59,4 @@ def test_what_the_environment_says_to_libraries_ends_no_command(tmp_path, class_
     )
     assert done.returncode == 0, done.stderr
     assert "Matplotlib created" not in done.stderr
+    assert "DeprecationWarning" not in done.stderr
