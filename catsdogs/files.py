@@ -184,29 +184,47 @@ def check_writable(path: Path, key: str = "output", ending: str = "", mark: byte
     Args:
         path: what will be written.
         key: what the user chooses another place by; see `CatsdogsError`.
-        ending: of files like it. What is there already and has another ending is something
-            else, a photo or a model perhaps, whose name was given by mistake: it is not
-            replaced. Empty: whatever is there is.
-        mark: what such files of ours hold; see `holds_mark`. What is there already without it is
-            a photo or a page of the user's, and is not replaced either.
+        ending, mark: of files like it; see `refuse_other`.
 
     Raises:
         DataError: the folder cannot be made or written, or something else stands in the way.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(None, "is a folder")
-        if ending and path.suffix.lower() != ending and os.path.lexists(path):
-            raise FileExistsError(None, f"it is there already, and no {ending}")
-        if mark and os.path.lexists(path) and not holds_mark(path, mark):
-            raise FileExistsError(None, "it is there already, and not of this command")
+        refuse_other(path, key, ending, mark)
         part = _part_of(path)
         part.touch()
         part.unlink()
     except OSError as error:
         raise not_writable(path, error, key) from None
     remove_abandoned_parts(path.parent)
+
+
+def refuse_other(path: Path, key: str = "output", ending: str = "", mark: bytes = b"") -> None:
+    """Refuse to replace what is at a path, if anything, and is not like what will be written there.
+
+    Args:
+        path: what will be written.
+        key: what the user chooses another place by; see `CatsdogsError`.
+        ending: of files like it. What is there already and has another ending is something
+            else, a photo or a model perhaps, whose name was given by mistake. Empty: any.
+        mark: what such files of ours hold; see `holds_mark`. What is there already without it is
+            a photo or a page of the user's. Empty: none.
+
+    Raises:
+        DataError: it is something else.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(None, "is a folder")
+        if not os.path.lexists(path):
+            return
+        if ending and path.suffix.lower() != ending:
+            raise FileExistsError(None, f"it is there already, and no {ending}")
+        if mark and not holds_mark(path, mark):
+            raise FileExistsError(None, "it is there already, and not of this command")
+    except OSError as error:
+        raise not_writable(path, error, key) from None
 
 
 def holds_mark(path: Path, mark: bytes) -> bool:

@@ -1,6 +1,5 @@
 """`catsdogs explain`: where in photos the model sees what it names."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from catsdogs.console import Console
 from catsdogs.data.images import open_any
 from catsdogs.data.photo_paths import find_photos
 from catsdogs.errors import ConfigError
-from catsdogs.files import PICTURE_MARK, check_writable, identity, is_dir, replacing
+from catsdogs.files import PICTURE_MARK, check_writable, identity, is_dir, refuse_other, replacing
 from catsdogs.model.gradcam import Explanation, explain_photos
 from catsdogs.model.predictor import ModelRequest, Predictor
 from catsdogs.reporting.overlay import LONG_SIDE, draw_explanation, save_marked
@@ -65,9 +64,9 @@ def explain(
     """
     paths = find_photos(arguments)
     output_paths = name_outputs(paths, output)
+    check_writable(output_paths[0])
     for path in output_paths:
-        if path == output_paths[0] or os.path.lexists(path):
-            check_writable(path, mark=PICTURE_MARK.encode())
+        refuse_other(path, mark=PICTURE_MARK.encode())
     predictor = Predictor(model, len(paths))
     explanations = explain_photos(predictor, paths, class_name, console)
     return _draw(paths, explanations, output_paths)
