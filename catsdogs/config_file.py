@@ -172,7 +172,7 @@ def _explain(error: ValidationError, tree: dict[str, Any]) -> str:
     key = _named(".".join(str(part) for part in problem["loc"] if isinstance(part, str)))
     if problem["type"] == "extra_forbidden":
         if key in config_keys():
-            return f"unknown key '{key}' in quotes: its parts are not in quotes together"
+            return f"unknown key '{key}' in quotes: write it without them"
         return _unknown_key(key, problem["input"])
     if problem["type"] in ("model_type", "model_attributes_type"):
         return f"{key} is a section: set a key inside it, for example {_key_inside(key)}"

@@ -64,6 +64,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         401: "The token is missing or wrong.",
         404: "There is no model of this name.",
         413: "The request is larger than is taken.",
+        500: "The model cannot answer: its file has gone, or is damaged.",
         503: "Too many photos wait already: try again after `Retry-After` seconds.",
         504: "It took too long.",
     }.items()
