@@ -378,3 +378,26 @@ def test_names_of_hosts_have_no_case_and_any_port():
     access = Access(["pets.example", "[::1]"])
     assert all(access.admits(host) for host in ("pets.example", "Pets.Example:8000", "[::1]:80"))
     assert not any(access.admits(host) for host in ("", "example", "pets.example.net", "[::2]"))
+
+
+@pytest.mark.parametrize("secret", ["", " ", " x", "x\n", "a\nb", "a\x1bb"])
+def test_a_secret_that_is_none_or_that_no_request_can_send_is_refused(secret, call):
+    error = call("serve", "--token", secret, code=2).stderr
+    assert error.count("\n") == 1 and "'--token': " in error
+    assert "empty" in error if not secret else "expected a secret without" in error
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\nb", "http://pets:80/", "pets/x", "*.pets", "a,b"])
+def test_a_name_that_no_host_header_can_be_is_refused(name, call):
+    error = call("serve", "--allow-host", name, code=2).stderr
+    assert error.count("\n") == 1 and "expected a name alone, such as" in error
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("", "is empty"), ("no host", "no host, port"), ("192.0.2.1", "192.0.2.1, port")],
+)
+def test_an_address_that_is_not_here_names_the_option_that_gives_another(host, said, call):
+    error = call("serve", "--host", host, code=1).stderr
+    assert said in error
+    assert error.endswith("by --host HOST\n")

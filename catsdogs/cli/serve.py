@@ -1,5 +1,7 @@
 """`catsdogs serve`."""
 
+import errno
+import re
 import socket
 
 import click
@@ -7,8 +9,35 @@ import click
 from catsdogs.cli.completion import complete_files
 from catsdogs.cli.options import NumberType, precision_option, unknown_option
 from catsdogs.errors import CatsdogsError
+from catsdogs.text import shortened
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
+
+_HOST = re.compile(r"\*|[\w.:%-]+|\[[0-9A-Fa-f.:%\w]+\]")
+"""What a Host header may name, or `*`."""
+
+
+def _secret(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    if value is None:
+        return ""
+    if not value:  # of a variable that is not set: whoever asks would be answered
+        raise click.BadParameter("the secret is empty: leave it out to ask for none")
+    if value != value.strip() or re.search(r"[\x00-\x1f\x7f]", value):  # and is not shown
+        raise click.BadParameter(
+            "expected a secret without line breaks, control characters and spaces at its ends, "
+            "which no request can send"
+        )
+    return value
+
+
+def _hosts(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not _HOST.fullmatch(value):
+            raise click.BadParameter(
+                f"expected a name alone, such as photos.example.org, or * for any, "
+                f"got {shortened(repr(value))}"
+            )
+    return values
 
 
 @click.command()
@@ -31,8 +60,8 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 @click.option(
     "--token",
     envvar="CATSDOGS_TOKEN",
-    default="",
     metavar="SECRET",
+    callback=_secret,
     help="Answer only who sends it, as `Authorization: Bearer SECRET`.",
 )
 @click.option(
@@ -40,6 +69,7 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
     "allowed_hosts",
     metavar="NAME",
     multiple=True,
+    callback=_hosts,
     help="A name that clients may call this machine by.",
 )
 @unknown_option
@@ -85,11 +115,18 @@ def _listen(host: str, port: int) -> socket.socket:
     Raises:
         CatsdogsError: there is no such address here, or another program has the port.
     """
+    if not host:  # of a variable that is not set
+        raise CatsdogsError("the address to listen on is empty: choose one", "host")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except (OSError, UnicodeError) as error:
         said = (getattr(error, "strerror", None) or str(error)).lower()
         reason = said.partition(" (while attempting")[0]
-        problem = f"{host}, port {port}, cannot be listened on ({reason})"
-        raise CatsdogsError(f"{problem}: choose another", "port") from None
+        problem = f"{shortened(host)}, port {port}, cannot be listened on ({reason})"
+        no_address = isinstance(error, socket.gaierror | UnicodeError) or (
+            error.errno == errno.EADDRNOTAVAIL
+        )
+        raise CatsdogsError(
+            f"{problem}: choose another", "host" if no_address else "port"
+        ) from None
