@@ -26,6 +26,12 @@ PAGE_MARK = b'<meta name="generator" content="catsdogs'
 
 _unfinished: set[Path] = set()
 
+_FORMATS = frozenset(
+    {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".svg", ".pdf"}
+    | {".html", ".csv", ".xlsx", ".json", ".toml", ".h5", ".keras", ".onnx", ".tflite", ".zip"}
+)
+"""Endings by which programs know what a file holds."""
+
 _MARKED_BYTES = 2**16
 """At a file's start or end, where its metadata are."""
 
@@ -207,17 +213,20 @@ def refuse_other(path: Path, key: str = "output", ending: str = "", mark: bytes 
         path: what will be written.
         key: what the user chooses another place by; see `CatsdogsError`.
         ending: of files like it. What is there already and has another ending is something
-            else, a photo or a model perhaps, whose name was given by mistake. Empty: any.
+            else, a photo or a model perhaps, whose name was given by mistake. Nor may a new
+            file be named as one of another format, as which no program could open it. Empty: any.
         mark: what such files of ours hold; see `holds_mark`. What is there already without it is
             a photo or a page of the user's. Empty: none.
 
     Raises:
-        DataError: it is something else.
+        DataError: it is something else, or is named so.
     """
     try:
         if path.is_dir():
             raise IsADirectoryError(None, "is a folder")
         if not os.path.lexists(path):
+            if ending and path.suffix.lower() in _FORMATS - {ending}:
+                raise OSError(None, f"{ending} is written, and its name says {path.suffix}")
             return
         if ending and path.suffix.lower() != ending:
             raise FileExistsError(None, f"it is there already, and no {ending}")

@@ -19,6 +19,7 @@ import itertools
 import json
 import os
 import re
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -269,6 +270,24 @@ def create_run_dir(parent: Path, command: Command) -> RunDir:
         if exists(other.metrics_path):
             other.remove_checkpoint()
     return RunDir(path)
+
+
+def check_run_parent(parent: Path) -> None:
+    """Find out before the photos are read whether a run directory can be made; leaves nothing.
+
+    Raises:
+        DataError: it cannot.
+    """
+    is_new = not exists(parent)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=parent):
+            pass
+    except OSError as error:
+        raise not_writable(parent, error, "run.dir") from None
+    if is_new:
+        with suppress(OSError):  # another run has begun in it
+            parent.rmdir()
 
 
 def _is_made(folder: Path) -> bool:

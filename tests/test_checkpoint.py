@@ -99,6 +99,25 @@ def test_a_changed_byte_among_the_weights_is_found(tmp_path):
         read_checkpoint(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("optimizer_0", np.array("x"), "its optimizer are no numbers"),
+        ("weights_0", np.array(["x"]), "its weights are no numbers"),
+        ("kept_0", np.zeros((7, 7), "float32"), "the weights that it keeps are of another network"),
+    ],
+)
+def test_values_that_no_network_takes_are_one_line(tmp_path, name, value, problem):
+    path = tmp_path / "checkpoint.npz"
+    write_checkpoint(path, make([w.copy() for w in STATE.weights]))
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **(arrays | {name: value}))
+    with pytest.raises(DataError) as caught:
+        read_checkpoint(path)
+    assert str(caught.value) == f"{path} is damaged ({problem}): start anew"
+
+
 def test_a_pickle_in_it_is_not_opened(tmp_path):
     class Harm:
         def __reduce__(self):

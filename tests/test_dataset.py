@@ -306,8 +306,7 @@ def test_small_class_keeps_a_photo_for_validation(root):
     dataset = load(root, validation_fraction=1e-9)
     assert [sample.label for sample in dataset.splits["validation"]] == [0, 1]
     assert dataset.notes == [
-        "cats has few photos: one is kept for validation",
-        "dogs has few photos: one is kept for validation",
+        "cats, dogs have few photos: one of each is kept for validation",
         "split by content: 1e-09 of each class is held back for validation",
     ]
 
@@ -328,8 +327,7 @@ def test_small_class_keeps_a_photo_for_training(root):
     dataset = load(root, validation_fraction=1 - 1e-9)
     assert [sample.label for sample in dataset.splits["train"]] == [0, 1]
     assert dataset.notes == [
-        "cats has few photos: one is kept for training",
-        "dogs has few photos: one is kept for training",
+        "cats, dogs have few photos: one of each is kept for training",
         "split by content: 1 of each class is held back for validation",
     ]
 
@@ -372,8 +370,8 @@ def test_subsample_keeps_one_of_a_small_class_and_says_so(split_root):
     dataset = load(split_root, subsample=3)
     assert counts(dataset) == {"train": 2, "validation": 2}
     assert dataset.notes == [
-        "subsample 3 of 2 validation photos of cats would be none: one is kept",
-        "subsample 3 of 2 validation photos of dogs would be none: one is kept",
+        "subsample 3 of 2 validation photos of cats, 2 validation photos of dogs would be none: "
+        "one of each is kept",
     ]
 
 
@@ -485,8 +483,30 @@ def test_class_of_unreadable_files_is_refused(split_root):
     for path in (split_root / "train" / "dogs").iterdir():
         path.unlink()
         path.symlink_to("nowhere.png")
-    message = f"{split_root} leaves no photo of dogs to train on: add photos of dogs"
-    assert refusal(split_root) == message
+    example = split_root / "train" / "dogs" / "0.png"
+    assert refusal(split_root) == (
+        f"{split_root} leaves no photo of dogs to train on (4 photos cannot be read, e.g. "
+        f"{example}: no such file or directory): add photos of dogs"
+    )
+
+
+def test_what_is_said_of_many_classes_is_one_line(root):
+    for number in range(40):
+        fill(root / f"class_{number:02}", 2)
+        (root / f"empty_{number:02}").mkdir()
+    by_beginning = load(root, validation_fraction=1e-9).notes
+    assert [note.partition(" and ")[2] for note in by_beginning[:2]] == [
+        "30 more hold no photos and are left out",
+        "30 more have few photos: one of each is kept for validation",
+    ]
+    assert len(by_beginning) == 3
+    assert len(load(root, validation_fraction=1e-9, subsample=2).notes) <= 5
+
+
+def test_test_without_train_is_refused(root):
+    fill(root / "test" / "cats", 2)
+    fill(root / "test" / "dogs", 2)
+    assert refusal(root) == f"{root} has test/ but no train/: add {root / 'train'}"
 
 
 def test_progress_counts_every_file(split_root):

@@ -320,6 +320,28 @@ def test_a_damaged_or_missing_checkpoint_is_one_line(trained):
     )
 
 
+def test_a_checkpoint_of_another_network_is_one_line_that_leads_out(trained):
+    run = stop()
+    with np.load(run.checkpoint_path) as file:
+        arrays = dict(file)
+    np.savez(run.checkpoint_path, **(arrays | {"optimizer_0": np.zeros((3, 3), "float32")}))
+    assert refused("train", "--resume") == (
+        f"error: {run.checkpoint_path} cannot be gone on from (it is of another network or "
+        "optimizer): start anew"
+    )
+
+
+@pytest.mark.parametrize("content", [b"train", b"\xff\xfe", b"[train]\nepochs = nan\n", None])
+def test_a_damaged_or_missing_configuration_of_a_run_leads_out(trained, content):
+    run = stop()
+    run.config_path.unlink()
+    if content is not None:
+        run.config_path.write_bytes(content)
+    line = refused("train", "--resume", code=2)
+    assert line.startswith(f"error: {run.path}")
+    assert line.endswith(": start anew")
+
+
 def test_a_run_that_another_process_has_is_left_to_it(trained):
     run = stop()
     with run.claimed():

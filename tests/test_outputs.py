@@ -57,6 +57,33 @@ def test_photos_and_models_are_not_replaced_by_something_else(
     assert Path(place).read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "place", "written"),
+    [
+        (("curve", *TINY, "--output"), "curve.jpg", ".png"),
+        (("review", "data", *TINY, "--output"), "page.PDF", ".html"),
+        (("manifest", "data", "--output"), "photos.xlsx", ".csv"),
+        (("evaluate", "data", "--predictions"), "answers.json", ".csv"),
+        (("export", "--format", "html"), "net.tflite", ".html"),
+    ],
+)
+def test_no_file_is_named_as_what_it_is_not(trained, call, arguments, place, written):
+    line = call(*arguments, place, code=1).stderr.splitlines()[-1]
+    said = f"{written} is written, and its name says {Path(place).suffix.lower()}"
+    assert line.startswith(f"error: {place} cannot be written ({said}): choose another place")
+    assert not Path(place).exists()
+
+
+@pytest.mark.parametrize("name", ["heat.jpg", "heat.PDF", "heat.webp"])
+def test_no_folder_is_made_for_a_picture_of_another_format(trained, call, name):
+    line = call("explain", "data/train/dogs/0.png", "--output", name, code=2).stderr
+    assert line == (
+        f"error: {name} is no .png, as which pictures are written: choose another name by "
+        "--output PATH\n"
+    )
+    assert not Path(name).exists()
+
+
 def test_a_manifest_leaves_out_no_folder_that_cannot_be_read(trained, call):
     folder = os.open("data/train/cats", os.O_RDONLY)
     for _ in range(45):  # too deep for a path

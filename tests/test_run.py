@@ -11,7 +11,7 @@ from catsdogs.config import Config
 from catsdogs.config_file import load_config
 from catsdogs.errors import DataError
 from catsdogs.evaluation.score import Score
-from catsdogs.run import RunDir, create_run_dir, list_run_dirs
+from catsdogs.run import RunDir, check_run_parent, create_run_dir, list_run_dirs
 from catsdogs.run_metrics import RunMetrics
 
 
@@ -247,9 +247,27 @@ def test_skipped_list_cut_short_is_one_line(tmp_path, text):
         run.read_skipped()
 
 
-def test_run_directory_that_cannot_be_made_names_the_way_out(tmp_path):
+@pytest.mark.parametrize("use", [lambda path: create_run_dir(path, "train"), check_run_parent])
+def test_run_directory_that_cannot_be_made_names_the_way_out(tmp_path, use):
     blocked = tmp_path / "runs"
     blocked.write_text("a file in its place")
     with pytest.raises(DataError) as caught:
-        create_run_dir(blocked, "train")
+        use(blocked)
     assert str(caught.value) == (f"{blocked} cannot be written (file exists): choose another place")
+
+
+def test_a_place_for_runs_is_tried_without_a_trace(tmp_path):
+    check_run_parent(tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+    check_run_parent(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("tiny_backbone")
+def test_a_place_for_runs_is_tried_before_photos_are_looked_for(workplace, call):
+    Path("runs").write_text("a file in its place")
+    Path("data").mkdir()
+    line = call("train", "--backbone", "tiny", code=1).stderr
+    assert line == (
+        "error: runs cannot be written (file exists): choose another place by --set run.dir=DIR\n"
+    )

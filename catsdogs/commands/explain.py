@@ -17,6 +17,7 @@ from catsdogs.model.predictor import ModelRequest, Predictor
 from catsdogs.reporting.overlay import LONG_SIDE, draw_explanation, save_marked
 
 _SUFFIX = ".explained.png"
+_OTHER_PICTURES = (".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".pdf")
 _MAX_STEM_BYTES = 140
 """Of a picture's name: most file systems take 255, and a file in the making needs more."""
 _MANY = Path("explained")
@@ -76,8 +77,13 @@ def name_outputs(paths: Sequence[Path], output: Path | None) -> list[Path]:
     """Choose a path for each photo's picture, all different, and none of them a photo's.
 
     Raises:
-        ConfigError: one file for several photos, or a picture would replace a photo.
+        ConfigError: one file for several photos, a picture would replace a photo, or is to be
+            of a format that is not written.
     """
+    if output is not None and output.suffix.lower() in _OTHER_PICTURES and not is_dir(output):
+        raise ConfigError(
+            f"{output} is no .png, as which pictures are written: choose another name", key="output"
+        )
     if output is not None and output.suffix.lower() == ".png" and not is_dir(output):
         if len(paths) > 1:
             raise ConfigError(

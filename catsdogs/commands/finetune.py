@@ -16,7 +16,7 @@ from catsdogs.console import Console
 from catsdogs.model.model_file import copy_model, load_model, save_model
 from catsdogs.network.backbones import finetuned_block, get_backbone
 from catsdogs.network.classifier import divide_logits
-from catsdogs.run import RunDir
+from catsdogs.run import RunDir, check_run_parent
 from catsdogs.training.finishing import Finisher
 from catsdogs.training.photo_features import TrainingSetup
 from catsdogs.training.plan import TrainingPlan
@@ -61,6 +61,8 @@ def finetune(
     path = Path(config.output)
     if processes.is_leader:
         check_model_output(path)
+        if resumed is None:
+            check_run_parent(Path(config.run.dir))
     backbone = get_backbone(config.model.backbone)
     block = finetuned_block(backbone, config.finetune.block)
     boundary = backbone.cut_points[block]

@@ -17,7 +17,7 @@ from catsdogs.data.layout import TRAIN
 from catsdogs.data.photo_sizes import note_on_small_photos
 from catsdogs.model.metadata import WeightsRecord
 from catsdogs.network.backbones import get_backbone
-from catsdogs.run import RunDir
+from catsdogs.run import RunDir, check_run_parent
 from catsdogs.training.finishing import Finisher
 from catsdogs.training.new_classifier import new_classifier
 from catsdogs.training.photo_features import TrainingSetup
@@ -52,6 +52,8 @@ def train(
     path = Path(config.output)
     if processes.is_leader:
         check_model_output(path)
+        if resumed is None:
+            check_run_parent(Path(config.run.dir))
     backbones_to_compare(config)  # before the photos are read, which takes longer
     dataset = read_photos(config, console, as_one=bool(config.train.folds))
     check_unknown_share(config, dataset, could_fold=not config.train.folds)

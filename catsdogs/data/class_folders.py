@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from catsdogs.data.layout import (
+    TEST,
     TRAIN,
     VALIDATION,
     Layout,
@@ -13,7 +14,7 @@ from catsdogs.data.layout import (
 )
 from catsdogs.data.walking import PHOTO, Tally, Walker, photos_below, scan, visible_folders
 from catsdogs.errors import DataError
-from catsdogs.text import counted, is_unicode
+from catsdogs.text import counted, is_unicode, some_of
 
 
 def training_folders(layout: Layout, notes: list[str]) -> dict[str, Path]:
@@ -22,9 +23,12 @@ def training_folders(layout: Layout, notes: list[str]) -> dict[str, Path]:
     if TRAIN in found:
         _note_beside(layout, notes)
         return {split: found[split] for split in (TRAIN, VALIDATION) if split in found}
-    if VALIDATION in found:
+    lone = VALIDATION if VALIDATION in found else None
+    if TEST in found and set(visible_folders(layout.root)) == set(layout.splits[TEST]):
+        lone = TEST
+    if lone:
         raise DataError(
-            f"{layout.root} has {layout.named(VALIDATION).name}/ but no train/: "
+            f"{layout.root} has {layout.named(lone).name}/ but no train/: "
             f"add {layout.root / 'train'}"
         )
     return {TRAIN: layout.root}
@@ -58,11 +62,11 @@ def list_classes(
     places: dict[str, Path] = {}
     tally = Tally()
     class_folders = [place for place in visible_folders(folder) if place not in splits]
-    walker = Walker(class_folders)
+    walker, empty = Walker(class_folders), []
     for place in class_folders:
         photos = [Path(path) for path in photos_below(walker, place, tally)]
         if not photos:
-            notes.append(f"{place} holds no photos and is left out")
+            empty.append(place)
             continue
         if not is_unicode(place.name):  # no model file could hold it
             raise DataError(f"{place} is not named in UTF-8: rename the folder")
@@ -73,6 +77,9 @@ def list_classes(
                 "its letters are put together in Unicode: put their photos into one folder"
             )
         classes[name], places[name] = photos, place
+    if empty:
+        holds = "holds no photos and is" if len(empty) == 1 else "hold no photos and are"
+        notes.append(f"{some_of(empty)} {holds} left out")
     notes.extend(
         f"{' and '.join(str(places[name]) for name in names)} are different classes, named the "
         "same but for upper and lower case"

@@ -17,7 +17,7 @@ from catsdogs.data.samples import Advance, Sample, SampleReading
 from catsdogs.data.splitting import split_photos
 from catsdogs.data.subsample import Subsample
 from catsdogs.errors import DataError
-from catsdogs.text import some_of
+from catsdogs.text import counted, some_of
 
 
 @dataclass
@@ -230,8 +230,15 @@ def _stranger(name: str, split: str, place: Path, owner: str, names: Sequence[st
 
 
 def _check_splits(dataset: Dataset, root: Path) -> None:
+    problem = ""
+    if dataset.unreadable:
+        path, reason = dataset.unreadable[0]
+        problem = f" ({counted(len(dataset.unreadable), 'photo')} cannot be read, e.g. {path}: "
+        problem += f"{reason})"
     for label, name in enumerate(dataset.class_names):
         if not any(sample.label == label for sample in dataset.splits[TRAIN]):
-            raise DataError(f"{root} leaves no photo of {name} to train on: add photos of {name}")
+            raise DataError(
+                f"{root} leaves no photo of {name} to train on{problem}: add photos of {name}"
+            )
     if not dataset.splits[VALIDATION]:
-        raise DataError(f"{root} leaves no photo for validation: add photos")
+        raise DataError(f"{root} leaves no photo for validation{problem}: add photos")

@@ -7,7 +7,7 @@ from catsdogs.data.content_split import held_back
 from catsdogs.data.groups import held_back_groups, tie_together
 from catsdogs.data.layout import TRAIN, VALIDATION
 from catsdogs.data.samples import Sample
-from catsdogs.text import counted
+from catsdogs.text import counted, some_of
 
 
 def split_photos(
@@ -31,18 +31,24 @@ def split_photos(
     pairs = {(sample.content_hash, sample.label) for sample in samples}
     classes = Counter(content for content, _ in pairs)
     splits: dict[str, list[Sample]] = {TRAIN: [], VALIDATION: []}
+    few: dict[str, list[str]] = {VALIDATION: [], TRAIN: []}
     for label, name in enumerate(names):
         of_class = [sample for sample in samples if sample.label == label]
         contents = {s.content_hash for s in of_class if classes[s.content_hash] == 1}
         chosen_contents = held_back(contents, fraction)
         if len(contents) > 1 and fraction * len(contents) < 0.5:
-            notes.append(f"{name} has few photos: one is kept for validation")
+            few[VALIDATION].append(name)
         if len(contents) > 1 and (1 - fraction) * len(contents) < 0.5:
-            notes.append(f"{name} has few photos: one is kept for training")
+            few[TRAIN].append(name)
         chosen = [s for s in of_class if s.content_hash in chosen_contents]
         splits[VALIDATION] += sorted(chosen, key=lambda s: s.path)
         others = [s for s in of_class if s.content_hash not in chosen_contents]
         splits[TRAIN] += sorted(others, key=lambda s: s.path)
+    for split, purpose in ((VALIDATION, "validation"), (TRAIN, "training")):
+        if few[split]:
+            verb = "has" if len(few[split]) == 1 else "have"
+            kept = "one" if len(few[split]) == 1 else "one of each"
+            notes.append(f"{some_of(few[split])} {verb} few photos: {kept} is kept for {purpose}")
     notes.append(f"split by content: {fraction:.4g} of each class is held back for validation")
     return splits
 
@@ -57,8 +63,10 @@ def _split_by_group(
         zip(samples, units, strict=True), key=lambda pair: (pair[0].label, pair[0].path)
     ):
         splits[VALIDATION if unit in chosen else TRAIN].append(sample)
-    for label in sorted(without):
-        notes.append(f"{names[label]} has no group to spare: none of its photos validates")
+    if without:
+        whose = [names[label] for label in sorted(without)]
+        verb, its = ("has", "its") if len(whose) == 1 else ("have", "their")
+        notes.append(f"{some_of(whose)} {verb} no group to spare: none of {its} photos validates")
     num_groups = len(set(units))
     notes.append(
         f"split by group: {len(splits[TRAIN]):,} photos to train on, "

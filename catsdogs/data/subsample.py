@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catsdogs.data.samples import Sample
+from catsdogs.text import some_of
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,20 @@ class Subsample:
         """The photos of a split that are taken, in the order of classes and paths."""
         if self.every == 1:
             return samples
-        kept = []
+        kept, few = [], []
         for label, name in enumerate(self.class_names):
             of_class = [sample for sample in samples if sample.label == label]
             per_class = len(of_class) // self.every
             if of_class and not per_class:
-                self.notes.append(
-                    f"subsample {self.every} of {len(of_class)} {split} photos of {name} "
-                    "would be none: one is kept"
-                )
+                few.append(f"{len(of_class)} {split} photos of {name}")
                 per_class = 1
             of_class.sort(key=self._place_in_line)
             kept += sorted(of_class[:per_class], key=lambda sample: sample.path)
+        if few:
+            one = "one" if len(few) == 1 else "one of each"
+            self.notes.append(
+                f"subsample {self.every} of {some_of(few)} would be none: {one} is kept"
+            )
         return kept
 
     def _place_in_line(self, sample: Sample) -> tuple[int, int]:

@@ -127,10 +127,19 @@ def _parse(path: Path, arrays: dict[str, np.ndarray]) -> Checkpoint:
         state = ModelState(*(_group(arrays, name) for name in ("weights", "optimizer", "seeds")))
         progress.state = state
         progress.kept_weights = _group(arrays, "kept") or state.weights
+        if [v.shape for v in progress.kept_weights] != [v.shape for v in state.weights]:
+            raise ValueError("the weights that it keeps are of another network")
     return Checkpoint(facts, progress)
 
 
 def _group(arrays: dict[str, np.ndarray], name: str) -> Values:
-    """The values of a group in their order; empty where there is no such group."""
+    """The values of a group in their order; empty where there is no such group.
+
+    Raises:
+        ValueError: they are no numbers.
+    """
     count = sum(key.rpartition("_")[0] == name for key in arrays)
-    return [arrays[f"{name}_{index}"] for index in range(count)]
+    values = [arrays[f"{name}_{index}"] for index in range(count)]
+    if any(value.dtype.kind not in "biuf" for value in values):
+        raise ValueError(f"its {name} are no numbers")
+    return values

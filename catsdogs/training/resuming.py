@@ -71,10 +71,18 @@ def resumed_config(run: RunDir, overrides: Mapping[str, Any]) -> Config:
     """The configuration of a run, with what may be different when it goes on.
 
     Raises:
-        ConfigError: a key would change what is learned.
+        ConfigError: a key would change what is learned, or the file of the run cannot be read.
     """
+    if not exists(run.config_path):
+        raise ConfigError(f"{run.config_path} does not exist: start anew")
+    try:
+        before = flatten(load_config(run.config_path))
+    except ConfigError as error:
+        raise ConfigError(
+            f"{run.path} cannot be gone on with ({error.message}): start anew"
+        ) from None
     wanted = load_config(run.config_path, overrides)
-    before, after = flatten(load_config(run.config_path)), flatten(wanted)
+    after = flatten(wanted)
     free = free_keys("resume")
     for key, value in after.items():
         if key not in free and value != before[key]:

@@ -22,6 +22,7 @@ from catsdogs.run import RunDir, create_run_dir, utc_now
 from catsdogs.training.agreement import check_found, check_settings
 from catsdogs.training.checkpoint import RunFacts, read_checkpoint
 from catsdogs.training.history import History, Progress
+from catsdogs.training.model_state import StateError
 from catsdogs.training.processes import ALONE, ProcessGroup
 from catsdogs.training.resuming import check_same, resume_command
 from catsdogs.training.run_listener import RunListener
@@ -225,6 +226,9 @@ class TrainingRun:
             yield
         except StopRequested:
             raise StopRequested(f"stopped before the first epoch had ended{self._way_on}") from None
+        except StateError as error:  # of the checkpoint, which would not fit the next time either
+            path = self.run_dir.checkpoint_path
+            raise DataError(f"{path} cannot be gone on from ({error}): start anew") from None
         except CatsdogsError as error:
             if isinstance(error, DivergedError):  # it would do so again
                 self.run_dir.remove_checkpoint()
