@@ -278,16 +278,15 @@ def check_run_parent(parent: Path) -> None:
     Raises:
         DataError: it cannot.
     """
-    is_new = not exists(parent)
+    above = Path(os.path.abspath(parent)).parents  # noqa: PTH100 - links stay
+    nearest = next((folder for folder in (parent, *above) if os.path.lexists(folder)), parent)
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".", dir=parent):
+        # it is not made for this: taken away again, it would be missed by a run that begins at once
+        nearest.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=nearest):
             pass
     except OSError as error:
         raise not_writable(parent, error, "run.dir") from None
-    if is_new:
-        with suppress(OSError):  # another run has begun in it
-            parent.rmdir()
 
 
 def _is_made(folder: Path) -> bool:

@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -259,8 +260,20 @@ def test_run_directory_that_cannot_be_made_names_the_way_out(tmp_path, use):
 def test_a_place_for_runs_is_tried_without_a_trace(tmp_path):
     check_run_parent(tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+    check_run_parent(tmp_path / "my" / "runs")
     check_run_parent(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_place_for_runs_is_not_taken_away_from_one_that_begins(tmp_path):
+    parent = tmp_path / "runs"
+    for _ in range(20):
+        with ThreadPoolExecutor() as pool:
+            for _ in pool.map(check_run_parent, [parent] * 8):
+                pass
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(DataError, match="file exists"):
+        check_run_parent(tmp_path / "link")
 
 
 @pytest.mark.usefixtures("tiny_backbone")
