@@ -388,6 +388,12 @@ def test_a_secret_that_is_none_or_that_no_request_can_send_is_refused(secret, ca
     assert "empty" in error if not secret else "expected a secret without" in error
 
 
+def test_a_secret_variable_that_is_empty_opens_no_door(call, monkeypatch):
+    monkeypatch.setenv("CATSDOGS_TOKEN", "")
+    error = call("serve", code=2).stderr
+    assert "CATSDOGS_TOKEN is empty: unset it to ask for none" in error
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a\nb", "http://pets:80/", "pets/x", "*.pets", "a,b"])
 def test_a_name_that_no_host_header_can_be_is_refused(name, call):
     error = call("serve", "--allow-host", name, code=2).stderr

@@ -1,6 +1,7 @@
 """`catsdogs serve`."""
 
 import errno
+import os
 import re
 import socket
 
@@ -13,12 +14,16 @@ from catsdogs.text import shortened
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
+_SECRET_VARIABLE = "CATSDOGS_TOKEN"
+
 _HOST = re.compile(r"\*|[\w.:%-]+|\[[0-9A-Fa-f.:%\w]+\]")
 """What a Host header may name, or `*`."""
 
 
 def _secret(_: click.Context, __: click.Parameter, value: str | None) -> str:
     if value is None:
+        if _SECRET_VARIABLE in os.environ:  # empty: Click takes it for one that is not set
+            raise click.BadParameter(f"{_SECRET_VARIABLE} is empty: unset it to ask for none")
         return ""
     if not value:  # of a variable that is not set: whoever asks would be answered
         raise click.BadParameter("the secret is empty: leave it out to ask for none")
@@ -59,7 +64,7 @@ def _hosts(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
 )
 @click.option(
     "--token",
-    envvar="CATSDOGS_TOKEN",
+    envvar=_SECRET_VARIABLE,
     metavar="SECRET",
     callback=_secret,
     help="Answer only who sends it, as `Authorization: Bearer SECRET`.",
