@@ -343,3 +343,14 @@ def test_a_manifest_without_its_columns_moves_nothing(trained, call, command, co
     line = call(*command, "--restore", "q", code=1).stderr
     assert line.startswith("error: q/manifest.csv is damaged (it ")
     assert Path("q", "manifest.csv").read_text() == content
+
+
+@pytest.mark.parametrize("flags", [(), ("--clear",)])
+def test_a_cache_that_is_not_there_is_not_called_empty(workplace, call, flags):
+    assert call("cache", "--dir", "mistyped", *flags, code=1).stderr == (
+        "error: no folder mistyped: choose another by --dir DIR\n"
+    )
+    Path("photo.png").touch()
+    assert call("cache", "--dir", "photo.png", *flags, code=1).stderr == (
+        "error: photo.png is a file: choose another by --dir DIR\n"
+    )

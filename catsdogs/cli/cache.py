@@ -22,9 +22,14 @@ def cache(folder: Path | None, clear: bool) -> None:
     """
     from catsdogs.commands import cache as command
     from catsdogs.config import CacheConfig
+    from catsdogs.errors import DataError
+    from catsdogs.files import exists, is_dir
     from catsdogs.reporting.cache_table import cache_lines, cleared_line
     from catsdogs.training.cache_folder import cache_dir
 
+    if folder is not None and not is_dir(folder):
+        problem = f"{folder} is a file" if exists(folder) else f"no folder {folder}"
+        raise DataError(f"{problem}: choose another", key="folder")
     config = CacheConfig(dir=str(folder or ""))
     place = cache_dir(config)
     if clear:
