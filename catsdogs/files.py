@@ -7,13 +7,14 @@ import socket
 import tempfile
 import time
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from catsdogs import systems
 from catsdogs.errors import DataError
+from catsdogs.text import csv_row
 
 _PART_NAME = re.compile(r"\..+\.(?P<host>[^.]*)\.(?P<pid>\d+)\.part(\.\w+)?")
 _ABANDONED_SECONDS = 24 * 60 * 60
@@ -180,6 +181,27 @@ def replacing(path: Path, key: str = "output") -> Iterator[Path]:
     finally:
         with suppress(OSError):  # the error before this one is the one to tell
             part.unlink()
+
+
+def write_csv(
+    path: Path, key: str, rows: Iterable[Sequence[str]], errors: str = "surrogateescape"
+) -> None:
+    """Write a CSV file, whole or not at all.
+
+    Args:
+        path: of the file.
+        key: what the user chooses another place by; see `CatsdogsError`.
+        rows: the names of the columns first.
+        errors: what becomes of file names that are no text; as for `str.encode`.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    with (
+        replacing(path, key) as part,
+        part.open("w", encoding="utf-8", errors=errors, newline="") as file,
+    ):
+        file.writelines(f"{csv_row(cells)}\r\n" for cells in rows)
 
 
 def check_writable(path: Path, key: str = "output", ending: str = "", mark: bytes = b"") -> None:

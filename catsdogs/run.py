@@ -32,9 +32,16 @@ from catsdogs import systems
 from catsdogs.config import Command, Config
 from catsdogs.errors import DataError
 from catsdogs.evaluation.backbone_choice import BackboneTrial
-from catsdogs.files import exists, is_dir, not_writable, remove_abandoned_parts, replacing
+from catsdogs.files import (
+    exists,
+    is_dir,
+    not_writable,
+    remove_abandoned_parts,
+    replacing,
+    write_csv,
+)
 from catsdogs.run_metrics import RunMetrics
-from catsdogs.text import csv_cell, csv_text
+from catsdogs.text import csv_text
 from catsdogs.untrusted.boundary import foreign_bytes, open_regular
 from catsdogs.untrusted.records import (
     MOST_RECORD_BYTES,
@@ -177,12 +184,10 @@ class RunDir:
         rows = list(skipped)
         if not rows:
             return
-        with (
-            replacing(self.skipped_path, "run.dir") as part,
-            part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
-        ):
-            cells = ((csv_cell(str(path)), csv_cell(reason)) for path, reason in rows)
-            csv.writer(file).writerows([("path", "reason"), *cells])
+        cells = ((str(path), reason) for path, reason in rows)
+        write_csv(
+            self.skipped_path, "run.dir", [("path", "reason"), *cells], errors="backslashreplace"
+        )
 
     def read_skipped(self) -> list[tuple[str, str]]:
         """The photos that could not be used, with the reason.

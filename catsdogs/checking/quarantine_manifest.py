@@ -14,9 +14,9 @@ from pathlib import Path
 
 from catsdogs.data.walking import QUARANTINE_MARK
 from catsdogs.errors import DataError
-from catsdogs.files import exists, real_path, replacing
+from catsdogs.files import exists, real_path, write_csv
 from catsdogs.systems import leads_down
-from catsdogs.text import csv_cell, csv_text
+from catsdogs.text import csv_text
 from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
 
 MANIFEST_NAME = "manifest.csv"
@@ -54,17 +54,13 @@ def write_manifest(folder: Path, rows: Sequence[QuarantineRow]) -> None:
     Raises:
         DataError: it cannot be written.
     """
-    with (
-        replacing(folder / MANIFEST_NAME, "quarantine") as part,
-        part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for row in rows:
-            source = os.path.join(row.home, row.inside)  # noqa: PTH118
-            target = os.path.join(row.home, row.target) if row.within else row.target  # noqa: PTH118
-            cells = (source, target, row.reason, row.home)
-            writer.writerow(csv_cell(cell) for cell in cells)
+    write_csv(folder / MANIFEST_NAME, "quarantine", [_COLUMNS, *map(_cells, rows)])
+
+
+def _cells(row: QuarantineRow) -> tuple[str, ...]:
+    source = os.path.join(row.home, row.inside)  # noqa: PTH118
+    target = os.path.join(row.home, row.target) if row.within else row.target  # noqa: PTH118
+    return source, target, row.reason, row.home
 
 
 def read_manifest(folder: Path) -> list[QuarantineRow]:

@@ -2,14 +2,14 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from catsdogs import systems
 from catsdogs.errors import DataError
-from catsdogs.files import exists, not_writable, replacing
-from catsdogs.text import csv_cell, csv_text
+from catsdogs.files import exists, not_writable, write_csv
+from catsdogs.text import csv_row, csv_text
 from catsdogs.untrusted.boundary import foreign_bytes, read_bytes
 
 MANIFEST_NAME = "manifest.csv"
@@ -79,14 +79,7 @@ def write_manifest(folder: Path, rows: Sequence[SortedRow]) -> None:
     Raises:
         DataError: it cannot be written.
     """
-    with (
-        replacing(folder / MANIFEST_NAME, KEY) as part,
-        part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for row in rows:
-            writer.writerow([csv_cell(cell) for cell in row.cells])
+    write_csv(folder / MANIFEST_NAME, KEY, [_COLUMNS, *(row.cells for row in rows)])
 
 
 def begin_manifest(folder: Path) -> None:
@@ -107,10 +100,10 @@ def append_row(folder: Path, row: SortedRow) -> None:
     _append(folder, row.cells)
 
 
-def _append(folder: Path, cells: Iterable[str]) -> None:
+def _append(folder: Path, cells: Sequence[str]) -> None:
     path = folder / MANIFEST_NAME
     try:
         with path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            csv.writer(file).writerow([csv_cell(cell) for cell in cells])
+            file.write(f"{csv_row(cells)}\r\n")
     except OSError as error:
         raise not_writable(path, error, KEY) from None
