@@ -104,7 +104,7 @@ def test_few_photos_a_class_do_not_ask_for_a_head_that_does_not_look_at_them(cou
     features, labels, other_features, others = few_of_each(counts)
     head = fit_logistic(features, labels, len(counts))
     assert head.strength >= 0.01
-    assert (head.logits(other_features).argmax(axis=1) == others).mean() > 0.4
+    assert (head.logits(other_features).argmax(axis=1) == others).mean() > 0.3
 
 
 def test_copies_do_not_choose_a_weaker_strength():

@@ -9,12 +9,12 @@ import pytest
 from tests import tiny_backbone
 
 PRODUCT = """
-import numpy as np
+import warnings
 from catsdogs.data.quiet import quieten_libraries
 if {asked}:
     quieten_libraries()
-np.full((2, 5), np.inf, np.float32) @ np.zeros(5, np.float32)
-np.zeros(1) / 0
+for operation in ("matmul", "divide"):  # as NumPy words it; whether it does is up to the processor
+    warnings.warn(f"invalid value encountered in {{operation}}", RuntimeWarning)
 """
 
 
