@@ -18,7 +18,8 @@ from catsdogs.cli.training_options import configuration, find_request, training_
         "--model",
         metavar="FILE",
         type=PATH,
-        help="The model to start from, and to replace.  [default: models/catsdogs.h5]",
+        help="The model to start from, replaced unless --output names another file.  [default: "
+        "models/catsdogs.h5]",
     )
 )
 def finetune(model: Path | None, **flags: Any) -> None:
